@@ -1,0 +1,88 @@
+"""One WebSocketPeer for the browser and the desktop, after Godot's WebSocket family."""
+
+from .errors import (
+    AlreadyConnectedError,
+    BlockedPortError,
+    CloseTimeoutError,
+    ConnectError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    Error,
+    HandshakeError,
+    HeartbeatTimeoutError,
+    InboundOverflowError,
+    InvalidCloseCodeError,
+    InvalidCloseReasonError,
+    InvalidHeaderError,
+    InvalidMessageTypeError,
+    InvalidOptionError,
+    InvalidStateError,
+    InvalidSubprotocolError,
+    InvalidTextError,
+    InvalidURLError,
+    ListenError,
+    LocalProtocolError,
+    MessageTooBigError,
+    NameResolutionError,
+    NoPacketError,
+    NoSuchPeerError,
+    NotConnectedError,
+    OutboundBufferFullError,
+    RemoteProtocolError,
+    TLSError,
+    UnsupportedInBrowserError,
+    WebSocketError,
+    WrongThreadError,
+)
+from .packet_peer import PacketPeer
+from .peer import WebSocketPeer, WriteMode
+from .rules import CloseCode
+from .server import WebSocketServer
+from .signals import Signal
+from .transport.base import State
+from .transport.memory import MemoryNetwork
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AlreadyConnectedError",
+    "BlockedPortError",
+    "CloseCode",
+    "CloseTimeoutError",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "ConnectionLostError",
+    "Error",
+    "HandshakeError",
+    "HeartbeatTimeoutError",
+    "InboundOverflowError",
+    "InvalidCloseCodeError",
+    "InvalidCloseReasonError",
+    "InvalidHeaderError",
+    "InvalidMessageTypeError",
+    "InvalidOptionError",
+    "InvalidStateError",
+    "InvalidSubprotocolError",
+    "InvalidTextError",
+    "InvalidURLError",
+    "ListenError",
+    "LocalProtocolError",
+    "MemoryNetwork",
+    "MessageTooBigError",
+    "NameResolutionError",
+    "NoPacketError",
+    "NoSuchPeerError",
+    "NotConnectedError",
+    "OutboundBufferFullError",
+    "PacketPeer",
+    "RemoteProtocolError",
+    "Signal",
+    "State",
+    "TLSError",
+    "UnsupportedInBrowserError",
+    "WebSocketError",
+    "WebSocketPeer",
+    "WebSocketServer",
+    "WriteMode",
+    "WrongThreadError",
+]

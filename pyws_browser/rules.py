@@ -1,0 +1,200 @@
+"""The rules that hold on both sides, as data and as functions without I/O.
+
+Every transport asks here before it acts, so bad input meets the same exception in a page and on the desktop, and meets
+it before anything was sent. Sources: the WHATWG WebSockets standard, Fetch (ports) and RFC 6455 (close codes).
+The rules for URLs stand in `url.py`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from .errors import (
+    InvalidCloseCodeError,
+    InvalidCloseReasonError,
+    InvalidHeaderError,
+    InvalidMessageTypeError,
+    InvalidSubprotocolError,
+    InvalidTextError,
+    UnsupportedInBrowserError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from typing_extensions import Buffer  # for type checkers, which bring it along
+
+MAX_REASON_BYTES = 123
+"""A Close frame holds 125 bytes, two of which are the code (RFC 6455 §5.5)."""
+
+
+class CloseCode(IntEnum):
+    """The close codes of RFC 6455 §7.4.1 and of the IANA registry."""
+
+    NORMAL_CLOSURE = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    NO_STATUS_RECEIVED = 1005  # never on the wire: a Close frame without a code came
+    ABNORMAL_CLOSURE = 1006  # never on the wire: no Close frame came
+    INVALID_PAYLOAD_DATA = 1007
+    POLICY_VIOLATION = 1008
+    MESSAGE_TOO_BIG = 1009
+    MANDATORY_EXTENSION = 1010
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+    BAD_GATEWAY = 1014
+    INBOUND_OVERFLOW = 4008  # ours, where a page must give up on a flood
+    INBOUND_MESSAGE_TOO_BIG = 4009  # ours, what a page can say instead of 1009
+
+
+_WIRE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
+
+BLOCKED_PORTS = frozenset(
+    {
+        *(0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104),
+        *(109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515),
+        *(526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049),
+        *(3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080),
+    }
+)
+"""Fetch, "bad port"."""
+
+_TOKEN_CHARACTERS = frozenset("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+_HANDSHAKE_HEADERS = frozenset(
+    {
+        *("host", "upgrade", "connection", "content-length", "transfer-encoding", "sec-websocket-key"),
+        *("sec-websocket-version", "sec-websocket-protocol", "sec-websocket-extensions", "sec-websocket-accept"),
+    }
+)
+
+_UNSUPPORTED = {
+    "get_connected_host()": "a page is not told whom it is connected to; look at get_requested_url()",
+    "get_connected_port()": "a page is not told whom it is connected to; look at get_requested_url()",
+    "set_no_delay()": "the browser decides about TCP; hand several messages over together with batch()",
+    "fileno()": "a page has no file descriptors; call poll() once a frame",
+    "ping()": "the browser keeps pings to itself; send a message of your own and have it answered",
+    "latency": "the browser keeps pings to itself; time a message of your own and its answer",
+    "heartbeat_interval": "the browser keeps pings to itself; let the server ping, the browser answers",
+    "handshake_headers": "a page may set no headers; put a token into the URL, a subprotocol or the first message",
+    "tls": "the browser checks certificates by its own store; install the certificate there",
+    "WebSocketServer": "a page cannot listen; run the server on CPython and connect to it",
+}
+
+
+def unsupported(feature: str) -> UnsupportedInBrowserError:
+    """Return the exception that says why a page cannot use `feature`, and what to do instead."""
+    return UnsupportedInBrowserError(f"{feature} is not available in a browser: {_UNSUPPORTED[feature]}")
+
+
+def is_wire_close_code(code: int) -> bool:
+    """Tell whether `code` may stand in a Close frame (RFC 6455 §7.4)."""
+    return code in _WIRE_CODES or 3000 <= code <= 4999
+
+
+def check_close(code: int | None, reason: str, *, web: bool) -> None:
+    """Check what `close()` was given.
+
+    `code` None closes without a code. `web` holds it to what a page may send: 1000 and 3000–4999.
+
+    Raises:
+        InvalidCloseCodeError: the code may not be sent by anybody, or a reason came without a code.
+        UnsupportedInBrowserError: the code may be sent, but not by a page.
+        InvalidCloseReasonError: the reason is longer than 123 bytes of UTF-8, or no string.
+
+    """
+    if code is None:
+        if reason:
+            raise InvalidCloseCodeError("a close reason needs a close code: call close(1000, reason)")
+        return
+    if not isinstance(code, int) or isinstance(code, bool) or not is_wire_close_code(code):
+        raise InvalidCloseCodeError(
+            f"{code!r} may not be sent as a close code: use 1000 or 3000–4999, on the desktop also 1001–1003, 1007–1014"
+        )
+    if web and code != CloseCode.NORMAL_CLOSURE and code < 3000:
+        raise UnsupportedInBrowserError(
+            f"close code {code} is not available in a browser: a page may send 1000 or one of 3000–4999"
+        )
+    if not isinstance(reason, str):
+        raise InvalidCloseReasonError(f"a close reason is a str, not {type(reason).__name__}")
+    size = len(encode_text(reason))
+    if size > MAX_REASON_BYTES:
+        raise InvalidCloseReasonError(f"a close reason holds {MAX_REASON_BYTES} bytes of UTF-8, this one has {size}")
+
+
+def encode_text(text: str) -> bytes:
+    """Return `text` as UTF-8, lone surrogates replaced by U+FFFD as in a browser (Web IDL, `USVString`)."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+def as_bytes(data: Buffer) -> bytes:
+    """Return the bytes of any bytes-like object, without a copy if it is `bytes`.
+
+    Raises InvalidMessageTypeError for everything else.
+    """
+    if isinstance(data, bytes):
+        return data
+    try:
+        return bytes(memoryview(data))
+    except TypeError:
+        kind = type(data).__name__
+        advice = "send_text() sends str" if isinstance(data, str) else "encode it first"
+        raise InvalidMessageTypeError(f"a packet is bytes-like, not {kind}: {advice}") from None
+
+
+def as_text(data: bytes) -> str:
+    """Return the text whose UTF-8 is `data`; raises InvalidTextError for anything else (RFC 6455 §5.6)."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidTextError(
+            f"a text packet must be UTF-8, and byte {exc.start} is not: put it with WRITE_MODE_BINARY"
+        ) from None
+
+
+def is_token(text: str) -> bool:
+    """Tell whether `text` is a token (RFC 9110 §5.6.2)."""
+    return bool(text) and _TOKEN_CHARACTERS.issuperset(text)
+
+
+def check_subprotocols(protocols: Iterable[str]) -> tuple[str, ...]:
+    """Return the subprotocols as a tuple.
+
+    Raises InvalidSubprotocolError if one is no token or stands there twice (WHATWG WebSockets, constructor).
+    """
+    if isinstance(protocols, str):
+        protocols = (protocols,)
+    names = tuple(protocols)
+    for name in names:
+        if not isinstance(name, str) or not is_token(name):
+            raise InvalidSubprotocolError(
+                f"{name!r} is no subprotocol: use ASCII letters, digits and !#$%&'*+-.^_`|~ without spaces or commas"
+            )
+    if len(set(names)) < len(names):
+        raise InvalidSubprotocolError(f"a subprotocol may be named once: {', '.join(names)}")
+    return names
+
+
+def check_headers(headers: Mapping[str, str] | Iterable[str | tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return handshake headers as pairs.
+
+    They come as a mapping, as pairs, or as Godot's "Name: value" strings. Raises InvalidHeaderError if one could not
+    stand in a header block (RFC 9110 §5), or if it is one that the handshake sets by itself.
+    """
+    items = headers.items() if hasattr(headers, "items") else headers
+    pairs = []
+    for item in items:
+        name, _, value = item.partition(":") if isinstance(item, str) else (item[0], ":", item[1])
+        value = value.strip(" \t")
+        if not is_token(name) or not value.isascii() or not all(c.isprintable() or c == "\t" for c in value):
+            raise InvalidHeaderError(f"{name!r}: {value!r} is no header: give printable ASCII, as in 'Name: value'")
+        if name.lower() in _HANDSHAKE_HEADERS:
+            raise InvalidHeaderError(f"{name} is set by the handshake itself: leave it out")
+        pairs.append((name, value))
+    return tuple(pairs)

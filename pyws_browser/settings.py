@@ -1,0 +1,127 @@
+"""The settings of a connection, as the properties that peers and servers have in common.
+
+They are read when a connection is opened: a later change holds for the next one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import rules
+from .errors import InvalidOptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .transport.base import Options
+
+
+class ConnectionSettings:
+    """Limits, time limits and what is said in the opening handshake."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    @property
+    def supported_protocols(self) -> tuple[str, ...]:
+        """The subprotocols to offer or to accept, in the order of preference (Godot 4)."""
+        return self._options.subprotocols
+
+    @supported_protocols.setter
+    def supported_protocols(self, protocols: Iterable[str]) -> None:
+        self._options = self._options._replace(subprotocols=rules.check_subprotocols(protocols))
+
+    @property
+    def handshake_headers(self) -> tuple[tuple[str, str], ...]:
+        """Further headers of the opening handshake (Godot 4; not in a page).
+
+        A mapping, pairs, or Godot's "Name: value" strings can be assigned.
+        """
+        return self._options.headers
+
+    @handshake_headers.setter
+    def handshake_headers(self, headers: Mapping[str, str] | Iterable[str | tuple[str, str]]) -> None:
+        pairs = rules.check_headers(headers)
+        if pairs:
+            self._refuse_in_browser("handshake_headers")
+        self._options = self._options._replace(headers=pairs)
+
+    @property
+    def inbound_buffer_size(self) -> int:
+        """Bytes that one message, and the packets not yet fetched, may have (Godot 4); 16 MiB at first.
+
+        A larger message ends the connection with 1009, in a page with 4009. Where more packets wait, the desktop lets
+        TCP hold the sender back, and a page closes with 4008.
+        """
+        return self._options.inbound_buffer_size
+
+    @inbound_buffer_size.setter
+    def inbound_buffer_size(self, size: int) -> None:
+        self._options = self._options._replace(inbound_buffer_size=_whole(size, "inbound_buffer_size"))
+
+    @property
+    def outbound_buffer_size(self) -> int:
+        """Payload bytes that may wait to be handed on (Godot 4); 16 MiB at first."""
+        return self._options.outbound_buffer_size
+
+    @outbound_buffer_size.setter
+    def outbound_buffer_size(self, size: int) -> None:
+        self._options = self._options._replace(outbound_buffer_size=_whole(size, "outbound_buffer_size"))
+
+    @property
+    def max_queued_packets(self) -> int:
+        """Packets that may wait to be fetched (Godot 4); 65,536 at first. See `inbound_buffer_size`."""
+        return self._options.max_queued_packets
+
+    @max_queued_packets.setter
+    def max_queued_packets(self, count: int) -> None:
+        self._options = self._options._replace(max_queued_packets=_whole(count, "max_queued_packets"))
+
+    @property
+    def handshake_timeout(self) -> float:
+        """Seconds within which a connection has to be open (Godot); 10 at first."""
+        return self._options.handshake_timeout
+
+    @handshake_timeout.setter
+    def handshake_timeout(self, seconds: float) -> None:
+        self._options = self._options._replace(handshake_timeout=_positive(seconds, "handshake_timeout"))
+
+    @property
+    def close_timeout(self) -> float:
+        """Seconds within which the other side has to answer `close()`; 10 at first."""
+        return self._options.close_timeout
+
+    @close_timeout.setter
+    def close_timeout(self, seconds: float) -> None:
+        self._options = self._options._replace(close_timeout=_positive(seconds, "close_timeout"))
+
+    @property
+    def heartbeat_interval(self) -> float:
+        """Seconds between pings, 0 for none (Godot 4; not in a page).
+
+        If nothing at all comes for a whole interval after a ping, the connection ends with 1006.
+        """
+        return self._options.heartbeat_interval
+
+    @heartbeat_interval.setter
+    def heartbeat_interval(self, seconds: float) -> None:
+        if seconds:
+            _positive(seconds, "heartbeat_interval")
+            self._refuse_in_browser("heartbeat_interval")
+        self._options = self._options._replace(heartbeat_interval=float(seconds))
+
+    def _refuse_in_browser(self, feature: str) -> None:
+        if self._options.web_limits:
+            raise rules.unsupported(feature)
+
+
+def _whole(value: int, name: str) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise InvalidOptionError(f"{name} is a whole number from 1 on, not {value!r}")
+    return value
+
+
+def _positive(value: float, name: str) -> float:
+    if not isinstance(value, (int, float)) or not value > 0:
+        raise InvalidOptionError(f"{name} is a number of seconds above 0, not {value!r}")
+    return float(value)

@@ -1,0 +1,210 @@
+"""The seam: what a peer needs from whatever carries its messages.
+
+Three transports stand behind it: the browser's WebSocket, a native socket, and an in-memory pair. A transport is one
+connection, from its opening to its end; connecting again takes a new one.
+
+The contract, which `tests/contract` holds every transport to:
+
+- Constructing one checks its arguments, raises for bad ones, and starts to connect. Neither that nor anything later
+  blocks.
+- What the program sees changes in `poll()` and in its own calls, never behind its back: `poll()` takes in what has
+  arrived, moves `ready_state` along, and fills `inbox` with whole messages in the order they were sent.
+- A message that arrived before the end stays in `inbox` after it.
+- `close()` sends what was put before it, then the Close frame; what arrives from then on is discarded.
+- However a connection ends, `ready_state` reaches CLOSED within the time limits, and `close_status` says how.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from ..errors import InboundOverflowError, OutboundBufferFullError, WebSocketError
+from ..rules import unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from ssl import SSLContext
+
+    from ..url import WebSocketURL
+
+Message: TypeAlias = str | bytes
+"""One message as it is handed over: str for text, bytes for binary."""
+
+
+class State(IntEnum):
+    """The ready states (WHATWG WebSockets, `readyState`; Godot 4, `WebSocketPeer.State`)."""
+
+    CONNECTING = 0
+    OPEN = 1
+    CLOSING = 2
+    CLOSED = 3
+
+
+_NEXT_STATES = {
+    State.CONNECTING: (State.OPEN, State.CLOSING, State.CLOSED),
+    State.OPEN: (State.CLOSING, State.CLOSED),
+    State.CLOSING: (State.CLOSED,),
+    State.CLOSED: (),
+}
+
+
+class CloseStatus(NamedTuple):
+    """How a connection ended.
+
+    `code` and `reason` are those of the Close frame that ended it: 1005 if that had no code, 1006 if none came.
+    `cause` is what went wrong, as far as this side can know. `by_other_side` says that the other side sent the first
+    Close frame.
+    """
+
+    code: int
+    reason: str = ""
+    was_clean: bool = False
+    cause: WebSocketError | None = None
+    by_other_side: bool = False
+
+
+class Options(NamedTuple):
+    """What a connection is opened with. Sizes are in bytes, times in seconds."""
+
+    subprotocols: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    tls: SSLContext | None = None
+    inbound_buffer_size: int = 16 * 1024 * 1024
+    outbound_buffer_size: int = 16 * 1024 * 1024
+    max_queued_packets: int = 65536
+    handshake_timeout: float = 10.0
+    close_timeout: float = 10.0
+    heartbeat_interval: float = 0.0
+    web_limits: bool = False
+
+
+class Transport(ABC):
+    """One connection."""
+
+    def __init__(self, url: WebSocketURL, options: Options) -> None:
+        self.url = url
+        self.options = options
+        self.ready_state = State.CONNECTING
+        self.has_opened = False
+        self.inbox: deque[Message] = deque()
+        self.subprotocol = ""
+        self.close_status: CloseStatus | None = None
+        self.received_count = 0
+        """How many messages ever came into `inbox`."""
+        self.wakeup: Callable[[], None] | None = None
+        """Called, if set, when `poll()` has something to do that waiting for input at `fileno()` does not show: a
+        JavaScript event, a message in memory, a finished name look-up, bytes that the kernel did not take, a new time
+        limit. It may be called from another thread and must return at once."""
+        self._inbox_bytes = 0
+
+    @abstractmethod
+    def poll(self) -> None:
+        """Do all that can be done without waiting."""
+
+    @abstractmethod
+    def send(self, message: Message) -> None:
+        """Take a message to be sent; the state is OPEN.
+
+        Raises OutboundBufferFullError if it does not fit into what is left of `outbound_buffer_size`.
+        """
+
+    @abstractmethod
+    def close(self, code: int | None, reason: str) -> None:
+        """Begin to close, or give up connecting; the state is CONNECTING or OPEN, and the arguments are checked."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """End the connection at once, without a handshake, and free all it holds. Harmless in every state."""
+
+    @property
+    @abstractmethod
+    def buffered_amount(self) -> int:
+        """Payload bytes that were taken by `send()` and not yet handed on (WHATWG WebSockets, `bufferedAmount`)."""
+
+    @abstractmethod
+    def hold(self) -> None:
+        """Gather what is sent from now on, until `release()`."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Hand on what was gathered since `hold()`, as one where that is possible."""
+
+    # What a page cannot do, and only some of the others can.
+
+    def remote_address(self) -> tuple[str, int]:
+        """Return host and port of the other side."""
+        raise unsupported("get_connected_host()")
+
+    def set_no_delay(self, enabled: bool) -> None:
+        """Switch Nagle's algorithm off or on."""
+        raise unsupported("set_no_delay()")
+
+    def ping(self, payload: bytes) -> None:
+        """Send a Ping frame (RFC 6455 §5.5.2)."""
+        raise unsupported("ping()")
+
+    @property
+    def latency(self) -> float:
+        """Seconds between the last answered ping and its pong; 0.0 before the first."""
+        raise unsupported("latency")
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable when `poll()` has something to read."""
+        raise unsupported("fileno()")
+
+    # What the transports share.
+
+    def _enter(self, state: State) -> None:
+        if state not in _NEXT_STATES[self.ready_state]:
+            raise AssertionError(f"a connection cannot go from {self.ready_state.name} to {state.name}")
+        self.ready_state = state
+        self.has_opened |= state is State.OPEN
+
+    def _end(self, status: CloseStatus) -> None:
+        """Enter CLOSED, once."""
+        if self.ready_state is not State.CLOSED:
+            self._enter(State.CLOSED)
+            self.close_status = status
+
+    def _check_room_to_send(self, size: int) -> None:
+        buffered, limit = self.buffered_amount, self.options.outbound_buffer_size
+        if buffered + size > limit:
+            advice = (
+                "raise outbound_buffer_size or send it in parts"
+                if size > limit
+                else "poll() and try again once get_current_outbound_buffered_amount() has shrunk"
+            )
+            raise OutboundBufferFullError(
+                f"{size} bytes do not fit: {buffered} of the {limit} bytes of the outbound buffer are taken; {advice}"
+            )
+
+    def _inbox_room(self) -> int:
+        """Return how many messages `inbox` may still take; 0 as well if it holds `inbound_buffer_size` bytes."""
+        if not self.inbox:
+            self._inbox_bytes = 0
+        elif self._inbox_bytes >= self.options.inbound_buffer_size:
+            self._inbox_bytes = sum(map(len, self.inbox))
+            if self._inbox_bytes >= self.options.inbound_buffer_size:
+                return 0
+        return self.options.max_queued_packets - len(self.inbox)
+
+    def _cut_overflow(self) -> InboundOverflowError | None:
+        """Where a sender cannot be held back: take what is over the limits out of `inbox` again, and say so."""
+        inbox, options = self.inbox, self.options
+        if len(inbox) <= options.max_queued_packets and self._inbox_bytes <= options.inbound_buffer_size:
+            return None
+        size = sum(map(len, inbox))
+        count = len(inbox)
+        while len(inbox) > options.max_queued_packets or size > options.inbound_buffer_size:
+            size -= len(inbox.pop())
+        self._inbox_bytes = size
+        if len(inbox) == count:
+            return None
+        return InboundOverflowError(
+            f"more than {options.max_queued_packets} packets or {options.inbound_buffer_size} bytes waited to be "
+            "fetched, and a page cannot hold the sender back: fetch packets more often, raise max_queued_packets or "
+            "inbound_buffer_size, or let the server wait for an answer"
+        )

@@ -1,0 +1,228 @@
+"""The transport of Pyodide: the browser's own WebSocket, by way of `pyodide.ffi`.
+
+Read this first:
+
+- Events reach Python only in `poll()`. Each listener is `Array.prototype.push`, bound to a JavaScript array: the page
+  queues its events by itself, no Python function is called, and there is no proxy that could leak. It needs no eval,
+  so a strict Content-Security-Policy is fine, and no `window` or `document`, so a worker is too.
+- bytes go out through `to_js()`. `ws.send(b"...")` would send the text of their repr.
+- A page cannot hold a sender back. What is over the limits when it is fetched closes the connection, with an error.
+- Nothing tells a page why a connection failed. The errors here say where to look instead.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from time import monotonic
+from typing import Any, Final
+
+import js
+from pyodide.ffi import JsException, to_js
+
+from ..errors import (
+    CloseTimeoutError,
+    ConnectError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    InvalidURLError,
+    MessageTooBigError,
+    NotConnectedError,
+    UnsupportedInBrowserError,
+    WebSocketError,
+)
+from ..rules import CloseCode, encode_text
+from ..url import WebSocketURL, parse_url
+from .base import CloseStatus, Message, Options, State, Transport
+
+_EVENTS: Final = ("open", "message", "error", "close")
+_JS_OPEN: Final = 1
+
+_js_push = js.Array.prototype.push
+
+
+class BrowserTransport(Transport):
+    """A connection of the browser's."""
+
+    def __init__(self, url: str, options: Options) -> None:
+        parsed = parse_url(url, _base_url())
+        _check_mixed_content(parsed)
+        super().__init__(parsed, options)
+        js_protocols = to_js(options.subprotocols)
+        try:
+            js_socket = js.WebSocket.new(str(parsed), js_protocols)
+        except JsException as exc:
+            raise _translate(exc, parsed) from exc
+        js_socket.binaryType = "arraybuffer"
+        self._js_socket = js_socket
+        self._js_send = js_socket.send
+        self._js_queue = js.Array.new()
+        self._js_listener = _js_push.bind(self._js_queue)
+        for event in _EVENTS:
+            js_socket.addEventListener(event, self._js_listener)
+        self._deadline = monotonic() + options.handshake_timeout
+        self._is_closing = False  # this side began
+        self._has_failed = False  # an error event came
+        self._cause: WebSocketError | None = None
+
+    def poll(self) -> None:
+        """Take in the events that the page has queued."""
+        if self.ready_state is State.CLOSED:
+            return
+        for js_event in self._js_queue.splice(0):
+            self._take(js_event)
+        if monotonic() >= self._deadline:
+            self._time_out()
+
+    def send(self, message: Message) -> None:
+        """Hand the message to the browser."""
+        # A character has three bytes of UTF-8 at most, so only a text near the limit has to be encoded for its size.
+        size = len(message)
+        if isinstance(message, str) and 3 * size > self.options.outbound_buffer_size - self.buffered_amount:
+            size = len(encode_text(message))
+        self._check_room_to_send(size)
+        if self._js_socket.readyState != _JS_OPEN:  # the browser would drop it without a word
+            self.poll()
+            raise NotConnectedError(
+                "the connection has just ended: poll() brings the state, connect_to_url() a new one"
+            )
+        self._js_send(message if isinstance(message, str) else to_js(message))
+
+    def close(self, code: int | None, reason: str) -> None:
+        """Let the browser close, once what has arrived is safe."""
+        self.poll()
+        if self.ready_state is State.CONNECTING:
+            self._cause = ConnectError("close() was called before the connection was open")
+        if self.ready_state <= State.OPEN:
+            self._begin_closing(code, reason)
+
+    def abort(self) -> None:
+        """Let the browser close, and hear no more of it."""
+        if self.ready_state is not State.CLOSED:
+            self._js_socket.close()
+            self._finish(
+                CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=ConnectionLostError("this side aborted the connection"))
+            )
+
+    @property
+    def buffered_amount(self) -> int:
+        """The browser's `bufferedAmount`, 0 once the connection has ended."""
+        if self.ready_state is State.CLOSED:
+            return 0
+        amount: int = self._js_socket.bufferedAmount
+        return amount
+
+    def hold(self) -> None:
+        """The browser gathers by itself what it is given within one task."""
+
+    def release(self) -> None:
+        """The browser gathers by itself what it is given within one task."""
+
+    def __del__(self) -> None:
+        if hasattr(self, "_deadline"):  # or the constructor raised
+            self.abort()
+
+    def _take(self, js_event: Any) -> None:
+        kind = js_event.type
+        if kind == "message":
+            if self.ready_state is State.OPEN:
+                self._take_message(js_event.data)
+        elif kind == "open":
+            if self.ready_state is State.CONNECTING:
+                self.subprotocol = self._js_socket.protocol
+                self._deadline = inf
+                self._enter(State.OPEN)
+        elif kind == "error":
+            self._has_failed = True
+        else:
+            self._take_close(js_event)
+
+    def _take_message(self, js_data: Any) -> None:
+        message: Message = js_data if isinstance(js_data, str) else js_data.to_bytes()
+        limit = self.options.inbound_buffer_size
+        size = len(message)
+        if isinstance(message, str) and 3 * size > limit:
+            size = len(encode_text(message))
+        if size > limit:
+            self._fail(CloseCode.INBOUND_MESSAGE_TOO_BIG, MessageTooBigError(size, limit))
+            return
+        self.inbox.append(message)
+        self.received_count += 1
+        self._inbox_bytes += size
+        overflow = self._cut_overflow()
+        if overflow is not None:
+            self.received_count -= 1
+            self._fail(CloseCode.INBOUND_OVERFLOW, overflow)
+
+    def _take_close(self, js_event: Any) -> None:
+        cause = self._cause
+        was_clean = js_event.wasClean and cause is None
+        if cause is None and not was_clean:
+            cause = self._guess_cause()
+        self._finish(CloseStatus(js_event.code, js_event.reason, was_clean, cause, was_clean and not self._is_closing))
+
+    def _guess_cause(self) -> WebSocketError:
+        if not self.has_opened:
+            return ConnectError(
+                f"no connection to {self.url}, and a browser does not say why: is the server running, does it speak "
+                "WebSocket there, does it choose one of the subprotocols, may this page connect to it (CSP, certificate)?"
+            )
+        return ConnectionLostError(
+            "the other side broke the protocol, or the connection failed; a browser does not say which"
+            if self._has_failed
+            else "the connection ended without a Close frame"
+        )
+
+    def _begin_closing(self, code: int | None, reason: str) -> None:
+        self._is_closing = True
+        self._deadline = monotonic() + self.options.close_timeout
+        self._enter(State.CLOSING)
+        if code is None:
+            self._js_socket.close()
+        else:
+            self._js_socket.close(int(code), reason)
+
+    def _fail(self, code: CloseCode, cause: WebSocketError) -> None:
+        self._cause = cause
+        self._begin_closing(code, "")
+
+    def _time_out(self) -> None:
+        cause: WebSocketError
+        if self.ready_state is State.CONNECTING:
+            cause = ConnectTimeoutError(self.options.handshake_timeout)
+        else:
+            cause = CloseTimeoutError(self.options.close_timeout)
+        self._js_socket.close()
+        self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
+
+    def _finish(self, status: CloseStatus) -> None:
+        self._deadline = inf
+        for event in _EVENTS:
+            self._js_socket.removeEventListener(event, self._js_listener)
+        self._end(status)
+
+
+def _base_url() -> str | None:
+    """Return the URL of the page or worker; Node has none."""
+    js_location = getattr(js, "location", None)
+    return None if js_location is None else str(js_location.href)
+
+
+def _check_mixed_content(url: WebSocketURL) -> None:
+    """Refuse what a secure page may not do (W3C Mixed Content §4); a browser would only say that it failed."""
+    if url.secure or not getattr(js, "isSecureContext", False):
+        return
+    if str(js.location.protocol) == "https:" and not _is_loopback(url.host):
+        raise UnsupportedInBrowserError(
+            f"{url} is not available to a page that came over https: use wss://, and a server with a certificate"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost") or host.startswith("127.") or host == "::1"
+
+
+def _translate(exc: JsException, url: WebSocketURL) -> WebSocketError:
+    """Return our error for what the browser's constructor threw (WHATWG WebSockets §3.1)."""
+    if exc.name == "SyntaxError":
+        return InvalidURLError(f"the browser refuses {url}: {exc.message}")
+    return UnsupportedInBrowserError(f"the browser refuses to connect to {url}: {exc.message}")

@@ -1,0 +1,329 @@
+"""Connections in memory: peers of one process that talk to each other without a network.
+
+For tests of programs that use this package. A `MemoryNetwork` is a world of its own: a listener takes a URL in it, and
+peers made by it connect there. Everything else is as on a real connection, the states, limits and errors included; what
+one side sends waits "on the wire" until the other side polls.
+
+::
+
+    network = MemoryNetwork()
+    listener = network.listen("ws://game.example/lobby")
+    client = network.peer()
+    client.connect_to_url("ws://game.example/lobby")
+    server = listener.accept()
+    client.poll()
+    client.send("hello")
+    server.poll()
+    assert server.receive() == "hello"
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import (
+    AlreadyConnectedError,
+    CloseTimeoutError,
+    ConnectError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    HandshakeError,
+    InvalidOptionError,
+    MessageTooBigError,
+    NotConnectedError,
+    WebSocketError,
+)
+from ..rules import CloseCode, check_subprotocols, encode_text
+from ..url import parse_url
+from .base import CloseStatus, Message, Options, State, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..peer import WebSocketPeer
+    from ..url import WebSocketURL
+
+
+class MemoryNetwork:
+    """A world of URLs in which peers of this process find each other."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, MemoryListener] = {}
+
+    def listen(self, url: str, protocols: Iterable[str] = ()) -> MemoryListener:
+        """Take `url`; `protocols` are the subprotocols that are known there.
+
+        Raises AlreadyConnectedError if it is taken.
+        """
+        key = str(parse_url(url))
+        if key in self._listeners:
+            raise AlreadyConnectedError(f"{key} is taken: close() its listener first, or take another URL")
+        listener = self._listeners[key] = MemoryListener(self, key, check_subprotocols(protocols))
+        return listener
+
+    def peer(self, *, web_limits: bool | None = None) -> WebSocketPeer:
+        """Return a peer that connects within this network."""
+        from ..peer import WebSocketPeer  # the peer stands above the transports
+
+        return WebSocketPeer(web_limits=web_limits, connector=self.connect)
+
+    def connect(self, url: str, options: Options) -> Transport:
+        """Begin a connection: what `WebSocketPeer` takes as its `connector`."""
+        client = MemoryTransport(parse_url(url), options)
+        listener = self._listeners.get(str(client.url))
+        if listener is None:
+            client.refuse(ConnectError(f"nobody listens at {client.url} in this network"))
+        else:
+            listener.waiting.append(client)
+        return client
+
+    def forget(self, url: str) -> None:
+        """Give a URL free."""
+        del self._listeners[url]
+
+
+class MemoryListener:
+    """What waits at a URL of a `MemoryNetwork`."""
+
+    def __init__(self, network: MemoryNetwork, url: str, protocols: tuple[str, ...]) -> None:
+        self.waiting: deque[MemoryTransport] = deque()
+        self._network = network
+        self._url = url
+        self._protocols = protocols
+
+    def accept(self, options: Options | None = None) -> WebSocketPeer | None:
+        """Return the server's side of the next connection, open, or None if nobody waits.
+
+        A client that offers only subprotocols that are not known here is refused, and the next one looked at.
+        """
+        from ..peer import WebSocketPeer
+
+        while self.waiting:
+            client = self.waiting.popleft()
+            if client.ready_state is not State.CONNECTING:
+                continue
+            offered = client.options.subprotocols
+            chosen = next((name for name in offered if name in self._protocols), "")
+            if not chosen and (offered or self._protocols):
+                client.refuse(HandshakeError("the server refused: no subprotocol is known to both sides", 400))
+                continue
+            server = MemoryTransport(client.url, options or Options())
+            server.link(client, chosen)
+            client.link(server, chosen)
+            server.poll()
+            return WebSocketPeer.from_transport(server)
+        return None
+
+    def close(self) -> None:
+        """Listen no more and refuse whoever waits."""
+        self._network.forget(self._url)
+        while self.waiting:
+            self.waiting.popleft().refuse(ConnectError("the listener was closed"))
+
+
+class _Close(NamedTuple):
+    """A Close frame on the wire."""
+
+    code: int
+    reason: str
+
+
+class _Cut(NamedTuple):
+    """The end of the wire."""
+
+
+class MemoryTransport(Transport):
+    """One end of a connection in memory."""
+
+    def __init__(self, url: WebSocketURL, options: Options) -> None:
+        super().__init__(url, options)
+        self._other: MemoryTransport | None = None
+        self._refusal: WebSocketError | None = None
+        self._wire: deque[Message | _Close | _Cut] = deque()  # on its way to this end
+        self._wire_bytes = 0
+        self._held: list[Message] | None = None
+        self._held_bytes = 0
+        self._sent_close: _Close | None = None
+        self._cause: WebSocketError | None = None
+        self._deadline = time.monotonic() + options.handshake_timeout
+
+    # What the network and the listener do.
+
+    def refuse(self, error: WebSocketError) -> None:
+        """Let the next poll fail with `error`."""
+        self._refusal = error
+        self._notify()
+
+    def link(self, other: MemoryTransport, subprotocol: str) -> None:
+        """Let the next poll open the connection to `other`."""
+        self._other = other
+        self.subprotocol = subprotocol
+        self._notify()
+
+    # What the seam asks for.
+
+    def poll(self) -> None:
+        """Take in what is on the wire."""
+        if self.ready_state is State.CONNECTING:
+            if self._other is not None:
+                self._enter(State.OPEN)
+                self._deadline = inf
+            elif self._refusal is None and time.monotonic() >= self._deadline:
+                self._refusal = ConnectTimeoutError(self.options.handshake_timeout)
+        if self._refusal is not None and self.ready_state is not State.CLOSED:
+            self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._refusal))
+        while self._wire and self.ready_state in (State.OPEN, State.CLOSING):
+            if not self._take(self._wire[0]):
+                break
+        if self.ready_state is State.CLOSING and time.monotonic() >= self._deadline:
+            self._lose(CloseTimeoutError(self.options.close_timeout))
+
+    def send(self, message: Message) -> None:
+        """Put the message on the other end's wire."""
+        size = _size(message)
+        self._check_room_to_send(size)
+        if self._held is not None:
+            self._held.append(message)
+            self._held_bytes += size
+        elif self._other is not None:
+            self._other.put_on_wire(message, size)
+
+    def close(self, code: int | None, reason: str) -> None:
+        """Put the Close frame on the other end's wire."""
+        if self.ready_state is State.CONNECTING:
+            self._refusal = ConnectError("close() was called before the connection was open")
+            if self._other is not None:
+                self._other.put_on_wire(_Cut(), 0)
+        else:
+            self._hand_over_held()
+            self._send_close(_Close(CloseCode.NO_STATUS_RECEIVED if code is None else code, reason))
+        self._enter(State.CLOSING)
+        self._deadline = time.monotonic() + self.options.close_timeout
+
+    def abort(self) -> None:
+        """Cut the wire."""
+        if self.ready_state is not State.CLOSED:
+            self._lose(ConnectionLostError("this side aborted the connection"))
+
+    @property
+    def buffered_amount(self) -> int:
+        """Payload bytes that the other end has not taken off the wire."""
+        on_wire = 0 if self._other is None else self._other.wire_bytes
+        return on_wire + self._held_bytes
+
+    def hold(self) -> None:
+        """Keep messages off the wire from now on."""
+        self._held = []
+
+    def release(self) -> None:
+        """Put the messages on the wire."""
+        self._hand_over_held()
+
+    def remote_address(self) -> tuple[str, int]:
+        """Return host and port of the URL."""
+        return self.url.host, self.url.port
+
+    def set_no_delay(self, enabled: bool) -> None:
+        """Nothing is ever delayed here."""
+
+    def ping(self, payload: bytes) -> None:
+        """Be answered at once, for there is no way to go."""
+        if len(payload) > 125:
+            raise InvalidOptionError(f"a ping carries at most 125 bytes, not {len(payload)}")
+
+    @property
+    def latency(self) -> float:
+        """No time at all."""
+        return 0.0
+
+    def fileno(self) -> int:
+        """There is no descriptor."""
+        raise NotConnectedError("a connection in memory has no file descriptor: poll() it")
+
+    # What passes between the two ends.
+
+    @property
+    def wire_bytes(self) -> int:
+        """Payload bytes on their way to this end."""
+        return self._wire_bytes
+
+    def put_on_wire(self, item: Message | _Close | _Cut, size: int) -> None:
+        """Take what the other end sends."""
+        self._wire.append(item)
+        self._wire_bytes += size
+        self._notify()
+
+    def _take(self, item: Message | _Close | _Cut) -> bool:
+        """Take the first item off the wire; return False if there is no room for it."""
+        if isinstance(item, _Cut):
+            self._lose(ConnectionLostError("the other side ended the connection without a Close frame"))
+        elif isinstance(item, _Close):
+            self._take_close(item)
+        else:
+            size = _size(item)
+            if self.ready_state is State.OPEN and not self._receive(item, size):
+                return False
+            self._wire_bytes -= size
+        if self._wire:
+            self._wire.popleft()
+        return True
+
+    def _receive(self, message: Message, size: int) -> bool:
+        web_limits = self.options.web_limits
+        if size > self.options.inbound_buffer_size:
+            code = CloseCode.INBOUND_MESSAGE_TOO_BIG if web_limits else CloseCode.MESSAGE_TOO_BIG
+            self._fail(code, MessageTooBigError(size, self.options.inbound_buffer_size))
+            return True
+        if not web_limits and self._inbox_room() <= 0:
+            return False
+        self.inbox.append(message)
+        self._inbox_bytes += size
+        self.received_count += 1
+        overflow = self._cut_overflow() if web_limits else None
+        if overflow is not None:
+            self.received_count -= 1
+            self._fail(CloseCode.INBOUND_OVERFLOW, overflow)
+        return True
+
+    def _take_close(self, close: _Close) -> None:
+        by_other_side = self._sent_close is None
+        if by_other_side:
+            self._hand_over_held()
+            self._send_close(close)
+        self._finish(CloseStatus(close.code, close.reason, self._cause is None, self._cause, by_other_side))
+
+    def _fail(self, code: CloseCode, cause: WebSocketError) -> None:
+        self._cause = cause
+        self.close(code, "")
+
+    def _send_close(self, close: _Close) -> None:
+        self._sent_close = close
+        if self._other is not None:
+            self._other.put_on_wire(close, 0)
+
+    def _hand_over_held(self) -> None:
+        held, self._held, self._held_bytes = self._held or [], None, 0
+        for message in held:
+            if self._other is not None:
+                self._other.put_on_wire(message, _size(message))
+
+    def _lose(self, cause: WebSocketError) -> None:
+        if self._other is not None:
+            self._other.put_on_wire(_Cut(), 0)
+        self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
+
+    def _finish(self, status: CloseStatus) -> None:
+        self._other = None
+        self._wire.clear()
+        self._end(status)
+
+    def _notify(self) -> None:
+        if self.wakeup is not None:
+            self.wakeup()
+
+
+def _size(message: Message) -> int:
+    return len(encode_text(message)) if isinstance(message, str) else len(message)

@@ -1,0 +1,132 @@
+"""Connecting without waiting: name look-up, then Happy Eyeballs over what it gave (RFC 8305)."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ...errors import ConnectError, NameResolutionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Address: TypeAlias = tuple[socket.AddressFamily, tuple[str, int]]
+
+ATTEMPT_DELAY: Final = 0.25
+"""Seconds until the next address is tried beside the ones before (RFC 8305 §5)."""
+
+_IN_PROGRESS: Final = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
+_LOOPBACK: Final[list[Address]] = [(socket.AF_INET6, ("::1", 0)), (socket.AF_INET, ("127.0.0.1", 0))]
+
+
+class Dialler:
+    """Connects a TCP socket to a host; `poll()` it until it returns that socket."""
+
+    def __init__(self, host: str, port: int, on_resolved: Callable[[], None]) -> None:
+        self._host = host
+        self._port = port
+        self._on_resolved = on_resolved
+        self._addresses: list[Address] | None = None
+        self._resolve_error: OSError | None = None
+        self._attempts: list[socket.socket] = []
+        self._failures: list[str] = []
+        self._next_attempt = 0.0
+        known = _addresses_without_lookup(host)
+        if known is not None:
+            self._addresses = known
+        else:
+            # The system's resolver can only be waited for, and a poll may not wait.
+            threading.Thread(target=self._resolve, name=f"resolve {host}", daemon=True).start()
+
+    def poll(self) -> socket.socket | None:
+        """Return the connected, non-blocking socket, or None if that is still to come.
+
+        Raises NameResolutionError or ConnectError when nothing is left to try.
+        """
+        if self._resolve_error is not None:
+            raise NameResolutionError(
+                f"{self._host} has no address: {self._resolve_error.strerror}"
+            ) from self._resolve_error
+        if self._addresses is None:
+            return None
+        while True:
+            for attempt in self._attempts:
+                if self._is_connected(attempt):
+                    self._attempts.remove(attempt)
+                    self.close()
+                    return attempt
+            if not self._addresses and not self._attempts:
+                raise ConnectError(f"nothing answers at {self._host}:{self._port}: {'; '.join(self._failures)}")
+            if not self._addresses or (self._attempts and time.monotonic() < self._next_attempt):
+                return None
+            self._start_attempt(*self._addresses.pop(0))
+
+    def close(self) -> None:
+        """Give up; harmless after the end."""
+        for attempt in self._attempts:
+            attempt.close()
+        self._attempts = []
+        self._addresses = []
+
+    def _resolve(self) -> None:
+        try:
+            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except OSError as exc:
+            self._resolve_error = exc
+        else:
+            self._addresses = _interleave([(family, (str(address[0]), 0)) for family, _, _, _, address in found])
+        self._on_resolved()
+
+    def _start_attempt(self, family: socket.AddressFamily, address: tuple[str, int]) -> None:
+        self._next_attempt = time.monotonic() + ATTEMPT_DELAY
+        try:
+            attempt = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as exc:  # no IPv6 here, say
+            self._failures.append(f"{address[0]}: {exc.strerror}")
+            return
+        attempt.setblocking(False)
+        self._attempts.append(attempt)
+        code = attempt.connect_ex((address[0], self._port))
+        if code not in (0, *_IN_PROGRESS):
+            self._drop(attempt, f"{address[0]}: {errno.errorcode.get(code, code)}")
+
+    def _is_connected(self, attempt: socket.socket) -> bool:
+        code = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._drop(attempt, errno.errorcode.get(code, str(code)))
+            return False
+        try:
+            attempt.getpeername()
+        except OSError:  # ENOTCONN: still on its way
+            return False
+        return True
+
+    def _drop(self, attempt: socket.socket, problem: str) -> None:
+        self._attempts.remove(attempt)
+        self._failures.append(problem)
+        attempt.close()
+        self._next_attempt = 0.0  # a failure lets the next one start at once
+
+
+def _addresses_without_lookup(host: str) -> list[Address] | None:
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 §6.3: never asked of the network
+        return list(_LOOPBACK)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.inet_pton(family, host)
+    except OSError:
+        return None
+    return [(family, (host, 0))]
+
+
+def _interleave(addresses: list[Address]) -> list[Address]:
+    """Take the families in turn, beginning with the one the system put first (RFC 8305 §4)."""
+    unique = list(dict.fromkeys(addresses))
+    first = [address for address in unique if address[0] == unique[0][0]]
+    others = [address for address in unique if address[0] != unique[0][0]]
+    mixed = [address for pair in zip(first, others, strict=False) for address in pair]
+    rest = max(first, others, key=len)[min(len(first), len(others)) :]
+    return mixed + rest

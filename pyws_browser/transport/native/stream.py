@@ -1,0 +1,144 @@
+"""Byte streams over a non-blocking socket: plain TCP, and TLS on top of it.
+
+Both have the same shape: `read()` gives bytes, b"" at the end of the stream, or None if nothing is there yet; `write()`
+says how many bytes it took. What fails raises OSError (of which ssl.SSLError is one).
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from contextlib import suppress
+from typing import Final
+
+READ_SIZE: Final = 64 * 1024
+"""Bytes asked of the kernel in one call."""
+
+_WRITE_SIZE: Final = 256 * 1024
+"""Plain bytes that are encrypted ahead of what the kernel takes."""
+
+Buffer = bytes | memoryview
+
+
+class TCPStream:
+    """A connected TCP socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        with suppress(OSError):  # reset already: reading will tell
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        self.sock = sock
+
+    def handshake(self) -> bool:
+        """There is none."""
+        return True
+
+    def read(self) -> bytes | None:
+        """Return what has arrived, b"" at the end, None if nothing has."""
+        try:
+            return self.sock.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return None
+
+    def write(self, data: Buffer) -> int:
+        """Return how many bytes the kernel took."""
+        try:
+            return self.sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def flush(self) -> bool:
+        """Nothing is kept back here."""
+        return True
+
+    def shut_down(self) -> None:
+        """Tell the other side that nothing more comes."""
+        with suppress(OSError):  # it is gone already, which is what this was for
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Free the socket."""
+        self.sock.close()
+
+
+class TLSStream:
+    """TLS over a `TCPStream`, by way of memory: the engine never touches the socket, so nothing here can wait."""
+
+    def __init__(self, tcp: TCPStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
+        self.sock = tcp.sock
+        self._tcp = tcp
+        self._arrived = ssl.MemoryBIO()
+        self._to_send = ssl.MemoryBIO()
+        self._unsent = memoryview(b"")
+        self._tls = context.wrap_bio(
+            self._arrived, self._to_send, server_side=server_hostname is None, server_hostname=server_hostname
+        )
+
+    def handshake(self) -> bool:
+        """Go on with the TLS handshake; return whether it is done."""
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self.flush()
+                if not self._fetch():
+                    return False
+            except ssl.SSLError:
+                self.flush()  # the alert that tells the other side why
+                raise
+            else:
+                self.flush()
+                return True
+
+    def read(self) -> bytes | None:
+        """Return what has arrived, decrypted, b"" at the end, None if nothing has."""
+        while True:
+            try:
+                return self._tls.read(READ_SIZE)
+            except ssl.SSLWantReadError:
+                if not self._fetch():
+                    return None
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""
+
+    def write(self, data: Buffer) -> int:
+        """Return how many bytes were encrypted; not all of those may have gone to the kernel."""
+        if not self.flush():
+            return 0
+        taken = self._tls.write(data[:_WRITE_SIZE])
+        self.flush()
+        return taken
+
+    def flush(self) -> bool:
+        """Hand on what is encrypted; return whether nothing of it is left."""
+        while self._unsent or self._to_send.pending:
+            if not self._unsent:
+                self._unsent = memoryview(self._to_send.read())
+            sent = self._tcp.write(self._unsent)
+            if not sent:
+                return False
+            self._unsent = self._unsent[sent:]
+        return True
+
+    def shut_down(self) -> None:
+        """Tell the other side that nothing more comes."""
+        with suppress(ssl.SSLError):  # our alert is written; theirs is not waited for
+            self._tls.unwrap()
+        with suppress(OSError):  # as for TCP
+            self.flush()
+        self._tcp.shut_down()
+
+    def close(self) -> None:
+        """Free the socket."""
+        self._tcp.close()
+
+    def _fetch(self) -> bool:
+        """Take encrypted bytes from the socket; return whether there were any, or the end."""
+        data = self._tcp.read()
+        if data is None:
+            return False
+        if data:
+            self._arrived.write(data)
+        else:
+            self._arrived.write_eof()
+        return True

@@ -1,0 +1,507 @@
+"""One native connection: what happens on its socket, in the order in which it happens.
+
+Theory of operation. A connection goes through phases, each of them a method: dial, TLS, the opening handshake, the
+exchange of messages, and the end of the TCP connection. `poll()` runs the present phase, which does what can be done
+without waiting; when a phase is over it names the next one and says so, and that one runs in the same poll. Whatever
+goes wrong is raised inside a phase as one of our exceptions and ends the connection in one place, `_fail()`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import socket
+import ssl
+import sys
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from ...errors import (
+    CloseTimeoutError,
+    ConnectError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    HeartbeatTimeoutError,
+    InvalidOptionError,
+    InvalidURLError,
+    NotConnectedError,
+    TLSError,
+    WebSocketError,
+)
+from ...rules import CloseCode, encode_text
+from ...url import WebSocketURL, parse_url
+from ...wire.frames import MAX_CONTROL_PAYLOAD
+from ...wire.handshake import ClientHandshake, ServerHandshake
+from ...wire.messages import BINARY, TEXT, MessageStream
+from ..base import CloseStatus, Message, Options, State, Transport
+from .dial import Dialler
+from .stream import TCPStream, TLSStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LINGER_TIMEOUT: Final = 2.0
+"""Seconds that the other side has to end the TCP connection after the closing handshake (RFC 6455 §7.1.1)."""
+
+GATHER_SIZE: Final = 128 * 1024
+"""Frames up to this many bytes together go to the kernel in one call."""
+
+
+class NativeTransport(Transport):
+    """A connection over a socket: a client's if made by the constructor, a server's if made by `accept()`."""
+
+    def __init__(self, url: str, options: Options) -> None:
+        parsed = parse_url(url)
+        super().__init__(parsed, options)
+        self._begin(is_client=True, phase=self._dial)
+        self._client_handshake = ClientHandshake(parsed, options.subprotocols, options.headers)
+        self._dialler: Dialler | None = Dialler(parsed.host, parsed.port, self._wake)
+
+    @classmethod
+    def accept(cls, sock: socket.socket, address: tuple[str, int], options: Options) -> NativeTransport:
+        """Return the server's side of a connection that was just accepted from `address`."""
+        self = cls.__new__(cls)
+        host, port = sock.getsockname()[:2]
+        scheme = "ws" if options.tls is None else "wss"
+        Transport.__init__(self, WebSocketURL(scheme, host, port), options)
+        self._begin(is_client=False, phase=self._start_tls)
+        self._dialler = None
+        self._adopt_socket(sock, address)
+        return self
+
+    def _begin(self, *, is_client: bool, phase: Callable[[], bool]) -> None:
+        self._is_client = is_client
+        self._phase = phase
+        self._stream: TCPStream | TLSStream | None = None
+        self._messages = MessageStream(
+            is_client=is_client,
+            max_size=self.options.inbound_buffer_size,
+            too_big_code=CloseCode.INBOUND_MESSAGE_TOO_BIG if self.options.web_limits else CloseCode.MESSAGE_TOO_BIG,
+        )
+        self._deadline = time.monotonic() + self.options.handshake_timeout
+        self._cause: WebSocketError | None = None
+        self._remote_address = ("", 0)
+        self._unsent = memoryview(b"")
+        self._unsent_payload = 0
+        self._is_held = False
+        self._is_held_back = False
+        self._has_shut_down = False
+        self._discarded: deque[Message] = deque()
+        self._ping_payload = b""
+        self._ping_sent_at = 0.0
+        self._ping_count = 0
+        self._next_heartbeat = 0.0
+        self._last_heartbeat = 0.0
+        self._last_received = 0.0
+        self._latency = 0.0
+
+    # What the seam asks for.
+
+    def poll(self) -> None:
+        """Run the phases as far as they go."""
+        try:
+            while self._phase():
+                pass
+            if self.ready_state is not State.CLOSED and time.monotonic() >= self._deadline:
+                self._time_out()
+        except WebSocketError as exc:
+            self._fail(exc)
+
+    def send(self, message: Message) -> None:
+        """Frame the message and try to send it at once."""
+        if isinstance(message, str):
+            opcode, payload = TEXT, encode_text(message)
+        else:
+            opcode, payload = BINARY, message
+        self._check_room_to_send(len(payload))
+        self._messages.send(opcode, payload)
+        self._unsent_payload += len(payload)
+        if not self._is_held and not self._unsent:
+            self._flush_or_wake()
+
+    def close(self, code: int | None, reason: str) -> None:
+        """Put the Close frame behind what was put before."""
+        if self.ready_state is State.CONNECTING:
+            self._enter(State.CLOSING)
+            self._cause = ConnectError("close() was called before the connection was open")
+            self._phase = self._give_up
+        else:
+            self._begin_closing(code, reason)
+        self._wake()
+
+    def abort(self) -> None:
+        """Close the socket."""
+        self._wake()
+        self._release_socket()
+        self._end(
+            CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=ConnectionLostError("this side aborted the connection"))
+        )
+
+    @property
+    def buffered_amount(self) -> int:
+        """Payload bytes that the kernel has not taken yet."""
+        if not self._unsent and not self._messages.outbox_size:
+            return 0
+        return min(self._unsent_payload, len(self._unsent) + self._messages.outbox_size)
+
+    def hold(self) -> None:
+        """Gather frames from now on."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Send what was gathered."""
+        self._is_held = False
+        self._flush_or_wake()
+
+    def remote_address(self) -> tuple[str, int]:
+        """Return the other side's IP address and port, after the end as well."""
+        return self._remote_address
+
+    def set_no_delay(self, enabled: bool) -> None:
+        """Set TCP_NODELAY."""
+        self._connected_stream().sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+
+    def ping(self, payload: bytes) -> None:
+        """Send a Ping frame and remember when."""
+        if len(payload) > MAX_CONTROL_PAYLOAD:
+            raise InvalidOptionError(f"a ping carries at most {MAX_CONTROL_PAYLOAD} bytes, not {len(payload)}")
+        self._ping_payload = payload
+        self._ping_sent_at = time.monotonic()
+        self._messages.ping(payload)
+        self._flush_or_wake()
+
+    @property
+    def latency(self) -> float:
+        """Seconds that the last answered ping took."""
+        return self._latency
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._connected_stream().sock.fileno()
+
+    # What a server's selector asks for besides.
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether there is something that the kernel did not take."""
+        return bool(self._unsent)
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether it reads no further because `inbox` is full."""
+        return self._is_held_back
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it was held back and has room again, which no descriptor will show."""
+        return self._is_held_back and self._inbox_room() > 0
+
+    @property
+    def deadline(self) -> float:
+        """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
+        if self.ready_state is State.OPEN and self.options.heartbeat_interval:
+            return min(self._deadline, self._next_heartbeat)
+        return self._deadline
+
+    # The phases. Each returns whether the next one can go on at once.
+
+    def _dial(self) -> bool:
+        assert self._dialler is not None  # noqa: S101
+        sock = self._dialler.poll()
+        if sock is None:
+            return False
+        self._dialler = None
+        self._adopt_socket(sock, sock.getpeername())
+        self._phase = self._start_tls
+        return True
+
+    def _start_tls(self) -> bool:
+        stream = self._stream
+        assert isinstance(stream, TCPStream)  # noqa: S101
+        if self.url.secure:
+            context = self.options.tls or _default_context()
+            self._stream = TLSStream(stream, context, self.url.host if self._is_client else None)
+        self._phase = self._shake_hands_over_tls
+        return True
+
+    def _shake_hands_over_tls(self) -> bool:
+        try:
+            if not self._connected_stream().handshake():
+                return False
+        except ssl.SSLCertVerificationError as exc:
+            raise TLSError(f"the certificate of {self.url.host} was not accepted: {exc.verify_message}") from exc
+        except (ssl.SSLError, OSError) as exc:
+            raise TLSError(f"no TLS connection to {self.url.host}: {_reason(exc)}") from exc
+        if self._is_client:
+            self._unsent = memoryview(self._client_handshake.request)
+            self._flush()
+            self._phase = self._await_response
+        else:
+            self._server_handshake = ServerHandshake(self.options.subprotocols, self.options.headers)
+            self._phase = self._await_request
+        return True
+
+    def _await_response(self) -> bool:
+        self._flush()
+        rest = self._read_handshake(self._client_handshake)
+        if rest is None:
+            return False
+        self._open(self._client_handshake.subprotocol, rest)
+        return True
+
+    def _await_request(self) -> bool:
+        handshake = self._server_handshake
+        rest = self._read_handshake(handshake)
+        if rest is None:
+            return False
+        self._unsent = memoryview(handshake.response)
+        self._flush()
+        if handshake.failure is not None:
+            self._cause = handshake.failure
+            self._enter(State.CLOSING)
+            self._start_lingering()
+            return True
+        try:
+            self.url = parse_url(f"{self.url.scheme}://{handshake.host or self.url.authority}{handshake.path}")
+        except InvalidURLError:  # a Host header that only this client understands; the address serves
+            self.url = self.url._replace(resource=handshake.path)
+        self._open(handshake.subprotocol, rest)
+        return True
+
+    def _exchange(self) -> bool:
+        """OPEN, and CLOSING until the other side's Close frame has come."""
+        self._flush()
+        before = len(self.inbox)
+        try:
+            self._read_messages()
+        finally:
+            self.received_count += len(self.inbox) - before
+        messages = self._messages
+        if self.ready_state is State.OPEN:
+            self._watch_heart()
+        if messages.is_reading:
+            self._flush()  # pongs
+            return False
+        if self.ready_state is State.OPEN:
+            self._enter(State.CLOSING)
+        self._start_lingering()
+        return True
+
+    def _linger(self) -> bool:
+        """CLOSING: the closing handshake is over, and the TCP connection follows; the server ends it (§7.1.1)."""
+        if not self._flush():
+            return False
+        if not self._is_client and not self._has_shut_down:
+            self._connected_stream().shut_down()
+            self._has_shut_down = True
+        try:
+            while (data := self._connected_stream().read()) is not None:
+                if not data:
+                    break
+        except OSError:  # a reset ends it as well as a FIN
+            data = b""
+        if data is None:
+            return False
+        self._finish()
+        return False
+
+    def _give_up(self) -> bool:
+        """CLOSING before the connection was ever open."""
+        assert self._cause is not None  # noqa: S101
+        raise self._cause
+
+    def _over(self) -> bool:
+        """CLOSED."""
+        return False
+
+    # What the phases are made of.
+
+    def _open(self, subprotocol: str, rest: bytes) -> None:
+        self.subprotocol = subprotocol
+        self._deadline = math.inf
+        self._last_received = time.monotonic()
+        self._next_heartbeat = self._last_received + self.options.heartbeat_interval
+        self._messages.receive(rest)
+        self._enter(State.OPEN)
+        self._phase = self._exchange
+
+    def _read_handshake(self, handshake: ClientHandshake | ServerHandshake) -> bytes | None:
+        while True:
+            data = self._read()
+            if data is None:
+                return None
+            if not data:
+                raise handshake.receive_eof()
+            rest = handshake.receive(data)
+            if rest is not None:
+                return rest
+
+    def _read_messages(self) -> None:
+        """Read and parse until nothing is there, `inbox` is full, or the other side's Close frame has come."""
+        messages = self._messages
+        while True:
+            is_open = self.ready_state is State.OPEN
+            room = self._room() if is_open else self.options.max_queued_packets
+            self._is_held_back = room <= 0
+            if self._is_held_back:
+                return
+            messages.parse(self.inbox if is_open else self._discarded, room)
+            self._discarded.clear()
+            if self.options.web_limits:
+                self._enforce_web_limits()
+            if not messages.is_reading:
+                return
+            if is_open and len(self.inbox) >= self.options.max_queued_packets:
+                continue
+            data = self._read()
+            if data is None:
+                return
+            if not data:
+                raise ConnectionLostError(
+                    "the other side ended the TCP connection without a Close frame"
+                    if self.ready_state is State.OPEN
+                    else "the other side ended the TCP connection instead of answering the Close frame"
+                )
+            self._inbox_bytes += len(data)
+            messages.receive(data)
+
+    def _room(self) -> int:
+        # A page cannot hold a sender back, so neither does a peer that keeps to a page's limits.
+        return sys.maxsize if self.options.web_limits else self._inbox_room()
+
+    def _enforce_web_limits(self) -> None:
+        overflow = self._cut_overflow() if self.ready_state is State.OPEN else None
+        if overflow is not None:
+            self._cause = overflow
+            self._begin_closing(CloseCode.INBOUND_OVERFLOW, "")
+
+    def _read(self) -> bytes | None:
+        try:
+            data = self._connected_stream().read()
+        except OSError as exc:
+            error = ConnectError if self.ready_state is State.CONNECTING else ConnectionLostError
+            raise error(f"the connection broke: {_reason(exc)}") from exc
+        if data:
+            self._last_received = time.monotonic()
+        return data
+
+    def _flush(self) -> bool:
+        """Hand frames to the kernel; return whether all are gone."""
+        stream = self._stream
+        if stream is None:
+            return False
+        messages = self._messages
+        try:
+            while self._unsent or messages.outbox:
+                if not self._unsent:
+                    self._unsent = memoryview(messages.take(GATHER_SIZE))
+                taken = stream.write(self._unsent)
+                if not taken:
+                    return False
+                self._unsent = self._unsent[taken:]
+            self._unsent_payload = 0
+            is_flushed = stream.flush()
+        except OSError:
+            # The connection is broken in this direction. What the other side sent before may still be read, and
+            # reading is what tells why.
+            self._unsent = memoryview(b"")
+            self._unsent_payload = 0
+            messages.discard()
+            return True
+        if is_flushed:
+            messages.outbox_was_sent()
+        return is_flushed
+
+    def _flush_or_wake(self) -> None:
+        if not self._flush():
+            self._wake()
+
+    def _watch_heart(self) -> None:
+        messages = self._messages
+        if messages.pong is not None and messages.pong == self._ping_payload:
+            self._latency = time.monotonic() - self._ping_sent_at
+        messages.pong = None
+        interval = self.options.heartbeat_interval
+        if not interval:
+            return
+        now = time.monotonic()
+        if now < self._next_heartbeat:
+            return
+        if self._last_heartbeat > self._last_received:  # any sign of life counts, not only the pong
+            raise HeartbeatTimeoutError(interval)
+        self._ping_count += 1
+        self.ping(self._ping_count.to_bytes(4, "big"))
+        self._last_heartbeat = now
+        self._next_heartbeat = now + interval
+
+    def _begin_closing(self, code: int | None, reason: str) -> None:
+        self._enter(State.CLOSING)
+        self._messages.close(code, reason)
+        self._deadline = time.monotonic() + self.options.close_timeout
+        self._flush()
+
+    def _start_lingering(self) -> None:
+        self._phase = self._linger
+        self._deadline = time.monotonic() + LINGER_TIMEOUT
+
+    def _time_out(self) -> None:
+        if self._phase == self._linger:
+            self._finish()
+        elif self.ready_state is State.CONNECTING:
+            raise ConnectTimeoutError(self.options.handshake_timeout)
+        else:
+            raise CloseTimeoutError(self.options.close_timeout)
+
+    def _finish(self) -> None:
+        """End with what the Close frames said."""
+        messages = self._messages
+        failure = messages.failure
+        if failure is not None and messages.close_sent is not None:
+            status = CloseStatus(messages.close_sent[0], messages.close_sent[1], cause=failure)
+        elif messages.close_received is not None:
+            code, reason = messages.close_received
+            status = CloseStatus(code, reason, self._cause is None, self._cause, messages.closed_by_other_side)
+        else:
+            status = CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause)
+        self._release_socket()
+        self._end(status)
+
+    def _fail(self, cause: WebSocketError) -> None:
+        self._release_socket()
+        self._end(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
+
+    def _adopt_socket(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        self._stream = TCPStream(sock)
+        # An IPv4 client of a server for both families.
+        self._remote_address = (address[0].removeprefix("::ffff:"), address[1])
+
+    def _release_socket(self) -> None:
+        self._phase = self._over
+        if self._dialler is not None:
+            self._dialler.close()
+            self._dialler = None
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _connected_stream(self) -> TCPStream | TLSStream:
+        if self._stream is None:
+            raise NotConnectedError("there is no TCP connection: not yet, or no longer")
+        return self._stream
+
+    def _wake(self) -> None:
+        if self.wakeup is not None:
+            self.wakeup()
+
+
+@functools.cache
+def _default_context() -> ssl.SSLContext:
+    """The system's trusted certificates, host names checked."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _reason(exc: OSError) -> str:
+    return getattr(exc, "reason", None) or exc.strerror or str(exc)

@@ -1,0 +1,231 @@
+r"""URLs as the WHATWG URL and WebSockets standards read them, for the four schemes that a WebSocket can have.
+
+A desktop program and a page agree on what a URL means only if both read it by the same rules: `http:` stands for
+`ws:`, a fragment is an error, a default port is dropped, `\` is `/`, and `0x7f.1` is 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from .errors import BlockedPortError, InvalidURLError
+from .rules import BLOCKED_PORTS
+
+_WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+_DEFAULT_PORTS = {"ws": 80, "wss": 443}
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
+_C0_OR_SPACE = "".join(map(chr, range(0x21)))
+_FORBIDDEN_IN_HOST = re.compile(r"[\x00-\x20\x7f\"#%/:<>?@\[\\\]^`{|}]")
+_SINGLE_DOT = re.compile(r"\.|%2e", re.IGNORECASE)
+_DOUBLE_DOT = re.compile(r"(\.|%2e){2}", re.IGNORECASE)
+
+# WHATWG URL, "percent-encode sets": what has to be encoded besides the controls and everything that is not ASCII.
+_PATH_SET = frozenset(b' "#<>?^`{}')
+_QUERY_SET = frozenset(b" \"#<>'")
+_USERINFO_SET = frozenset(b' "#<>?^`{}/:;=@[\\]|')
+
+
+class WebSocketURL(NamedTuple):
+    """A URL that a WebSocket can be opened to.
+
+    `scheme` is "ws" or "wss". `host` is ASCII, an IPv6 address without its brackets. `resource` is path and query as
+    they stand in the request line. `username` and `password` are percent-decoded.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    resource: str = "/"
+    username: str = ""
+    password: str = ""
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is asked for."""
+        return self.scheme == "wss"
+
+    @property
+    def authority(self) -> str:
+        """Host and port as in the Host header; a default port is left out."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        userinfo = _percent_encode(self.username, _USERINFO_SET)
+        if self.password:
+            userinfo += ":" + _percent_encode(self.password, _USERINFO_SET)
+        return f"{self.scheme}://{userinfo + '@' if userinfo else ''}{self.authority}{self.resource}"
+
+
+def parse_url(url: str, base: str | None = None) -> WebSocketURL:
+    """Read `url`; `base` is the page's own URL, against which a relative one is resolved (WHATWG URL §4.4).
+
+    Raises:
+        InvalidURLError: it is no URL, has another scheme than ws, wss, http or https, or has a fragment.
+        BlockedPortError: no browser connects to its port.
+
+    """
+    if not isinstance(url, str):
+        raise InvalidURLError(f"a URL is a str, not {type(url).__name__}")
+    text = url.strip(_C0_OR_SPACE).translate({9: None, 10: None, 13: None})
+    found = _SCHEME.match(text)
+    if base is not None and (found is None or _is_relative_with_scheme(text, found, base)):
+        text = _resolve(text[found.end() :] if found else text, base)
+        found = _SCHEME.match(text)
+    if found is None:
+        raise InvalidURLError(
+            f"{url!r} is relative, and there is no page to complete it: begin it with ws:// or wss://"
+        )
+    scheme = _WEBSOCKET_SCHEMES.get(found[1].lower())
+    if scheme is None:
+        raise InvalidURLError(f"{url!r} has the scheme {found[1]!r}: use ws:// or wss://")
+    if "#" in text:
+        raise InvalidURLError(
+            f"{url!r} has a fragment, which a WebSocket URL may not: leave out the '#' and what follows"
+        )
+    rest = text[found.end() :].lstrip("/\\")
+    authority = re.split(r"[/\\?]", rest, maxsplit=1)[0]
+    userinfo, _, hostport = authority.rpartition("@")
+    host, port = _split_port(hostport, url)
+    username, _, password = userinfo.partition(":")
+    path, mark, query = rest[len(authority) :].partition("?")
+    result = WebSocketURL(
+        scheme,
+        _parse_host(host, url),
+        _DEFAULT_PORTS[scheme] if port is None else port,
+        _normalise_path(path) + mark + _percent_encode(query, _QUERY_SET),
+        _percent_decode(username),
+        _percent_decode(password),
+    )
+    if result.port in BLOCKED_PORTS:
+        raise BlockedPortError(f"{url!r}: browsers refuse port {result.port}: let the server listen on another one")
+    return result
+
+
+def _is_relative_with_scheme(text: str, found: re.Match[str], base: str) -> bool:
+    """`http:x` is relative to a page of the same scheme, `http://x` is not (special relative or authority state)."""
+    return base.lower().startswith(found[0].lower()) and not text.startswith("//", found.end())
+
+
+def _resolve(reference: str, base: str) -> str:
+    found = re.match(r"(https?:)//[^/?#]*", base, re.IGNORECASE)
+    if found is None:
+        raise InvalidURLError(f"{reference!r} cannot be resolved against {base!r}: begin it with ws:// or wss://")
+    reference = reference.replace("\\", "/") if "?" not in reference else reference
+    path_and_query = re.split("#", base[found.end() :], maxsplit=1)[0]
+    path = path_and_query.partition("?")[0] or "/"
+    if reference.startswith("//"):
+        return found[1] + reference
+    if reference.startswith("/"):
+        return found[0] + reference
+    if reference.startswith("?"):
+        return found[0] + path + reference
+    if not reference:
+        return found[0] + path_and_query
+    return found[0] + path[: path.rfind("/") + 1] + reference
+
+
+def _split_port(hostport: str, url: str) -> tuple[str, int | None]:
+    found = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", hostport)
+    if found is None:
+        raise InvalidURLError(f"{url!r} has no valid host and port: an IPv6 address needs brackets, a port is a number")
+    port = int(found[2]) if found[2] else None
+    if port is not None and port > 65535:
+        raise InvalidURLError(f"{url!r} has port {port}: ports end at 65535")
+    return found[1], port
+
+
+def _parse_host(host: str, url: str) -> str:
+    if host.startswith("["):
+        return _parse_ipv6(host[1:-1], url)
+    host = _percent_decode(host)
+    if not host.isascii():
+        host = _domain_to_ascii(host)
+    host = host.lower()
+    if not host or _FORBIDDEN_IN_HOST.search(host):
+        raise InvalidURLError(f"{url!r} has no valid host name: write it as in ws://example.com/path")
+    labels = host.removesuffix(".").split(".")
+    if labels[-1].isdigit() or _ipv4_number(labels[-1]) is not None:
+        return _parse_ipv4(labels, url)
+    return host
+
+
+def _parse_ipv6(text: str, url: str) -> str:
+    import ipaddress  # costs a page some milliseconds that few need
+
+    try:
+        if "%" in text:
+            raise ValueError("a zone")
+        address = ipaddress.IPv6Address(text)
+    except ValueError:
+        raise InvalidURLError(f"{url!r}: [{text}] is no IPv6 address (nor may it have a zone)") from None
+    if address.ipv4_mapped is not None:
+        high, low = divmod(int(address.ipv4_mapped), 0x10000)
+        return f"::ffff:{high:x}:{low:x}"
+    return address.compressed
+
+
+def _ipv4_number(label: str) -> int | None:
+    """Read one part of an IPv4 address: decimal, octal after 0, hexadecimal after 0x."""
+    if re.fullmatch(r"0[xX][0-9a-fA-F]*", label):
+        return int(label[2:] or "0", 16)
+    if re.fullmatch(r"0[0-7]*", label):
+        return int(label, 8)
+    return int(label) if re.fullmatch(r"[1-9][0-9]*", label) else None
+
+
+def _parse_ipv4(labels: list[str], url: str) -> str:
+    numbers = [_ipv4_number(label) for label in labels]
+    *heads, last = numbers
+    if (
+        len(numbers) > 4
+        or last is None
+        or last >= 256 ** (5 - len(numbers))
+        or any(number is None or number > 255 for number in heads)
+    ):
+        raise InvalidURLError(f"{url!r}: {'.'.join(labels)} is no IPv4 address")
+    address = last
+    for index, number in enumerate(heads):
+        address += (number or 0) << (8 * (3 - index))
+    return ".".join(str(octet) for octet in address.to_bytes(4, "big"))
+
+
+def _domain_to_ascii(domain: str) -> str:
+    """Do what UTS #46 does to ordinary names: fold, normalise, and write each label that needs it as Punycode."""
+    import unicodedata  # only a name in another script needs it
+
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain).lower()).replace("\u3002", ".")
+    return ".".join(
+        label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
+        for label in folded.replace("\u00ad", "").split(".")
+    )
+
+
+def _normalise_path(path: str) -> str:
+    """Percent-encode the path and take out its dot segments (path state)."""
+    segments: list[str] = []
+    parts = path.replace("\\", "/").split("/")[1:] or [""]
+    for index, part in enumerate(parts):
+        is_last = index == len(parts) - 1
+        if _DOUBLE_DOT.fullmatch(part):
+            del segments[-1:]
+        elif not _SINGLE_DOT.fullmatch(part):
+            segments.append(_percent_encode(part, _PATH_SET))
+            continue
+        if is_last:
+            segments.append("")
+    return "/" + "/".join(segments)
+
+
+def _percent_encode(text: str, reserved: frozenset[int]) -> str:
+    encoded = text.encode("utf-8", "replace")
+    return "".join(f"%{byte:02X}" if byte < 0x20 or byte > 0x7E or byte in reserved else chr(byte) for byte in encoded)
+
+
+def _percent_decode(text: str) -> str:
+    if "%" not in text:
+        return text
+    raw = re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes((int(found[1], 16),)), text.encode("utf-8", "replace"))
+    return raw.decode("utf-8", "replace")
