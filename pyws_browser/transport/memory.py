@@ -183,6 +183,8 @@ class MemoryTransport(Transport):
 
     def send(self, message: Message) -> None:
         """Put the message on the other end's wire."""
+        if isinstance(message, str):
+            message = encode_text(message).decode()  # lone surrogates do not survive a wire
         size = _size(message)
         self._check_room_to_send(size)
         if self._held is not None:

@@ -1,0 +1,123 @@
+"""The places in which a contract case runs. A world gives out peers and URLs, and lets time pass."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from pyws_browser import ConnectError, MemoryNetwork, State, WebSocketPeer
+
+from . import behaviours
+
+LIMIT = 10.0
+"""Seconds after which a case has failed; nothing here takes a fraction of it."""
+
+
+class World:
+    """A server somewhere, and peers here."""
+
+    is_page = False
+    """Whether a browser's limits hold."""
+
+    def __init__(self) -> None:
+        self.peers: list[WebSocketPeer] = []
+
+    def url(self, behaviour: str) -> str:
+        """Return where a server behaves like that (`behaviours.py`, `raw_server.py`)."""
+        raise NotImplementedError
+
+    def make_peer(self) -> WebSocketPeer:
+        raise NotImplementedError
+
+    def peer(self, **settings: object) -> WebSocketPeer:
+        """Return a new peer, with these properties set."""
+        peer = self.make_peer()
+        for name, value in settings.items():
+            setattr(peer, name, value)
+        self.peers.append(peer)
+        return peer
+
+    async def connected(self, behaviour: str = "echo", **settings: object) -> WebSocketPeer:
+        """Return a new peer that was connected, and may have been disconnected since."""
+        peer = self.peer(**settings)
+        peer.connect_to_url(self.url(behaviour))
+        await self.until(lambda: peer.ready_state is not State.CONNECTING)
+        assert not isinstance(peer.close_cause, ConnectError), peer.close_cause
+        return peer
+
+    async def closed(self, peer: WebSocketPeer) -> WebSocketPeer:
+        """Wait for the end of a peer's connection."""
+        await self.until(lambda: peer.ready_state is State.CLOSED)
+        return peer
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Poll until something is the case."""
+        end = time.monotonic() + LIMIT
+        while not condition():
+            assert time.monotonic() < end, [(peer, peer.close_cause) for peer in self.peers]
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Let a little time pass."""
+        for peer in self.peers:
+            peer.poll()
+        await asyncio.sleep(0.001)
+
+    def clean_up(self) -> None:
+        for peer in self.peers:
+            peer.abort()
+
+
+class RemoteWorld(World):
+    """A server behind a real network: `server.py` and `raw_server.py` tell their addresses."""
+
+    def __init__(self, urls: dict[str, str], *, is_page: bool) -> None:
+        super().__init__()
+        self._urls = urls
+        self.is_page = is_page
+
+    def url(self, behaviour: str) -> str:
+        kind, _, rest = behaviour.partition(":")
+        return self._urls[kind] + rest if rest else self._urls["server"] + behaviour
+
+    def make_peer(self) -> WebSocketPeer:
+        return WebSocketPeer(web_limits=self.is_page)
+
+
+class MemoryWorld(World):
+    """Listeners in memory, which behave as the real server does."""
+
+    def __init__(self, *, is_page: bool) -> None:
+        super().__init__()
+        self.is_page = is_page
+        self._network = MemoryNetwork()
+        self._listeners: dict[str, object] = {}
+        self._server_peers: list[WebSocketPeer] = []
+
+    def url(self, behaviour: str) -> str:
+        kind, _, rest = behaviour.partition(":")
+        url = f"ws://memory.test/{rest or behaviour}"
+        if kind != "nobody" and url not in self._listeners:
+            protocols = ("chat", "game") if kind == "protocols" else ()
+            self._listeners[url] = (kind, self._network.listen(url, protocols))
+        return url
+
+    def make_peer(self) -> WebSocketPeer:
+        return self._network.peer(web_limits=self.is_page)
+
+    async def turn(self) -> None:
+        for kind, listener in self._listeners.values():
+            if kind == "raw" and listener._url.endswith("/silent"):
+                continue  # a server that never answers the handshake
+            peer = listener.accept()
+            if peer is not None and kind != "raw":
+                self._server_peers.append(peer)
+                behaviours.opened(peer)
+            elif peer is not None:
+                self.mute = peer  # kept alive, never polled: a server that never answers the Close frame
+        for peer in self._server_peers:
+            peer.poll()
+            if peer.ready_state is State.OPEN:
+                behaviours.received(peer)
+        await super().turn()
