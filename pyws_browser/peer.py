@@ -296,10 +296,14 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
     def batch(self) -> Iterator[None]:
         """Hold what is put inside the `with` block and hand it over as one at its end, which is much faster."""
         transport = self._connected()
-        transport.hold()
+        if transport.is_held:  # by a batch around this one, which will hand it over
+            yield
+            return
+        transport.is_held = True
         try:
             yield
         finally:
+            transport.is_held = False
             transport.release()
 
     def get_current_outbound_buffered_amount(self) -> int:

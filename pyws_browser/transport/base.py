@@ -92,6 +92,8 @@ class Transport(ABC):
         self.inbox: deque[Message] = deque()
         self.subprotocol = ""
         self.close_status: CloseStatus | None = None
+        self.is_held = False
+        """Whether what is sent is to be gathered until `release()`."""
         self.received_count = 0
         """How many messages ever came into `inbox`."""
         self.wakeup: Callable[[], None] | None = None
@@ -125,12 +127,8 @@ class Transport(ABC):
         """Payload bytes that were taken by `send()` and not yet handed on (WHATWG WebSockets, `bufferedAmount`)."""
 
     @abstractmethod
-    def hold(self) -> None:
-        """Gather what is sent from now on, until `release()`."""
-
-    @abstractmethod
     def release(self) -> None:
-        """Hand on what was gathered since `hold()`, as one where that is possible."""
+        """Hand on what was sent while `is_held` was set, as one where that is possible."""
 
     # What a page cannot do, and only some of the others can.
 

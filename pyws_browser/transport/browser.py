@@ -111,9 +111,6 @@ class BrowserTransport(Transport):
         amount: int = self._js_socket.bufferedAmount
         return amount
 
-    def hold(self) -> None:
-        """The browser gathers by itself what it is given within one task."""
-
     def release(self) -> None:
         """The browser gathers by itself what it is given within one task."""
 

@@ -144,7 +144,7 @@ class MemoryTransport(Transport):
         self._refusal: WebSocketError | None = None
         self._wire: deque[Message | _Close | _Cut] = deque()  # on its way to this end
         self._wire_bytes = 0
-        self._held: list[Message] | None = None
+        self._held: list[Message] = []  # in a batch
         self._held_bytes = 0
         self._sent_close: _Close | None = None
         self._cause: WebSocketError | None = None
@@ -187,7 +187,7 @@ class MemoryTransport(Transport):
             message = encode_text(message).decode()  # lone surrogates do not survive a wire
         size = _size(message)
         self._check_room_to_send(size)
-        if self._held is not None:
+        if self.is_held:
             self._held.append(message)
             self._held_bytes += size
         elif self._other is not None:
@@ -215,10 +215,6 @@ class MemoryTransport(Transport):
         """Payload bytes that the other end has not taken off the wire."""
         on_wire = 0 if self._other is None else self._other.wire_bytes
         return on_wire + self._held_bytes
-
-    def hold(self) -> None:
-        """Keep messages off the wire from now on."""
-        self._held = []
 
     def release(self) -> None:
         """Put the messages on the wire."""
@@ -307,7 +303,7 @@ class MemoryTransport(Transport):
             self._other.put_on_wire(close, 0)
 
     def _hand_over_held(self) -> None:
-        held, self._held, self._held_bytes = self._held or [], None, 0
+        held, self._held, self._held_bytes = self._held, [], 0
         for message in held:
             if self._other is not None:
                 self._other.put_on_wire(message, _size(message))

@@ -326,7 +326,7 @@ async def text_is_what_a_browser_makes_of_it(world: World) -> None:
         ("lone \ud800", "lone \ufffd"),
         ("pair \ud83d\ude00", "pair \U0001f600"),
     ):
-        assert await exchange(world, peer, text) == arrives
+        assert (came := await exchange(world, peer, text)) == arrives, ascii(came)
 
 
 @case

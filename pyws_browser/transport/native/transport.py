@@ -84,7 +84,6 @@ class NativeTransport(Transport):
         self._remote_address = ("", 0)
         self._unsent = memoryview(b"")
         self._unsent_payload = 0
-        self._is_held = False
         self._is_held_back = False
         self._has_shut_down = False
         self._discarded: deque[Message] = deque()
@@ -117,7 +116,7 @@ class NativeTransport(Transport):
         self._check_room_to_send(len(payload))
         self._messages.send(opcode, payload)
         self._unsent_payload += len(payload)
-        if not self._is_held and not self._unsent:
+        if not self.is_held and not self._unsent:
             self._flush_or_wake()
 
     def close(self, code: int | None, reason: str) -> None:
@@ -145,13 +144,8 @@ class NativeTransport(Transport):
             return 0
         return min(self._unsent_payload, len(self._unsent) + self._messages.outbox_size)
 
-    def hold(self) -> None:
-        """Gather frames from now on."""
-        self._is_held = True
-
     def release(self) -> None:
         """Send what was gathered."""
-        self._is_held = False
         self._flush_or_wake()
 
     def remote_address(self) -> tuple[str, int]:

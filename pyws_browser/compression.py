@@ -1,0 +1,22 @@
+"""Compression: how permessage-deflate is to be used on a connection (RFC 7692)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Compression(NamedTuple):
+    """What to ask of the other side, and what to compress.
+
+    A message of less than `min_size` bytes goes as it is: it would fit into one packet either way, and deflating costs
+    more time than sending. `level` is zlib's, 1 (fast) to 9 (small).
+
+    `window_bits`, 9 to 15, bounds how far back both sides look for repetitions, and with it the memory of a connection:
+    about 64 KiB at 12, 300 KiB at 15, taken when the first compressed message comes or goes. `no_context_takeover`
+    makes both sides forget each message after it, which saves that memory and costs ratio (§7.1).
+    """
+
+    min_size: int = 1024
+    level: int = 6
+    window_bits: int = 12
+    no_context_takeover: bool = False

@@ -1,0 +1,32 @@
+"""What the package offers, and what importing it brings along."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pyws_browser
+from pyws_browser import errors
+
+NAMES = {
+    *("MemoryNetwork", "PacketPeer", "Signal", "WebSocketPeer", "WebSocketServer"),
+    *("CloseCode", "Error", "State", "WriteMode"),
+}
+
+
+def test_the_public_names() -> None:
+    exceptions = {name for name in vars(errors) if name.endswith("Error") and name != "Error"}
+    assert set(pyws_browser.__all__) == NAMES | exceptions
+    assert len(pyws_browser.__all__) == len(set(pyws_browser.__all__))
+    assert all(hasattr(pyws_browser, name) for name in pyws_browser.__all__)
+
+
+def test_importing_it_on_the_desktop_loads_nothing_of_a_page() -> None:
+    code = "import sys, pyws_browser; print(*sorted({'js', 'pyodide', 'asyncio'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split() == []
+
+
+def test_the_enums_are_class_attributes_too() -> None:
+    peer = pyws_browser.WebSocketPeer
+    assert (peer.WRITE_MODE_TEXT, peer.WRITE_MODE_BINARY) == (0, 1)
+    assert (peer.STATE_CONNECTING, peer.STATE_OPEN, peer.STATE_CLOSING, peer.STATE_CLOSED) == (0, 1, 2, 3)

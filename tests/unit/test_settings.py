@@ -1,0 +1,85 @@
+"""The settings of a connection, read when it is opened."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyws_browser import InvalidOptionError, MemoryNetwork, UnsupportedInBrowserError, WebSocketPeer, WebSocketServer
+
+
+def test_the_defaults_are_generous_and_bounded() -> None:
+    peer = WebSocketPeer(web_limits=False)
+    assert peer.inbound_buffer_size >= 1024 * 1024
+    assert peer.outbound_buffer_size >= 1024 * 1024
+    assert peer.max_queued_packets == 65536
+    assert peer.handshake_timeout == peer.close_timeout == 10.0
+    assert peer.heartbeat_interval == 0
+    assert peer.supported_protocols == peer.handshake_headers == ()
+    assert WebSocketServer().handshake_timeout == 3.0
+
+
+def test_what_is_set_can_be_read() -> None:
+    peer = WebSocketPeer(web_limits=False)
+    for name, value in {
+        "inbound_buffer_size": 1,
+        "outbound_buffer_size": 2**30,
+        "max_queued_packets": 7,
+        "handshake_timeout": 1,
+        "close_timeout": 0.5,
+        "heartbeat_interval": 20,
+        "supported_protocols": ("chat",),
+    }.items():
+        setattr(peer, name, value)
+        assert getattr(peer, name) == value
+    peer.handshake_headers = ["X-Token: abc"]
+    assert peer.handshake_headers == (("X-Token", "abc"),)
+    peer.heartbeat_interval = 0
+
+
+@pytest.mark.parametrize("value", [-1, "often", float("nan")])
+def test_a_heartbeat_interval_is_a_number_of_seconds(value: float) -> None:
+    with pytest.raises(InvalidOptionError, match="heartbeat_interval"):
+        WebSocketPeer(web_limits=False).heartbeat_interval = value
+
+
+def test_a_page_refuses_what_it_cannot_keep_but_not_the_absence_of_it() -> None:
+    peer = WebSocketPeer(web_limits=True)
+    peer.heartbeat_interval = 0
+    peer.handshake_headers = ()
+    with pytest.raises(UnsupportedInBrowserError):
+        peer.heartbeat_interval = 5
+    with pytest.raises(UnsupportedInBrowserError):
+        peer.handshake_headers = {"Authorization": "Bearer x"}
+
+
+@pytest.mark.parametrize(("value", "limits"), [(None, False), ("", False), ("0", False), ("1", True), ("yes", True)])
+def test_the_environment_can_ask_for_a_pages_limits(
+    value: str | None, limits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value is None:
+        monkeypatch.delenv("PYWS_WEB_LIMITS", raising=False)
+    else:
+        monkeypatch.setenv("PYWS_WEB_LIMITS", value)
+    for peer in (WebSocketPeer(), MemoryNetwork().peer()):
+        if limits:
+            with pytest.raises(UnsupportedInBrowserError):
+                peer.get_connected_host()
+        else:
+            peer.heartbeat_interval = 5
+    WebSocketPeer(web_limits=False).heartbeat_interval = 5
+    WebSocketServer().heartbeat_interval = 5
+
+
+def test_a_change_holds_for_the_next_connection() -> None:
+    network = MemoryNetwork()
+    listener = network.listen("ws://test/")
+    peer = network.peer(web_limits=False)
+    peer.connect_to_url("ws://test/")
+    server = listener.accept()
+    assert server is not None
+    peer.max_queued_packets = 1
+    peer.poll()
+    for _ in range(3):
+        server.send("x")
+    peer.poll()
+    assert peer.get_available_packet_count() == 3

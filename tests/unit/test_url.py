@@ -1,0 +1,163 @@
+"""URLs mean what they mean in a browser."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyws_browser.errors import BlockedPortError, InvalidURLError
+from pyws_browser.rules import BLOCKED_PORTS
+from pyws_browser.url import parse_url
+
+NORMAL_FORMS = [
+    ("ws://example.com", "ws://example.com/"),
+    ("ws://example.com:80/", "ws://example.com/"),
+    ("wss://example.com:443/", "wss://example.com/"),
+    ("ws://example.com:443/", "ws://example.com:443/"),
+    ("ws://example.com:/x", "ws://example.com/x"),
+    ("ws://example.com:0080/", "ws://example.com/"),
+    ("http://example.com/a", "ws://example.com/a"),
+    ("https://example.com/a", "wss://example.com/a"),
+    ("WS://EXAMPLE.COM/A", "ws://example.com/A"),
+    (" \t\nws://example.com/ \r\n", "ws://example.com/"),
+    ("ws://exa\nmple.com/\tx", "ws://example.com/x"),
+    ("ws:example.com", "ws://example.com/"),
+    ("ws:/example.com", "ws://example.com/"),
+    ("ws:////example.com", "ws://example.com/"),
+    ("ws:\\\\example.com\\a\\b", "ws://example.com/a/b"),
+    ("ws://example.com?q", "ws://example.com/?q"),
+    ("ws://example.com/?", "ws://example.com/?"),
+    ("ws://example.com/a b?c d", "ws://example.com/a%20b?c%20d"),
+    ("ws://example.com/%41%zz", "ws://example.com/%41%zz"),
+    ("ws://example.com/é?é", "ws://example.com/%C3%A9?%C3%A9"),
+    ("ws://example.com/\"<>`{}|^?\"<>'`", "ws://example.com/%22%3C%3E%60%7B%7D|%5E?%22%3C%3E%27`"),
+    ("ws://example.com/a/./b/../c", "ws://example.com/a/c"),
+    ("ws://example.com/../../a/..", "ws://example.com/"),
+    ("ws://example.com/a/%2e%2E/b/.", "ws://example.com/b/"),
+    ("ws://example.com/a//b", "ws://example.com/a//b"),
+    ("ws://user:pass@example.com/", "ws://user:pass@example.com/"),
+    ("ws://us er:p@ss:w@example.com/", "ws://us%20er:p%40ss%3Aw@example.com/"),
+    ("ws://user@example.com/", "ws://user@example.com/"),
+    ("ws://@example.com/", "ws://example.com/"),
+    ("ws://127.0.0.1:9000/", "ws://127.0.0.1:9000/"),
+    ("ws://0x7f.1/", "ws://127.0.0.1/"),
+    ("ws://017700000001/", "ws://127.0.0.1/"),
+    ("ws://2130706433/", "ws://127.0.0.1/"),
+    ("ws://127.0.1./", "ws://127.0.0.1/"),
+    ("ws://0x/", "ws://0.0.0.0/"),
+    ("ws://[::1]:9000/", "ws://[::1]:9000/"),
+    ("ws://[0:0:0:0:0:0:0:1]/", "ws://[::1]/"),
+    ("ws://[::FFFF:127.0.0.1]/", "ws://[::ffff:7f00:1]/"),
+    ("ws://ex%41mple.com/", "ws://example.com/"),
+    ("ws://münchen.example/", "ws://xn--mnchen-3ya.example/"),
+    ("ws://MÜNCHEN.example/", "ws://xn--mnchen-3ya.example/"),
+    ("ws://straße.example/", "ws://xn--strae-oqa.example/"),
+    ("ws://ｅｘａｍｐｌｅ。com/", "ws://example.com/"),
+    ("ws://m%C3%BCnchen.example/", "ws://xn--mnchen-3ya.example/"),
+    ("ws://a_b-c.example./", "ws://a_b-c.example./"),
+]
+
+
+@pytest.mark.parametrize(("url", "normal"), NORMAL_FORMS)
+def test_the_normal_form(url: str, normal: str) -> None:
+    assert str(parse_url(url)) == normal
+
+
+@pytest.mark.parametrize("normal", sorted({normal for _, normal in NORMAL_FORMS}))
+def test_the_normal_form_is_its_own(normal: str) -> None:
+    assert str(parse_url(normal)) == normal
+
+
+@pytest.mark.parametrize(
+    ("url", "advice"),
+    [
+        ("", "relative"),
+        ("/echo", "relative"),
+        ("//example.com", "relative"),
+        ("example.com", "relative"),
+        ("example.com:9000/x", "use ws:// or wss://"),
+        ("ftp://example.com/", "use ws:// or wss://"),
+        ("mailto:x@example.com", "use ws:// or wss://"),
+        ("ws://example.com/#", "leave out the '#'"),
+        ("ws://example.com/#x", "leave out the '#'"),
+        ("ws://", "host name"),
+        ("ws:///", "host name"),
+        ("ws://?", "host name"),
+        ("ws://:80/", "host name"),
+        ("ws://u@/", "host name"),
+        ("ws://foo bar/", "host name"),
+        ("ws://foo%20bar/", "host name"),
+        ("ws://a<b/", "host name"),
+        ("ws://a^b/", "host name"),
+        ("ws://a|b/", "host name"),
+        ("ws://a%00b/", "host name"),
+        ("ws://a\x7fb/", "host name"),
+        ("ws://h:x/", "a port is a number"),
+        ("ws://h:-1/", "a port is a number"),
+        ("ws://h:8 0/", "a port is a number"),
+        ("ws://h:١/", "a port is a number"),
+        ("ws://a:b:1/", "a port is a number"),
+        ("ws://h:65536/", "end at 65535"),
+        ("ws://::1/", "needs brackets"),
+        ("ws://[::1/", "needs brackets"),
+        ("ws://[::1]x/", "needs brackets"),
+        ("ws://[::g]/", "no IPv6 address"),
+        ("ws://[fe80::1%eth0]/", "no IPv6 address"),
+        ("ws://1.2.3.4.5/", "no IPv4 address"),
+        ("ws://1.2.3.256/", "no IPv4 address"),
+        ("ws://1.256.3.4/", "no IPv4 address"),
+        ("ws://1..3/", "no IPv4 address"),
+        ("ws://example.1/", "no IPv4 address"),
+        ("ws://09/", "no IPv4 address"),
+        ("ws://4294967296/", "no IPv4 address"),
+        (None, "a URL is a str"),
+        (b"ws://h/", "a URL is a str"),
+    ],
+)
+def test_what_is_no_websocket_url(url: object, advice: str) -> None:
+    with pytest.raises(InvalidURLError, match=advice):
+        parse_url(url)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("port", sorted(BLOCKED_PORTS))
+def test_blocked_ports(port: int) -> None:
+    with pytest.raises(BlockedPortError, match=f"port {port}"):
+        parse_url(f"wss://example.com:{port}/")
+
+
+@pytest.mark.parametrize(
+    ("reference", "resolved"),
+    [
+        ("/echo?x", "ws://page.example:8000/echo?x"),
+        ("echo", "ws://page.example:8000/dir/echo"),
+        ("../echo", "ws://page.example:8000/echo"),
+        ("?x", "ws://page.example:8000/dir/page.html?x"),
+        ("", "ws://page.example:8000/dir/page.html?y"),
+        ("//other.example/x", "ws://other.example/x"),
+        ("\\echo", "ws://page.example:8000/echo"),
+        ("http:echo", "ws://page.example:8000/dir/echo"),
+        ("http://other.example", "ws://other.example/"),
+        ("ws:other.example", "ws://other.example/"),
+    ],
+)
+def test_relative_to_a_page(reference: str, resolved: str) -> None:
+    assert str(parse_url(reference, "http://page.example:8000/dir/page.html?y#z")) == resolved
+
+
+def test_relative_to_the_root_of_a_secure_page() -> None:
+    assert str(parse_url("echo", "https://page.example")) == "wss://page.example/echo"
+
+
+@pytest.mark.parametrize("base", ["blob:http://page.example/uuid", "file:///page.html", "about:blank"])
+def test_no_relative_url_where_the_page_has_none(base: str) -> None:
+    with pytest.raises(InvalidURLError, match="begin it with ws://"):
+        parse_url("/echo", base)
+    assert str(parse_url("ws://h/", base)) == "ws://h/"
+
+
+def test_the_parts() -> None:
+    url = parse_url("wss://u%40:p%3A@[::1]:9000/a?b")
+    assert url.secure
+    assert (url.host, url.port, url.resource) == ("::1", 9000, "/a?b")
+    assert (url.username, url.password) == ("u@", "p:")
+    assert url.authority == "[::1]:9000"
+    assert not parse_url("ws://h/").secure
