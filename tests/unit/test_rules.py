@@ -86,7 +86,9 @@ def test_bytes_are_not_copied_and_other_buffers_are() -> None:
         assert rules.as_bytes(buffer) == b"abc"
 
 
-@pytest.mark.parametrize(("wrong", "advice"), [("text", "send_text"), (5, "encode it"), (None, "encode it"), ([1], "encode it")])
+@pytest.mark.parametrize(
+    ("wrong", "advice"), [("text", "send_text"), (5, "encode it"), (None, "encode it"), ([1], "encode it")]
+)
 def test_what_is_no_packet(wrong: object, advice: str) -> None:
     with pytest.raises(InvalidMessageTypeError, match=advice):
         rules.as_bytes(wrong)  # type: ignore[arg-type]
@@ -118,7 +120,17 @@ def test_headers_come_in_three_forms() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["no colon", ": no name", "a b: c", "X: line\nbreak", "X: nul\0", "X: grün", ("Host", "x"), ("sec-websocket-key", "x")]
+    "header",
+    [
+        "no colon",
+        ": no name",
+        "a b: c",
+        "X: line\nbreak",
+        "X: nul\0",
+        "X: grün",
+        ("Host", "x"),
+        ("sec-websocket-key", "x"),
+    ],
 )
 def test_headers_that_cannot_be_sent(header: str | tuple[str, str]) -> None:
     with pytest.raises(InvalidHeaderError):

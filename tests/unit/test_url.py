@@ -29,7 +29,7 @@ NORMAL_FORMS = [
     ("ws://example.com/a b?c d", "ws://example.com/a%20b?c%20d"),
     ("ws://example.com/%41%zz", "ws://example.com/%41%zz"),
     ("ws://example.com/é?é", "ws://example.com/%C3%A9?%C3%A9"),
-    ("ws://example.com/\"<>`{}|^?\"<>'`", "ws://example.com/%22%3C%3E%60%7B%7D|%5E?%22%3C%3E%27`"),
+    ('ws://example.com/"<>`{}|^?"<>\'`', "ws://example.com/%22%3C%3E%60%7B%7D|%5E?%22%3C%3E%27`"),
     ("ws://example.com/a/./b/../c", "ws://example.com/a/c"),
     ("ws://example.com/../../a/..", "ws://example.com/"),
     ("ws://example.com/a/%2e%2E/b/.", "ws://example.com/b/"),

@@ -1,0 +1,181 @@
+"""Connecting: name look-up that no poll waits for, and Happy Eyeballs."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from pyws_browser import ConnectError, NameResolutionError
+from pyws_browser.transport.native import dial
+from pyws_browser.transport.native.dial import Dialler, _interleave
+
+from ..support import LIMIT, open_descriptors
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        yield sock
+
+
+def port_of(sock: socket.socket) -> int:
+    port: int = sock.getsockname()[1]
+    return port
+
+
+def nothing() -> None:
+    pass
+
+
+def outcome(dialler: Dialler) -> socket.socket:
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        sock = dialler.poll()
+        if sock is not None:
+            return sock
+        time.sleep(0.001)
+    raise AssertionError("nothing came of it")
+
+
+def fake_lookup(monkeypatch: pytest.MonkeyPatch, answer: Callable[[], list[tuple[socket.AddressFamily, str]]]) -> None:
+    def getaddrinfo(host: str, port: int, type: int) -> list[object]:  # noqa: A002
+        return [(family, type, 6, "", (address, port)) for family, address in answer()]
+
+    monkeypatch.setattr(dial.socket, "getaddrinfo", getaddrinfo)
+
+
+def test_an_address_needs_no_lookup(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(dial.socket, "getaddrinfo")
+    with outcome(Dialler("127.0.0.1", port_of(listener), nothing)) as sock:
+        assert sock.getpeername() == listener.getsockname()
+        assert not sock.getblocking()
+
+
+@pytest.mark.parametrize("name", ["localhost", "anything.localhost"])
+def test_localhost_is_never_asked_of_the_network(
+    name: str, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(dial.socket, "getaddrinfo")
+    with outcome(Dialler(name, port_of(listener), nothing)) as sock:
+        assert sock.getpeername() == listener.getsockname()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 on this machine")
+def test_ipv6() -> None:
+    with (
+        socket.create_server(("::1", 0), family=V6) as listener,
+        outcome(Dialler("::1", port_of(listener), nothing)) as sock,
+    ):
+        assert sock.family == V6
+
+
+def test_a_slow_lookup_holds_no_poll_up(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, resolved = threading.Event(), threading.Event()
+
+    def answer() -> list[tuple[socket.AddressFamily, str]]:
+        assert answered.wait(LIMIT)
+        return [(V4, "127.0.0.1")]
+
+    fake_lookup(monkeypatch, answer)
+    dialler = Dialler("slow.example", port_of(listener), resolved.set)
+    assert dialler.poll() is None
+    assert not resolved.is_set()
+    answered.set()
+    assert resolved.wait(LIMIT), "whoever waits is woken"
+    outcome(dialler).close()
+
+
+def test_an_unknown_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer() -> list[tuple[socket.AddressFamily, str]]:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    fake_lookup(monkeypatch, answer)
+    with pytest.raises(NameResolutionError, match=r"nowhere\.example has no address: no such name"):
+        outcome(Dialler("nowhere.example", 80, nothing))
+
+
+def test_refused_everywhere_tells_every_failure() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = port_of(sock)
+    with pytest.raises(ConnectError, match=f"localhost:{port}.*ECONNREFUSED.*; .*ECONNREFUSED"):
+        outcome(Dialler("localhost", port, nothing))
+
+
+def test_a_family_that_the_machine_lacks_is_passed_over(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = socket.socket
+
+    def no_ipv6(family: int, type: int) -> socket.socket:  # noqa: A002
+        if family == V6:
+            raise OSError(97, "Address family not supported")
+        return make(family, type)
+
+    monkeypatch.setattr(dial.socket, "socket", no_ipv6)
+    outcome(Dialler("localhost", port_of(listener), nothing)).close()
+
+
+def test_an_unreachable_address_is_passed_over(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_lookup(monkeypatch, lambda: [(V4, "255.255.255.255"), (V4, "127.0.0.1")])
+    outcome(Dialler("two.example", port_of(listener), nothing)).close()
+
+
+@contextmanager
+def deaf_listener(port: int) -> Iterator[None]:
+    """Listen at 127.0.0.2 with a backlog that is full, so that another connection gets no answer at all."""
+    with ExitStack() as stack:
+        stack.enter_context(socket.create_server(("127.0.0.2", port), backlog=0))
+        for _ in range(4):
+            knocking = stack.enter_context(socket.socket())
+            knocking.setblocking(False)
+            knocking.connect_ex(("127.0.0.2", port))
+        yield
+
+
+def test_the_next_address_is_tried_beside_one_that_hangs(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dial, "ATTEMPT_DELAY", 0.01)
+    fake_lookup(monkeypatch, lambda: [(V4, "127.0.0.2"), (V4, "127.0.0.1")])
+    with deaf_listener(port_of(listener)):
+        before = open_descriptors()
+        with outcome(Dialler("two.example", port_of(listener), nothing)) as sock:
+            assert sock.getpeername()[0] == "127.0.0.1"
+        assert open_descriptors() == before, "the hanging attempt was closed too"
+
+
+def test_giving_up_closes_every_attempt(listener: socket.socket) -> None:
+    with deaf_listener(port_of(listener)):
+        before = open_descriptors()
+        dialler = Dialler("127.0.0.2", port_of(listener), nothing)
+        assert dialler.poll() is None
+        assert open_descriptors() == before + 1
+        dialler.close()
+        dialler.close()
+        assert open_descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("found", "order"),
+    [
+        ([], []),
+        ([(V4, "1")], [(V4, "1")]),
+        (
+            [(V6, "a"), (V6, "b"), (V4, "1"), (V4, "2"), (V4, "3")],
+            [(V6, "a"), (V4, "1"), (V6, "b"), (V4, "2"), (V4, "3")],
+        ),
+        ([(V4, "1"), (V4, "2"), (V6, "a")], [(V4, "1"), (V6, "a"), (V4, "2")]),
+        ([(V4, "1"), (V4, "1")], [(V4, "1")]),
+    ],
+)
+def test_the_families_take_turns(
+    found: list[tuple[socket.AddressFamily, str]], order: list[tuple[socket.AddressFamily, str]]
+) -> None:
+    assert _interleave([(family, (name, 0)) for family, name in found]) == [(f, (name, 0)) for f, name in order]

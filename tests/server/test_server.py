@@ -1,0 +1,424 @@
+"""WebSocketServer: who is connected, what they said, and what hostile clients cannot do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pyws_browser import (
+    Error,
+    HandshakeError,
+    InvalidOptionError,
+    ListenError,
+    NoSuchPeerError,
+    State,
+    WebSocketPeer,
+    WebSocketServer,
+    WrongThreadError,
+)
+
+from ..support import LIMIT, open_descriptors, pump
+
+
+class Log:
+    """What a server's signals said."""
+
+    def __init__(self, server: WebSocketServer) -> None:
+        self.entries: list[tuple[Any, ...]] = []
+        for name in ("client_connected", "client_disconnected", "client_close_request", "data_received"):
+            getattr(server, name).connect(lambda *arguments, name=name: self.entries.append((name, *arguments)))
+
+    def names(self) -> list[str]:
+        return [entry[0] for entry in self.entries]
+
+
+@pytest.fixture
+def server() -> Iterator[WebSocketServer]:
+    with WebSocketServer() as server:
+        server.bind_ip = "127.0.0.1"
+        server.listen(0)
+        yield server
+
+
+@pytest.fixture
+def log(server: WebSocketServer) -> Log:
+    return Log(server)
+
+
+@pytest.fixture
+def connect(server: WebSocketServer) -> Iterator[Callable[[], WebSocketPeer]]:
+    peers: list[WebSocketPeer] = []
+
+    def connect() -> WebSocketPeer:
+        peer = WebSocketPeer(web_limits=False)
+        peers.append(peer)
+        known = len(server.peer_ids)
+        peer.connect_to_url(f"ws://127.0.0.1:{server.port}/room?x=1")
+        pump(peer, server, until=lambda: peer.ready_state is State.OPEN and len(server.peer_ids) > known)
+        return peer
+
+    yield connect
+    for peer in peers:
+        peer.abort()
+
+
+def request(path: str = "/", **headers: str) -> bytes:
+    fields = {
+        "Host": "test",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+    } | {name.replace("_", "-"): value for name, value in headers.items()}
+    return (
+        f"GET {path} HTTP/1.1\r\n".encode()
+        + b"".join(f"{n}: {v}\r\n".encode() for n, v in fields.items() if v)
+        + b"\r\n"
+    )
+
+
+def ask(server: WebSocketServer, data: bytes) -> bytes:
+    """Send raw bytes to the server and return all of its answer."""
+    with socket.create_connection(("127.0.0.1", server.port), LIMIT) as sock:
+        sock.sendall(data)
+        answer = b""
+        end = time.monotonic() + LIMIT
+        while time.monotonic() < end:
+            server.poll()
+            if select.select([sock], [], [], 0.001)[0]:
+                piece = sock.recv(4096)
+                if not piece:
+                    return answer
+                answer += piece
+                if answer.startswith(b"HTTP/1.1 101"):
+                    return answer
+    raise AssertionError(f"no end of {answer!r}")
+
+
+def test_the_signals_of_a_life(server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]) -> None:
+    peer = connect()
+    (id_,) = server.peer_ids
+    assert server.has_peer(id_)
+    for message in ("one", b"two"):
+        peer.send(message)
+    peer.close(4000, "bye")
+    pump(peer, server, until=lambda: "client_disconnected" in log.names())
+    assert log.entries == [
+        ("client_connected", id_, ""),
+        ("data_received", id_),
+        ("data_received", id_),
+        ("client_close_request", id_, 4000, "bye"),
+        ("client_disconnected", id_, True),
+    ]
+    assert not server.has_peer(id_)
+    assert server.peer_ids == ()
+
+
+def test_ids_are_random_positive_31_bit_numbers_but_not_1(
+    server: WebSocketServer, connect: Callable[[], WebSocketPeer]
+) -> None:
+    for _ in range(10):
+        connect()
+    assert len(set(server.peer_ids)) == 10
+    assert all(2 <= id_ < 2**31 for id_ in server.peer_ids)
+
+
+def test_an_id_is_never_given_twice(
+    server: WebSocketServer, connect: Callable[[], WebSocketPeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = iter([7, 7, 8])
+    monkeypatch.setattr("pyws_browser.server._random.randint", lambda low, high: next(numbers))
+    connect()
+    connect()
+    assert set(server.peer_ids) == {7, 8}
+
+
+def test_a_peer_tells_what_its_client_asked_for(server: WebSocketServer, connect: Callable[[], WebSocketPeer]) -> None:
+    client = connect()
+    (id_,) = server.peer_ids
+    peer = server.get_peer(id_)
+    assert peer.get_requested_url() == f"ws://127.0.0.1:{server.port}/room?x=1"
+    assert (peer.get_connected_host(), server.get_peer_address(id_)) == ("127.0.0.1", "127.0.0.1")
+    assert peer.get_connected_port() == server.get_peer_port(id_)
+    assert client.get_connected_port() == server.port
+
+
+def test_unknown_ids_raise(server: WebSocketServer) -> None:
+    for call in (server.get_peer, server.get_peer_address, server.get_peer_port, server.disconnect_peer):
+        with pytest.raises(NoSuchPeerError, match="no client has the id 5") as caught:
+            call(5)
+        assert caught.value.error is Error.ERR_DOES_NOT_EXIST
+        assert isinstance(caught.value, LookupError)
+
+
+def test_disconnect_peer_closes_cleanly(
+    server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]
+) -> None:
+    peer = connect()
+    (id_,) = server.peer_ids
+    server.disconnect_peer(id_, 4001, "out")
+    pump(peer, server, until=lambda: "client_disconnected" in log.names())
+    assert log.entries[-1] == ("client_disconnected", id_, True)
+    assert "client_close_request" not in log.names()
+    assert (peer.get_close_code(), peer.get_close_reason()) == (4001, "out")
+
+
+def test_a_lost_client_is_no_clean_close(
+    server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]
+) -> None:
+    connect().abort()
+    pump(server, until=lambda: "client_disconnected" in log.names())
+    assert log.entries[-1][2] is False
+    assert "client_close_request" not in log.names()
+
+
+def test_the_peer_and_its_packets_are_there_while_the_end_is_told(
+    server: WebSocketServer, connect: Callable[[], WebSocketPeer]
+) -> None:
+    last_words: list[str | bytes] = []
+    server.client_disconnected.connect(lambda id_, clean: last_words.extend(server.get_peer(id_)))
+    peer = connect()
+    peer.send("last words")
+    peer.close()
+    pump(peer, server, until=lambda: peer.ready_state is State.CLOSED and not server.peer_ids)
+    assert last_words == ["last words"]
+
+
+def test_stop_closes_with_1000_and_emits_nothing(
+    server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]
+) -> None:
+    peers = [connect() for _ in range(3)]
+    known = len(log.entries)
+    server.stop()
+    assert not server.is_listening()
+    assert server.port == 0
+    for peer in peers:
+        pump(peer, until=lambda peer=peer: peer.ready_state is State.CLOSED)
+        assert peer.get_close_code() == 1000
+    server.stop()
+    server.poll()
+    assert not server.wait(0)
+    assert len(log.entries) == known
+    server.listen(0)
+    assert server.is_listening()
+
+
+def test_listening_fails_with_names(server: WebSocketServer) -> None:
+    with pytest.raises(ListenError, match="stop") as caught:
+        server.listen(0)
+    assert caught.value.error is Error.ERR_ALREADY_IN_USE
+    other = WebSocketServer()
+    other.bind_ip = "127.0.0.1"
+    with pytest.raises(ListenError, match=f"cannot listen at port {server.port}") as caught:
+        other.listen(server.port)
+    assert caught.value.error is Error.ERR_ALREADY_IN_USE
+    other.bind_ip = "192.0.2.1"
+    with pytest.raises(ListenError) as caught:
+        other.listen(0)
+    assert caught.value.error is Error.ERR_CANT_CREATE
+    for port in (-1, 65536, "80", None):
+        with pytest.raises(InvalidOptionError, match="port"):
+            other.listen(port)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1", "ws://[::1]", "ws://localhost"])
+def test_all_addresses_are_listened_at_by_default(url: str) -> None:
+    if "[" in url and not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 on this machine")
+    with WebSocketServer() as server, WebSocketPeer(web_limits=False) as peer:
+        server.listen(0)
+        peer.connect_to_url(f"{url}:{server.port}/")
+        pump(peer, server, until=lambda: peer.ready_state is State.OPEN and server.peer_ids)
+        assert server.get_peer_address(server.peer_ids[0]) in ("127.0.0.1", "::1")
+
+
+def test_a_single_family_where_there_is_no_dual_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyws_browser.server.socket.has_dualstack_ipv6", lambda: False)
+    with WebSocketServer() as server, WebSocketPeer(web_limits=False) as peer:
+        server.listen(0)
+        peer.connect_to_url(f"ws://127.0.0.1:{server.port}/")
+        pump(peer, server, until=lambda: peer.ready_state is State.OPEN)
+
+
+def test_subprotocols_are_chosen_as_godot_chooses(server: WebSocketServer) -> None:
+    server.stop()
+    server.listen(0, ["b", "a"])
+    assert b"Sec-WebSocket-Protocol: a\r\n" in ask(server, request(Sec_WebSocket_Protocol="x, a, b"))
+    assert ask(server, request(Sec_WebSocket_Protocol="x")).startswith(b"HTTP/1.1 400")
+    assert ask(server, request()).startswith(b"HTTP/1.1 400")
+    server.stop()
+    server.listen(0, [])
+    assert ask(server, request(Sec_WebSocket_Protocol="x")).startswith(b"HTTP/1.1 400")
+    assert b"Protocol:" not in ask(server, request())
+
+
+def test_extra_headers_go_into_the_answer(server: WebSocketServer) -> None:
+    server.handshake_headers = {"X-Server": "mine"}
+    assert b"\r\nX-Server: mine\r\n" in ask(server, request())
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", 426),
+        (request(Sec_WebSocket_Version="8"), 400),
+        (request(Sec_WebSocket_Key="short"), 400),
+        (request(Sec_WebSocket_Key=""), 400),
+        (request(Upgrade="h2c"), 426),
+        (request().replace(b"GET", b"POST"), 405),
+        (b"GET\r\n\r\n", 400),
+        (b"\x16\x03\x01 this is TLS\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000, 431),
+    ],
+)
+def test_bad_requests_get_a_proper_answer(server: WebSocketServer, log: Log, data: bytes, status: int) -> None:
+    answer = ask(server, data)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
+    assert b"Connection: close\r\n" in answer
+    pump(server, until=lambda: not server._clients)
+    assert log.entries == []
+
+
+def test_lenient_requests_are_accepted(server: WebSocketServer) -> None:
+    assert ask(server, request(Connection="keep-alive, Upgrade", Host="a b", X_Empty=" ")).startswith(b"HTTP/1.1 101")
+
+
+def test_refusing_new_connections(server: WebSocketServer, connect: Callable[[], WebSocketPeer]) -> None:
+    old = connect()
+    server.refuse_new_connections = True
+    peer = WebSocketPeer(web_limits=False)
+    peer.connect_to_url(f"ws://127.0.0.1:{server.port}/")
+    pump(peer, server, until=lambda: peer.ready_state is State.CLOSED)
+    assert isinstance(peer.close_cause, HandshakeError) or peer.get_close_code() == 1006
+    assert old.is_connected_to_host()
+    server.refuse_new_connections = False
+    connect()
+
+
+def test_half_open_handshakes_hold_nobody_up(server: WebSocketServer, connect: Callable[[], WebSocketPeer]) -> None:
+    server.handshake_timeout = 0.3
+    before = open_descriptors()
+    lorises = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(200)]
+    for loris in lorises:
+        loris.sendall(b"GET / HTTP/1.1\r\n")
+    peer = connect()
+    peer.send("served all the same")
+    (id_,) = server.peer_ids
+    pump(server, until=server.get_peer(id_).get_available_packet_count)
+    pump(server, until=lambda: len(server._clients) == 1)
+    for loris in lorises:
+        loris.close()
+    assert open_descriptors() == before + 2
+
+
+def test_a_client_that_fetches_nothing_does_not_fill_the_server(
+    server: WebSocketServer, connect: Callable[[], WebSocketPeer]
+) -> None:
+    connect()
+    peer = server.get_peer(server.peer_ids[0])
+    server.poll()
+    sent = 0
+    while not peer.get_current_outbound_buffered_amount():
+        peer.send(os.urandom(100_000))
+        sent += 1
+    assert sent < 1000
+    server.poll()
+    assert not server.wait(0.01), "nothing to do until the client reads"
+
+
+def test_a_slow_program_holds_its_client_back(connect: Callable[[], WebSocketPeer], server: WebSocketServer) -> None:
+    server.max_queued_packets = 10
+    client = connect()
+    for number in range(100):
+        client.send(str(number))
+    peer = server.get_peer(server.peer_ids[0])
+    pump(server, until=lambda: peer.get_available_packet_count() == 10)
+    server.poll()
+    assert not server.wait(0.01)
+    received: list[str | bytes] = []
+    while len(received) < 100:
+        received += list(peer)
+        assert server.wait(LIMIT), "there is room again"
+        server.poll()
+    assert received == [str(number) for number in range(100)]
+
+
+def test_a_failing_handler_loses_no_other_signal(server: WebSocketServer, connect: Callable[[], WebSocketPeer]) -> None:
+    peer = connect()
+    told: list[int] = []
+
+    def fail_once(id_: int) -> None:
+        told.append(id_)
+        if len(told) == 1:
+            raise KeyError("the program's own mistake")
+
+    server.data_received.connect(fail_once)
+    peer.send("one")
+    peer.send("two")
+    id_ = server.peer_ids[0]
+    with pytest.raises(KeyError):
+        pump(server, until=lambda: len(told) == 2)
+    pump(server, until=lambda: len(told) == 2)
+    assert told == [id_, id_]
+
+
+def test_wait_returns_for_a_deadline(server: WebSocketServer) -> None:
+    server.handshake_timeout = 0.05
+    with socket.create_connection(("127.0.0.1", server.port)):
+        pump(server, until=lambda: server._clients)
+        assert server.wait(LIMIT)
+        pump(server, until=lambda: not server._clients)
+    assert not server.wait(0)
+
+
+def test_no_descriptors_left_is_said_and_survived(
+    server: WebSocketServer, connect: Callable[[], WebSocketPeer]
+) -> None:
+    assert server._listener is not None
+    real = server._listener
+
+    class Exhausted:
+        def accept(self) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+    server._listener = Exhausted()  # type: ignore[assignment]
+    with socket.create_connection(("127.0.0.1", server.port)):
+        with pytest.warns(ResourceWarning, match="Too many open files"):
+            server.poll()
+        server._listener = real
+        pump(server, until=lambda: server._clients)
+
+
+def test_a_server_belongs_to_the_thread_that_listens(server: WebSocketServer) -> None:
+    problems: list[BaseException] = []
+
+    def poll() -> None:
+        try:
+            server.poll()
+        except WrongThreadError as exc:
+            problems.append(exc)
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    thread.join()
+    assert len(problems) == 1
+
+
+def test_a_host_that_is_no_url_leaves_the_address(server: WebSocketServer) -> None:
+    urls: list[str] = []
+    server.client_connected.connect(lambda id_, protocol: urls.append(server.get_peer(id_).get_requested_url()))
+    ask(server, request("/x?y", Host="not a host"))
+    ask(server, request("/x?y", Host="game.example"))
+    assert urls == [f"ws://127.0.0.1:{server.port}/x?y", "ws://game.example/x?y"]

@@ -1,0 +1,46 @@
+"""What tests of several suites need: letting peers and servers poll each other, and certificates."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import trustme
+
+LIMIT = 10.0
+
+
+class Pollable(Protocol):
+    def poll(self) -> None: ...
+
+
+def pump(*parties: Pollable, until: Callable[[], object], seconds: float = LIMIT) -> None:
+    """Poll all of them until something is the case."""
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end, parties
+        for party in parties:
+            party.poll()
+        time.sleep(0.0005)
+
+
+def open_descriptors() -> int:
+    """Return how many file descriptors this process holds."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+def server_context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+    """Return a server's context with a certificate for `names`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*names).configure_cert(context)
+    return context
+
+
+def client_context(authority: trustme.CA) -> ssl.SSLContext:
+    """Return a client's context that trusts `authority`."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
