@@ -58,7 +58,7 @@ def make(version: str, out: Path, wheels: list[Path]) -> None:
 
 
 def _download(version: str, out: Path) -> None:
-    """Fetch the runtime and micropip; `out` appears when it is complete, so an interrupted run leaves nothing half-made."""
+    """Fetch the runtime and micropip; `out` appears complete or, when something fails, not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         subprocess.run(["npm", "pack", "--silent", f"pyodide@{version}"], cwd=scratch, check=True)

@@ -787,7 +787,8 @@ async def what_breaks_the_protocol_ends_in_closed(world: World) -> None:
         assert not peer.was_clean_close, behaviour
         assert peer.close_cause is not None, behaviour
         assert peer.get_close_code() in ((code, 1006) if world.is_page else (code,)), behaviour
-        assert list(peer) == ["fine"], behaviour
+        # Chromium throws away all of the read in which it finds a malformed frame.
+        assert list(peer) in ((["fine"], []) if world.is_page else (["fine"],)), behaviour
 
 
 @wire_case

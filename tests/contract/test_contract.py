@@ -6,10 +6,8 @@ import asyncio
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contract.cases")
-
-from .cases import CASES, WIRE_ONLY  # noqa: E402
-from .worlds import MemoryWorld, RemoteWorld, World  # noqa: E402
+from .cases import CASES, WIRE_ONLY
+from .worlds import MemoryWorld, RemoteWorld, World
 
 
 def run(name: str, world: World) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 
 from pyws_browser import ConnectError, MemoryNetwork, State, WebSocketPeer
 
 from . import behaviours
+
+TURN = 0.005 if sys.platform == "emscripten" else 0.001
+"""Seconds between polls. In Pyodide less than 4 ms would not be waited at all: the loop would spin, and under load it
+keeps the browser from delivering anything."""
 
 LIMIT = 10.0
 """Seconds after which a case has failed; nothing here takes a fraction of it."""
@@ -55,14 +60,14 @@ class World:
         """Poll until something is the case."""
         end = time.monotonic() + LIMIT
         while not condition():
-            assert time.monotonic() < end, [(peer, peer.close_cause) for peer in self.peers]
+            assert time.monotonic() < end, [(peer, peer.close_code, peer.close_cause) for peer in self.peers]
             await self.turn()
 
     async def turn(self) -> None:
         """Let a little time pass."""
         for peer in self.peers:
             peer.poll()
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(TURN)
 
     def clean_up(self) -> None:
         for peer in self.peers:

@@ -1,0 +1,279 @@
+#!/usr/bin/env bash
+# The one command of this repository. What it makes goes to .build/ and dist/, and is made again only when its inputs
+# changed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly BUILD=$PWD/.build
+readonly VENV=$BUILD/venv
+# The Pyodide releases to test on. The page of `demo` and `serve` loads the first.
+read -ra PYODIDE_VERSIONS <<<"${PYODIDE_VERSIONS:-314.0.7 0.29.5}"
+# The files whose every branch the CPython tests take.
+readonly COVERED=pyws_browser/rules.py,pyws_browser/errors.py,pyws_browser/packet_peer.py,pyws_browser/peer.py
+
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+export SE_OFFLINE=true SE_AVOID_STATS=true
+export COVERAGE_FILE=$BUILD/coverage RUFF_CACHE_DIR=$BUILD/ruff MYPY_CACHE_DIR=$BUILD/mypy
+
+usage() {
+    cat <<'END'
+Usage: ./build.sh COMMAND
+
+  demo            serve the page, relay its board, and join it from the desktop
+  demo --check    do the same headless, and prove that page and desktop see each other
+  test            run all tests, on CPython and in headless Chromium
+  test --fast     run the tests that need no browser
+  wheel           build dist/pyws_browser-*.whl
+  lint            check style, formatting and types
+  serve           serve the page alone
+  clean           remove everything that this script made
+
+PYTHON names the interpreter to use (3.11 or newer), PYODIDE_VERSIONS the Pyodide releases to test on.
+END
+}
+
+main() {
+    local command=${1:-}
+    shift || true
+    case $command in
+        demo) demo "$@" ;;
+        test) run_tests "$@" ;;
+        wheel)
+            locked set_up_wheel
+            wheel
+            ;;
+        lint) lint ;;
+        serve) serve "$@" ;;
+        clean) rm -rf "$BUILD" dist ;;
+        '' | -h | --help | help) usage ;;
+        *) usage >&2 && die "There is no command \"$command\"" ;;
+    esac
+}
+
+demo() {
+    if [[ ${1:-} == --check ]]; then
+        locked set_up_browser_tests "${PYODIDE_VERSIONS[0]}"
+    else
+        locked set_up_page "${PYODIDE_VERSIONS[0]}"
+    fi
+    use_pyodide "${PYODIDE_VERSIONS[0]}"
+    exec "$VENV/bin/python" web/demo.py "$@"
+}
+
+serve() {
+    locked set_up_page "${PYODIDE_VERSIONS[0]}"
+    use_pyodide "${PYODIDE_VERSIONS[0]}"
+    exec "$VENV/bin/python" web/serve.py --pyodide "$PYWS_DIST" "$@"
+}
+
+# Runs every suite even when one fails, so that one run tells everything.
+run_tests() {
+    local is_fast=false failures=0 version
+    [[ ${1:-} == --fast ]] && is_fast=true
+    if $is_fast; then
+        locked set_up_tests
+    else
+        locked set_up_browser_tests "${PYODIDE_VERSIONS[@]}"
+    fi
+
+    say "Tests on CPython"
+    test_on_cpython || failures=1
+    if ! $is_fast; then
+        for version in "${PYODIDE_VERSIONS[@]}"; do
+            say "Tests in Chromium on Pyodide $version"
+            test_in_browser "$version" || failures=1
+        done
+    fi
+    return $failures
+}
+
+# `pytest` and not `python -m pytest`, which would put the sources before the installed wheel.
+test_on_cpython() {
+    "$VENV/bin/pytest" -m "not browser" --ignore=tests/browser --cov --cov-report=term-missing:skip-covered || return
+    "$VENV/bin/coverage" report --include="$COVERED" --fail-under=100 --show-missing >"$BUILD/covered.txt" && return
+    cat "$BUILD/covered.txt" >&2
+    echo "These files are to be covered whole: add the missing tests" >&2
+    return 1
+}
+
+test_in_browser() {
+    use_pyodide "$1"
+    "$VENV/bin/pytest" tests/browser --runtime chrome --dist-dir "$PYWS_DIST"
+}
+
+lint() {
+    local failures=0
+    locked set_up_lint
+    "$VENV/bin/ruff" check . || failures=1
+    "$VENV/bin/ruff" format --check . || failures=1
+    "$VENV/bin/mypy" || failures=1
+    return $failures
+}
+
+# What the page's programs and the tests are told: the folder to serve as /pyodide/, and the wheel in it.
+use_pyodide() {
+    export PYWS_DIST=$BUILD/pyodide-$1 PYWS_WHEEL
+    PYWS_WHEEL=$(wheel)
+}
+
+set_up_browser_tests() {
+    need_chromium
+    set_up_groups build test browser
+    set_up_page "$@"
+}
+
+set_up_page() {
+    local version
+    need_npm
+    set_up_package
+    for version in "$@"; do
+        once "$BUILD/pyodide-$version/.made-from" "$(hash_of "$(wheel)" tools/pyodide_dist.py)" make_pyodide "$version"
+    done
+}
+
+make_pyodide() {
+    say "Making .build/pyodide-$1"
+    quietly "$VENV/bin/python" tools/pyodide_dist.py "$1" "$BUILD/pyodide-$1" "$(wheel)"
+}
+
+# The checkers look into everything that the sources import.
+set_up_lint() {
+    set_up_groups build lint browser
+    set_up_package
+}
+
+set_up_tests() {
+    set_up_groups build test
+    set_up_package
+}
+
+set_up_package() {
+    set_up_wheel
+    once "$VENV/.installed" "$(hash_of "$(wheel)")" install_package
+}
+
+# Uninstalled first, because pip takes a wheel of the same version for the same wheel.
+install_package() {
+    quietly "$VENV/bin/pip" uninstall --yes pyws-browser
+    quietly "$VENV/bin/pip" install "$(wheel)"
+}
+
+set_up_wheel() {
+    set_up_groups build
+    [[ -e $(wheel) ]] || rm -f dist/.made-from
+    once dist/.made-from "$(hash_of pyws_browser pyproject.toml README.md LICENSE)" make_wheel
+}
+
+make_wheel() {
+    say "Building the wheel"
+    rm -rf dist
+    quietly "$VENV/bin/python" -m build --wheel --no-isolation
+}
+
+wheel() {
+    local wheels=("$PWD"/dist/pyws_browser-*-py3-none-any.whl)
+    echo "${wheels[0]}"
+}
+
+# Installs dependency groups of pyproject.toml.
+set_up_groups() {
+    local group
+    set_up_venv
+    for group in "$@"; do
+        once "$VENV/.group-$group" "$(hash_of pyproject.toml)" install_group "$group"
+    done
+}
+
+install_group() {
+    say "Installing what pyproject.toml lists under \"$1\""
+    quietly "$VENV/bin/pip" install --group "$1"
+}
+
+set_up_venv() {
+    local python=${PYTHON:-python3}
+    have "$python" || die "Python 3.11 or newer is needed: install it, or name it by PYTHON=..."
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        die "Python 3.11 or newer is needed, and $python is $("$python" -V 2>&1): install a newer one, or name it by PYTHON=..."
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || need "Python's venv module" python3-venv
+    once "$VENV/.made-by" "$("$python" -c 'import sys; print(sys.base_prefix, sys.version)')" make_venv "$python"
+}
+
+# Dependency groups need pip 25.1, which is newer than the pip that many a Python brings.
+make_venv() {
+    say "Making .build/venv with $("$1" -V)"
+    quietly "$1" -m venv --clear "$VENV"
+    quietly "$VENV/bin/pip" install "pip>=25.1"
+}
+
+need_npm() {
+    have npm || need "npm" npm
+}
+
+need_chromium() {
+    have chromedriver || need "Chromium with its driver" chromium chromium-driver
+}
+
+# need WHAT PACKAGE...: installs Debian packages where that is possible, and says what to do where not.
+need() {
+    local what=$1
+    shift
+    if ! have apt-get; then
+        die "$what is missing: install it (on Debian the packages are: $*)"
+    elif ((EUID != 0)); then
+        die "$what is missing: sudo apt-get install $*"
+    fi
+    say "Installing $*"
+    [[ -n ${is_apt_fresh:-} ]] || quietly apt-get update
+    is_apt_fresh=true
+    # A new machine may be busy with its own first updates: wait for those.
+    DEBIAN_FRONTEND=noninteractive quietly apt-get -o DPkg::Lock::Timeout=300 install --yes --no-install-recommends "$@"
+}
+
+# once STAMP KEY COMMAND...: runs a command unless it succeeded before with the same key.
+once() {
+    local stamp=$1 key=$2
+    shift 2
+    [[ -f $stamp && $(<"$stamp") == "$key" ]] && return
+    "$@"
+    echo "$key" >"$stamp"
+}
+
+# Two commands may run at the same time; they set things up one after the other.
+locked() {
+    mkdir -p "$BUILD"
+    if have flock; then
+        (
+            flock 9
+            "$@"
+        ) 9>"$BUILD/lock"
+    else
+        "$@"
+    fi
+}
+
+# Runs a command in silence, and shows what it wrote only when it fails.
+quietly() {
+    "$@" >"$BUILD/set-up.log" 2>&1 </dev/null && return
+    cat "$BUILD/set-up.log" >&2
+    die "This failed: $*"
+}
+
+# Names and contents of files, as a key for `once`.
+hash_of() {
+    find "$@" -type f ! -name '*.pyc' | LC_ALL=C sort | xargs cksum | cksum
+}
+
+have() {
+    command -v "$1" >/dev/null
+}
+
+say() {
+    echo "==> $*" >&2
+}
+
+die() {
+    echo "build.sh: $*" >&2
+    exit 1
+}
+
+main "$@"

@@ -1,0 +1,141 @@
+"""A Pyodide in a real browser, on the page's main thread or in a module worker, as an object that runs Python."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from typing import Any
+
+from pytest_pyodide import SeleniumChromeRunner
+
+# Everything that nobody caught, and every line on stderr: there Python reports what it cannot raise, such as a task
+# whose exception was never retrieved.
+_START = """
+self.complaints = [];
+self.addEventListener("error", (event) => self.complaints.push(`uncaught: ${event.error?.stack ?? event.message}`));
+self.addEventListener("unhandledrejection", (event) => self.complaints.push(
+    `unhandled rejection: ${event.reason?.stack ?? event.reason}`));
+self.pyodide = await self.loadPyodide({ stderr: (line) => self.complaints.push(`stderr: ${line}`) });
+"""
+
+_MODULES = "/home/pyodide/modules"
+
+# The harness in Python. Results cross as JSON, so that no proxy outlives a call.
+_HARNESS = f"""
+import asyncio, importlib, json, linecache, pathlib, reprlib, sys, traceback
+from pyodide.code import eval_code_async
+
+SOURCE = "/home/pyodide/test_code.py"
+MODULES = pathlib.Path({_MODULES!r})
+MODULES.mkdir(exist_ok=True)
+sys.path.insert(0, str(MODULES))
+
+def install_module(name, source):
+    file = MODULES.joinpath(*name.split(".")).with_suffix(".py")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(source)
+    sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+    linecache.checkcache()
+
+async def run_test_code(source, seconds, names):
+    namespace = {{"__name__": "__main__", **json.loads(names)}}
+    try:
+        async with asyncio.timeout(seconds):
+            value = await eval_code_async(source, namespace, filename=SOURCE)
+        return json.dumps({{"value": value}})
+    except BaseException as error:
+        return json.dumps({{"type": type(error).__name__, "traceback": describe(error)}})
+
+def describe(error):
+    # The frames above the test's own are those of this harness.
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename != SOURCE:
+        frames = frames.tb_next
+    lines = traceback.format_exception(error.with_traceback(frames or error.__traceback__))
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    if frames is not None and isinstance(error, AssertionError):
+        lines += [f"  {{name}} = {{reprlib.repr(value)}}\\n" for name, value in frames.tb_frame.f_locals.items()
+                  if not name.startswith("__")]
+    return "".join(lines)
+"""
+
+# What Chromium writes to the console by itself when a page did nothing wrong.
+_HARMLESS = re.compile(r"/favicon\.ico |WebSocket connection to '[^']*' failed")
+
+
+class PythonError(Exception):
+    """A Python exception in the browser; the message is its traceback there."""
+
+    def __init__(self, type_name: str, traceback: str) -> None:
+        super().__init__(traceback)
+        self.type_name = type_name
+
+
+class Interpreter:
+    """Pyodide in a browser of its own, with the project's wheel installed.
+
+    Args:
+        runner: pytest-pyodide's hold on the page or on the worker, without a Pyodide yet.
+    """
+
+    def __init__(self, runner: SeleniumChromeRunner) -> None:
+        self.runner = runner
+        self._modules: dict[str, str] = {}
+        self._start()
+
+    def restart(self) -> None:
+        """Begin again with a new page (and worker) and a new Pyodide; what `install` brought stays."""
+        self.runner.prepare_driver()
+        self.runner.javascript_setup()
+        self._start()
+
+    def run(self, source: str, *, timeout: float = 30.0, **names: Any) -> Any:
+        """Run Python source, in which `await` is fine, and return the value of its last expression.
+
+        Args:
+            source: may be indented as a whole. Each run has a namespace of its own.
+            timeout: in seconds; the code is cancelled then and the traceback shows where it was.
+            names: JSON-able values that the code sees under these names.
+
+        Raises:
+            PythonError: the code raised; the message is the traceback, in the browser.
+        """
+        __tracebackhide__ = True
+        # For code that never comes back to the event loop; it cannot be cancelled, and the driver gives up on it.
+        self.runner.set_script_timeout(timeout + 10)
+        call = f"await run_test_code({textwrap.dedent(source)!r}, {timeout!r}, {json.dumps(names)!r})"
+        outcome = json.loads(self.run_js(f"return await self.pyodide.runPythonAsync({json.dumps(call)});"))
+        if "traceback" in outcome:
+            raise PythonError(outcome["type"], outcome["traceback"])
+        return outcome["value"]
+
+    def install(self, name: str, source: str) -> None:
+        """Make `source` importable under the (dotted) module name `name`."""
+        self._modules[name] = source
+        self._python(f"install_module({name!r}, {source!r})")
+
+    def run_js(self, code: str) -> Any:
+        """Run the body of an async JavaScript function where the interpreter is; return what it returns, by JSON."""
+        return self.runner.run_js(code, pyodide_checks=False)
+
+    def complaints(self) -> list[str]:
+        """Return, and forget, the errors that nobody caught since the last call."""
+        console = [entry["message"] for entry in self.runner.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        return [
+            *self.run_js("return self.complaints.splice(0);"),
+            *(f"console: {message}" for message in console if not _HARMLESS.search(message)),
+        ]
+
+    def _start(self) -> None:
+        self.runner.set_script_timeout(60)
+        self.run_js(_START)
+        self.runner.load_package("pyws-browser")
+        self._python(_HARNESS)
+        for name, source in self._modules.items():
+            self._python(f"install_module({name!r}, {source!r})")
+
+    def _python(self, source: str) -> None:
+        self.run_js(f"self.pyodide.runPython({json.dumps(source)});")

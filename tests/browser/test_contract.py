@@ -1,0 +1,41 @@
+"""The contract cases in the browser, on the main thread and in a worker: the same file that runs on CPython."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ..contract.cases import CASES
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+SOURCES = Path(__file__).parent.parent / "contract"
+
+
+@pytest.fixture(scope="module")
+def contract(python_place: Interpreter) -> Interpreter:
+    python_place.install("contract.__init__", "")
+    for name in ("behaviours", "worlds", "cases"):
+        python_place.install(f"contract.{name}", (SOURCES / f"{name}.py").read_text("utf-8"))
+    return python_place
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_browser(name: str, contract: Interpreter, contract_urls: dict[str, str]) -> None:
+    contract.run(
+        """
+        from contract.cases import CASES
+        from contract.worlds import RemoteWorld
+
+        world = RemoteWorld(urls, is_page=True)
+        try:
+            await CASES[name](world)
+        finally:
+            world.clean_up()
+        """,
+        name=name,
+        urls=contract_urls,
+    )
