@@ -1,5 +1,8 @@
 """One WebSocketPeer for the browser and the desktop, after Godot's WebSocket family."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .errors import (
     AlreadyConnectedError,
     BlockedPortError,
@@ -40,10 +43,12 @@ from .errors import (
 from .packet_peer import PacketPeer
 from .peer import WebSocketPeer, WriteMode
 from .rules import CloseCode
-from .server import WebSocketServer
 from .signals import Signal
 from .transport.base import State
-from .transport.memory import MemoryNetwork
+
+if TYPE_CHECKING:
+    from .server import WebSocketServer
+    from .transport.memory import MemoryNetwork
 
 __version__ = "0.1.0"
 
@@ -92,3 +97,21 @@ __all__ = [
     "WriteMode",
     "WrongThreadError",
 ]
+
+# A page compiles what it imports, and few pages need these: they are loaded at their first use.
+_LOADED_ON_USE = {
+    "MemoryNetwork": ".transport.memory",
+    "WebSocketServer": ".server",
+}
+
+if not TYPE_CHECKING:  # type checkers see the imports above instead
+
+    def __getattr__(name: str) -> object:
+        if name not in _LOADED_ON_USE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_LOADED_ON_USE[name], __name__), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | _LOADED_ON_USE.keys())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import pyws_browser
 from pyws_browser import errors
 
@@ -19,6 +21,12 @@ def test_the_public_names() -> None:
     assert set(pyws_browser.__all__) == NAMES | exceptions
     assert len(pyws_browser.__all__) == len(set(pyws_browser.__all__))
     assert all(hasattr(pyws_browser, name) for name in pyws_browser.__all__)
+
+
+def test_a_name_it_does_not_have() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'WebSocket'"):
+        pyws_browser.WebSocket  # noqa: B018
+    assert set(pyws_browser.__all__) <= set(dir(pyws_browser))
 
 
 def test_importing_it_on_the_desktop_loads_nothing_of_a_page() -> None:
