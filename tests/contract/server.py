@@ -37,7 +37,7 @@ def contract_server() -> Iterator[dict[str, str]]:
                 "server": f"ws://127.0.0.1:{ports['server']}/",
                 "protocols": f"ws://127.0.0.1:{ports['protocols']}",
                 "raw": f"ws://127.0.0.1:{raw.port}",
-                "nobody": f"ws://127.0.0.1:{_unused_port()}",
+                "nobody": f"ws://127.0.0.1:{unused_port()}",
             }
         finally:
             is_over.set()
@@ -53,7 +53,8 @@ def _listening(*protocols: str) -> WebSocketServer:
     return server
 
 
-def _unused_port() -> int:
+def unused_port() -> int:
+    """Return a port at which nobody listens."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

@@ -1,0 +1,42 @@
+"""What the README shows works as it stands. `tests/browser/test_readme.py` runs the same in a page."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from pyws_browser import State, WebSocketPeer
+
+from ..contract.server import unused_port
+from ..readme import python_blocks
+from ..support import pump
+
+
+def test_the_program_for_both_sides(contract_urls: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = {}
+    exec(python_blocks()[0], names)
+    asyncio.run(names["hello"](contract_urls["server"] + "echo"))
+    assert capsys.readouterr().out == "received hello\nclosed: 1000 thank you \n"
+
+
+def test_the_server() -> None:
+    port = unused_port()
+    program = python_blocks()[1].replace("8000", str(port))
+    with subprocess.Popen([sys.executable, "-c", program]) as process, WebSocketPeer() as peer:
+        try:
+
+            def is_open() -> bool:
+                if peer.ready_state is State.CLOSED:  # at first nobody listens yet
+                    peer.connect_to_url(f"ws://127.0.0.1:{port}/")
+                return peer.is_connected_to_host()
+
+            pump(peer, until=is_open)
+            peer.send("hello")
+            pump(peer, until=peer.get_available_packet_count)
+            assert peer.receive() == "hello"
+        finally:
+            process.kill()
