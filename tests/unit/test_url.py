@@ -29,7 +29,7 @@ NORMAL_FORMS = [
     ("ws://example.com/a b?c d", "ws://example.com/a%20b?c%20d"),
     ("ws://example.com/%41%zz", "ws://example.com/%41%zz"),
     ("ws://example.com/é?é", "ws://example.com/%C3%A9?%C3%A9"),
-    ('ws://example.com/"<>`{}|^?"<>\'`', "ws://example.com/%22%3C%3E%60%7B%7D|%5E?%22%3C%3E%27`"),
+    ('ws://example.com/"<>`{}^?"<>\'`', "ws://example.com/%22%3C%3E%60%7B%7D%5E?%22%3C%3E%27`"),
     ("ws://example.com/a/./b/../c", "ws://example.com/a/c"),
     ("ws://example.com/../../a/..", "ws://example.com/"),
     ("ws://example.com/a/%2e%2E/b/.", "ws://example.com/b/"),
@@ -67,52 +67,52 @@ def test_the_normal_form_is_its_own(normal: str) -> None:
     assert str(parse_url(normal)) == normal
 
 
-@pytest.mark.parametrize(
-    ("url", "advice"),
-    [
-        ("", "relative"),
-        ("/echo", "relative"),
-        ("//example.com", "relative"),
-        ("example.com", "relative"),
-        ("example.com:9000/x", "use ws:// or wss://"),
-        ("ftp://example.com/", "use ws:// or wss://"),
-        ("mailto:x@example.com", "use ws:// or wss://"),
-        ("ws://example.com/#", "leave out the '#'"),
-        ("ws://example.com/#x", "leave out the '#'"),
-        ("ws://", "host name"),
-        ("ws:///", "host name"),
-        ("ws://?", "host name"),
-        ("ws://:80/", "host name"),
-        ("ws://u@/", "host name"),
-        ("ws://foo bar/", "host name"),
-        ("ws://foo%20bar/", "host name"),
-        ("ws://a<b/", "host name"),
-        ("ws://a^b/", "host name"),
-        ("ws://a|b/", "host name"),
-        ("ws://a%00b/", "host name"),
-        ("ws://a\x7fb/", "host name"),
-        ("ws://h:x/", "a port is a number"),
-        ("ws://h:-1/", "a port is a number"),
-        ("ws://h:8 0/", "a port is a number"),
-        ("ws://h:١/", "a port is a number"),
-        ("ws://a:b:1/", "a port is a number"),
-        ("ws://h:65536/", "end at 65535"),
-        ("ws://::1/", "needs brackets"),
-        ("ws://[::1/", "needs brackets"),
-        ("ws://[::1]x/", "needs brackets"),
-        ("ws://[::g]/", "no IPv6 address"),
-        ("ws://[fe80::1%eth0]/", "no IPv6 address"),
-        ("ws://1.2.3.4.5/", "no IPv4 address"),
-        ("ws://1.2.3.256/", "no IPv4 address"),
-        ("ws://1.256.3.4/", "no IPv4 address"),
-        ("ws://1..3/", "no IPv4 address"),
-        ("ws://example.1/", "no IPv4 address"),
-        ("ws://09/", "no IPv4 address"),
-        ("ws://4294967296/", "no IPv4 address"),
-        (None, "a URL is a str"),
-        (b"ws://h/", "a URL is a str"),
-    ],
-)
+BAD_URLS = {
+    "": "relative",
+    "/echo": "relative",
+    "//example.com": "relative",
+    "example.com": "relative",
+    "example.com:9000/x": "use ws:// or wss://",
+    "ftp://example.com/": "use ws:// or wss://",
+    "mailto:x@example.com": "use ws:// or wss://",
+    "ws://example.com/#": "leave out the '#'",
+    "ws://example.com/#x": "leave out the '#'",
+    "ws://": "host name",
+    "ws:///": "host name",
+    "ws://?": "host name",
+    "ws://:80/": "host name",
+    "ws://u@/": "host name",
+    "ws://foo bar/": "host name",
+    "ws://foo%20bar/": "host name",
+    "ws://a<b/": "host name",
+    "ws://a^b/": "host name",
+    "ws://a|b/": "host name",
+    "ws://a%00b/": "host name",
+    "ws://a\x7fb/": "host name",
+    "ws://h:x/": "a port is a number",
+    "ws://h:-1/": "a port is a number",
+    "ws://h:8 0/": "a port is a number",
+    "ws://h:١/": "a port is a number",
+    "ws://a:b:1/": "a port is a number",
+    "ws://h:65536/": "end at 65535",
+    "ws://::1/": "needs brackets",
+    "ws://[::1/": "needs brackets",
+    "ws://[::1]x/": "needs brackets",
+    "ws://[::g]/": "no IPv6 address",
+    "ws://[fe80::1%eth0]/": "no IPv6 address",
+    "ws://1.2.3.4.5/": "no IPv4 address",
+    "ws://1.2.3.256/": "no IPv4 address",
+    "ws://1.256.3.4/": "no IPv4 address",
+    "ws://1..3/": "no IPv4 address",
+    "ws://example.1/": "no IPv4 address",
+    "ws://09/": "no IPv4 address",
+    "ws://4294967296/": "no IPv4 address",
+    None: "a URL is a str",
+    b"ws://h/": "a URL is a str",
+}
+
+
+@pytest.mark.parametrize(("url", "advice"), BAD_URLS.items())
 def test_what_is_no_websocket_url(url: object, advice: str) -> None:
     with pytest.raises(InvalidURLError, match=advice):
         parse_url(url)  # type: ignore[arg-type]
@@ -124,21 +124,21 @@ def test_blocked_ports(port: int) -> None:
         parse_url(f"wss://example.com:{port}/")
 
 
-@pytest.mark.parametrize(
-    ("reference", "resolved"),
-    [
-        ("/echo?x", "ws://page.example:8000/echo?x"),
-        ("echo", "ws://page.example:8000/dir/echo"),
-        ("../echo", "ws://page.example:8000/echo"),
-        ("?x", "ws://page.example:8000/dir/page.html?x"),
-        ("", "ws://page.example:8000/dir/page.html?y"),
-        ("//other.example/x", "ws://other.example/x"),
-        ("\\echo", "ws://page.example:8000/echo"),
-        ("http:echo", "ws://page.example:8000/dir/echo"),
-        ("http://other.example", "ws://other.example/"),
-        ("ws:other.example", "ws://other.example/"),
-    ],
-)
+REFERENCES = [
+    ("/echo?x", "ws://page.example:8000/echo?x"),
+    ("echo", "ws://page.example:8000/dir/echo"),
+    ("../echo", "ws://page.example:8000/echo"),
+    ("?x", "ws://page.example:8000/dir/page.html?x"),
+    ("", "ws://page.example:8000/dir/page.html?y"),
+    ("//other.example/x", "ws://other.example/x"),
+    ("\\echo", "ws://page.example:8000/echo"),
+    ("http:echo", "ws://page.example:8000/dir/echo"),
+    ("http://other.example", "ws://other.example/"),
+    ("ws:other.example", "ws://other.example/"),
+]
+
+
+@pytest.mark.parametrize(("reference", "resolved"), REFERENCES)
 def test_relative_to_a_page(reference: str, resolved: str) -> None:
     assert str(parse_url(reference, "http://page.example:8000/dir/page.html?y#z")) == resolved
 
