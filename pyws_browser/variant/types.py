@@ -1,20 +1,15 @@
-"""The types of Godot's Variant that Python has no type of its own for, under Godot's names.
+"""The types of a Variant that Python has no type of its own for, under Godot's names.
 
-Values are named tuples: immutable, comparable, hashable, and plain tuples of numbers do in place of their parts
-(``Rect2((0, 0), (4, 2))``). The packed arrays keep their numbers in one `array.array`, so that they are encoded and
-decoded by copying memory. Where Godot 4 only renamed a type, both names are here for the same class.
+Most are named tuples: immutable, hashable, and plain tuples do in place of their parts (``Rect2((0, 0), (4, 2))``).
+Where Godot 4 only renamed a type, both names are here for the same class.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from _typeshed import ReadableBuffer
+    from collections.abc import Iterable, Mapping
 
 
 class Vector2(NamedTuple):
@@ -192,9 +187,9 @@ class NodePath(_NodePathParts):
     """The way to a node and on to its properties: ``NodePath("/root/Level:position:x")``.
 
     Args:
-        path: what Godot's own constructor takes; or the names one by one, with the two arguments that follow.
-        subnames: the names behind the colons.
-        absolute: whether the path begins at the root.
+        path: what Godot's own constructor takes, or the names one by one.
+        subnames: more of the names behind the colons.
+        absolute: whether the path begins at the root, if that is not to be seen from it.
 
     Raises:
         ValueError: the path has an empty subname, as in ``"a::b"``.
@@ -203,14 +198,17 @@ class NodePath(_NodePathParts):
 
     __slots__ = ()
 
-    def __new__(cls, path: str | Iterable[str] = "", subnames: Iterable[str] = (), absolute: bool = False) -> NodePath:
+    def __new__(  # noqa: D102 -- documented with the class
+        cls, path: str | Iterable[str] = "", subnames: Iterable[str] = (), absolute: bool = False
+    ) -> NodePath:
         if isinstance(path, str):
-            nodes, colon, properties = path.partition(":")
-            absolute = nodes.startswith("/")
+            nodes, _, properties = path.partition(":")
+            absolute = absolute or nodes.startswith("/")
             path = filter(None, nodes.split("/"))
-            subnames = properties.removesuffix(":").split(":") if properties else ()
-            if colon and "" in subnames:
-                raise ValueError("a NodePath has a name behind each of its colons")
+            if properties := properties.removesuffix(":"):
+                subnames = (*properties.split(":"), *subnames)
+                if "" in subnames:
+                    raise ValueError("a NodePath has a name between its colons")
         return super().__new__(cls, tuple(path), tuple(subnames), absolute)
 
     def __str__(self) -> str:
@@ -218,123 +216,6 @@ class NodePath(_NodePathParts):
 
     def __repr__(self) -> str:
         return f"NodePath({str(self)!r})"
-
-
-class PoolStringArray(list[str]):
-    """An array of strings (`PackedStringArray` in Godot 4); a list in every respect but its type."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({list.__repr__(self)})"
-
-
-_V = TypeVar("_V", bound=tuple[float, ...])
-
-
-class _VectorArray(Sequence[_V]):
-    """Vectors side by side in one `array.array`, `data`, which may be read and written as it is.
-
-    Args:
-        values: the vectors, or anything that holds their numbers in one buffer of 32-bit or 64-bit floats, one row
-            a vector or flat (such as a numpy array). It is copied, to 32 bits a number.
-
-    Raises:
-        ValueError: the numbers are not floats, or do not make whole vectors.
-
-    """
-
-    __slots__ = ("data",)
-    _element: ClassVar[type[Any]]
-    _width: ClassVar[int]
-
-    data: array[float]
-
-    def __init__(self, values: Iterable[Iterable[float]] | ReadableBuffer = ()) -> None:
-        try:
-            view = memoryview(values)  # type: ignore[arg-type]
-        except TypeError:
-            numbers = array("f")
-            for vector in values:  # type: ignore[union-attr]
-                numbers.extend(self._element(*vector))
-        else:
-            numbers = _floats(view)
-            if len(numbers) % self._width or (view.ndim > 1 and view.shape and view.shape[-1] != self._width):
-                raise ValueError(f"the numbers of a {type(self).__name__} come in rows of {self._width}")
-        self.data = numbers
-
-    @classmethod
-    def from_data(cls, data: array[float]) -> Self:
-        """Make an array of `data` itself, an ``array("f")`` or ``array("d")``, without copying it."""
-        vectors = cls.__new__(cls)
-        vectors.data = data
-        return vectors
-
-    def __len__(self) -> int:
-        return len(self.data) // self._width
-
-    def __iter__(self) -> Iterator[_V]:
-        return map(self._element._make, zip(*[iter(self.data)] * self._width, strict=True))
-
-    @overload
-    def __getitem__(self, index: int) -> _V: ...
-    @overload
-    def __getitem__(self, index: slice) -> Self: ...
-    def __getitem__(self, index: int | slice) -> _V | Self:
-        rows = range(len(self))[index]
-        width = self._width
-        if isinstance(rows, int):
-            return self._element._make(self.data[rows * width : (rows + 1) * width])  # type: ignore[no-any-return]
-        if rows.step == 1:
-            return self.from_data(self.data[rows.start * width : rows.stop * width])
-        return type(self)(self[row] for row in rows)
-
-    def __eq__(self, other: object) -> bool:
-        return self.data == other.data if isinstance(other, type(self)) else NotImplemented
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({list(self)})"
-
-
-def _floats(view: memoryview) -> array[float]:
-    typecode = view.format.lstrip("@=")
-    if typecode not in ("f", "d"):
-        raise ValueError(f"a buffer of format {view.format!r} holds no 32-bit or 64-bit floats in this machine's order")
-    numbers = array(typecode)
-    numbers.frombytes(view.tobytes())
-    return numbers if typecode == "f" else array("f", numbers)
-
-
-class PoolVector2Array(_VectorArray[Vector2]):
-    """An array of `Vector2` (`PackedVector2Array` in Godot 4)."""
-
-    __slots__ = ()
-    _element = Vector2
-    _width = 2
-
-
-class PoolVector3Array(_VectorArray[Vector3]):
-    """An array of `Vector3` (`PackedVector3Array` in Godot 4)."""
-
-    __slots__ = ()
-    _element = Vector3
-    _width = 3
-
-
-class PoolColorArray(_VectorArray[Color]):
-    """An array of `Color` (`PackedColorArray` in Godot 4)."""
-
-    __slots__ = ()
-    _element = Color
-    _width = 4
-
-
-class PackedVector4Array(_VectorArray[Vector4]):
-    """An array of `Vector4` (Godot 4)."""
-
-    __slots__ = ()
-    _element = Vector4
-    _width = 4
 
 
 class TypedArray(list[Any]):
@@ -376,27 +257,27 @@ class TypedDictionary(dict[Any, Any]):
 
 
 class Key:
-    """A key of a Godot Dictionary that cannot be one of a Python dict, such as an Array.
+    """A key of a Dictionary that cannot be one of a Python dict, such as an Array.
 
-    Godot takes anything for a key, and tells 1, 1.0 and true apart. Where a Python dict would refuse a key, or take it
-    for another that is there already, decoding wraps it into a `Key`; encoding takes it out. Keys are equal if their
-    values are sent as the same bytes.
+    Godot takes anything for a key, and to it 1, 1.0 and true are three. Where a dict would refuse a key or take it for
+    another one, decoding wraps it into a `Key`; encoding sends what is in it. Keys are equal if the same is sent.
 
     Args:
-        value: the key itself.
-        version: the Godot it is for, 3 or 4.
+        value: the key itself, in which there is no other `Key`.
+        version: the Godot that it is for, 3 or 4.
 
     Raises:
         VariantEncodeError: the value cannot be sent.
 
     """
 
-    __slots__ = ("data", "value")
+    __slots__ = ("data", "value", "version")
 
     def __init__(self, value: Any, *, version: int = 3) -> None:
-        from .codec import encode_key  # the codec needs this module first
+        from .codec import encode_key  # which needs this module first
 
         self.value = value
+        self.version = version
         self.data = encode_key(value, version)
 
     def __eq__(self, other: object) -> bool:
@@ -409,10 +290,6 @@ class Key:
         return f"Key({self.value!r})"
 
 
-# Godot 4's names for what it took over from Godot 3.
+# Godot 4's names.
 Quaternion = Quat
 Transform3D = Transform
-PackedStringArray = PoolStringArray
-PackedVector2Array = PoolVector2Array
-PackedVector3Array = PoolVector3Array
-PackedColorArray = PoolColorArray

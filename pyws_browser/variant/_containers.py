@@ -1,0 +1,289 @@
+"""How the types that hold other Variants are written and read: what stands in front of these, and nothing of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Error, VariantDecodeError, VariantEncodeError
+from ._rows import Row
+from ._scalars import pack_two_u32, pack_u32, pack_u64, read_string, string_bytes, truncated, u32, unpack_u64
+from .types import EncodedObject, EncodedObjectAsID, Key, StringName, TypedArray, TypedDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from mypy_extensions import i64
+
+
+def _keys_and_values(dictionary: dict[Any, Any]) -> Iterator[Any] | None:
+    each: list[Any] = []
+    for key, value in dictionary.items():
+        each.append(key)
+        each.append(value)
+    return iter(each) if each else None
+
+
+class Container(Row):
+    """A type that holds other Variants."""
+
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+        """Append what stands in front of the Variants in `value`; return these, or `None` if there are none."""
+        raise NotImplementedError  # pragma: no cover
+
+    def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
+        """Read up to the first of the Variants; return their number, a note for `end`, and the place."""
+        raise NotImplementedError  # pragma: no cover
+
+    def end(self, values: list[Any], note: Any) -> Any:
+        """Make one value of the Variants."""
+        raise NotImplementedError  # pragma: no cover
+
+    def count(self, data: bytes, pos: i64, size: i64) -> i64:
+        """Read a count of things that take `size` bytes or more; its top bit was a flag once."""
+        count = u32(data, pos) & 0x7FFFFFFF
+        if count * size > len(data) - pos:
+            raise truncated(self.name, pos)
+        return count
+
+
+class ArrayRow(Container):
+    """The count, and the elements."""
+
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+        out.append(pack_two_u32(self.type_id, len(value)))
+        return iter(value) if value else None
+
+    def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
+        return self.count(data, pos, 4), None, pos + 4
+
+    def end(self, values: list[Any], note: Any) -> Any:
+        return values
+
+
+class DictionaryRow(Container):
+    """The count, and each key with its value."""
+
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+        out.append(pack_two_u32(self.type_id, len(value)))
+        return _keys_and_values(value)
+
+    def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
+        return 2 * self.count(data, pos, 8), None, pos + 4
+
+    def end(self, values: list[Any], note: Any) -> Any:
+        each = iter(values)
+        try:
+            dictionary = dict(zip(each, each))  # noqa: B905 -- there is an even number of them
+        except TypeError:  # a key has no hash
+            return self.wrap_keys(values)
+        return dictionary if 2 * len(dictionary) == len(values) else self.wrap_keys(values)
+
+    def wrap_keys(self, values: list[Any]) -> dict[Any, Any]:
+        """Make a dict of keys that have no hash, or that are equal in Python and different in Godot."""
+        dictionary: dict[Any, Any] = {}
+        kinds: dict[Any, type] = {}
+        for i in range(0, len(values), 2):
+            key = values[i]
+            kind = type(key)
+            if kind is StringName:
+                kind = str  # the same key to Godot
+            try:
+                fits = kinds.setdefault(key, kind) is kind
+            except TypeError:
+                fits = False
+            if not fits:
+                try:
+                    key = Key(key, version=self.version)
+                except VariantEncodeError as exc:
+                    raise VariantDecodeError(f"a key of a Dictionary cannot be one in Python: {exc}") from None
+            dictionary[key] = values[i + 1]
+        return dictionary
+
+
+class KeyRow(Row):
+    """A `Key`, encoded when it was made."""
+
+    def write(self, value: Any, out: list[Any]) -> None:
+        if value.version != self.version:
+            raise VariantEncodeError(f"this Key is for Godot {value.version}: make it with version={self.version}")
+        out.append(value.data)
+
+
+class NestedKeyRow(Row):
+    """A `Key` in another one, which could make the data of both far larger than the packet they came in."""
+
+    def write(self, value: Any, out: list[Any]) -> None:
+        raise VariantEncodeError("a Key holds no other Key")
+
+
+class PropertyName:
+    """The name of a property, which is a string, but no Variant."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+
+class PropertyNameRow(Row):
+    """What stands in front of the value of a property."""
+
+    def write(self, value: Any, out: list[Any]) -> None:
+        out.append(value.raw)
+
+
+class Properties:
+    """What is known of an object while its properties are decoded."""
+
+    def __init__(self, class_name: str, count: int) -> None:
+        self.class_name = class_name
+        self.count = count
+        self.names: list[str] = []
+
+
+class ObjectRow(Container):
+    """The id of an object; or its class, the count of its properties, and each name with its value."""
+
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+        if isinstance(value, EncodedObjectAsID):
+            out.append(self.wide_head)
+            out.append(pack_u64(value.object_id))
+            return None
+        if not full_objects:
+            message = f"a whole object ({value.class_name}) is sent only where full_objects=True is passed"
+            raise VariantEncodeError(message, Error.ERR_UNAUTHORIZED)
+        if not value.class_name:
+            raise VariantEncodeError("an EncodedObject without the name of a class would arrive as null: send None")
+        out.append(self.head)
+        out.append(string_bytes(value.class_name, self.lenient))
+        out.append(pack_u32(len(value.properties)))
+        parts: list[Any] = []
+        for name, item in value.properties.items():
+            parts.append(PropertyName(string_bytes(name, self.lenient)))
+            parts.append(item)
+        return iter(parts) if parts else None
+
+    def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
+        if flags & 1:
+            object_id = unpack_u64(data, pos)[0]
+            return 0, EncodedObjectAsID(object_id) if object_id else None, pos + 8
+        if not allow_objects:
+            message = f"there is a whole object at byte {pos}, and allow_objects is not set"
+            raise VariantDecodeError(message, Error.ERR_UNAUTHORIZED)
+        class_name, pos = read_string(data, pos, self.lenient)
+        if not class_name:
+            return 0, None, pos
+        count = u32(data, pos)
+        pos += 4
+        if count >= 0x80000000:  # negative: to Godot no error, but no properties
+            count = 0
+        if count * 8 > len(data) - pos:
+            raise truncated(class_name, pos)
+        return 0, Properties(class_name, count), pos
+
+    def end(self, values: list[Any], note: Any) -> Any:
+        if isinstance(note, Properties):
+            return EncodedObject(note.class_name, dict(zip(note.names, values, strict=True)))
+        return note
+
+
+class ElementTypes:
+    """The types that the containers of Godot 4 may be bound to.
+
+    Args:
+        rows: the table, in which a type is found by its name. Any other name is that of a class of objects, or the
+            path of a script.
+        find: finds the row of a value.
+
+    """
+
+    def __init__(self, rows: list[Row], find: Callable[[Any], tuple[Row, Any]]) -> None:
+        self.rows = rows
+        self.find = find
+        self.object_id = 0
+        self.ids: dict[str, int] = {}
+        for row in rows[1:]:
+            if isinstance(row, ObjectRow):
+                self.object_id = row.type_id
+            else:
+                self.ids[row.name] = row.type_id
+
+    def write(self, name: str, values: Iterable[Any], full_objects: bool) -> tuple[int, bytes]:
+        """Give the kind and the bytes of the type that all `values` have."""
+        if name == "Variant":
+            return 0, b""
+        type_id = self.ids.get(name, self.object_id)
+        for value in values:
+            found = self.find(value.value if isinstance(value, Key) else value)[0].type_id
+            if found != type_id and not (value is None and type_id == self.object_id):
+                raise VariantEncodeError(f"a {type(value).__name__} is no {name}, and Godot would leave it out")
+        if type_id != self.object_id:
+            return 1, pack_u32(type_id)
+        if not full_objects:
+            name = "EncodedObjectAsID"
+        return 3 if name.startswith("res://") else 2, string_bytes(name, False)
+
+    def read(self, kind: i64, data: bytes, pos: i64, allow_objects: bool) -> tuple[str, i64]:
+        """Read the name of a type."""
+        if kind == 0:
+            return "Variant", pos
+        if kind == 1:
+            type_id = u32(data, pos)
+            if type_id >= len(self.rows):
+                raise VariantDecodeError(f"there is no type {type_id} (at byte {pos})")
+            name = self.rows[type_id].name if type_id else "Variant"
+            pos += 4
+        else:
+            type_id = self.object_id
+            name, pos = read_string(data, pos, False)
+            if kind == 3 and allow_objects and not name.startswith("res://"):
+                raise VariantDecodeError(f"the path of a script before byte {pos} begins with no res://")
+        if type_id == self.object_id and not allow_objects:
+            name = "EncodedObjectAsID"  # which is all that can be in it
+        return name or "Object", pos
+
+
+class TypedArrayRow(ArrayRow):
+    """An array of Godot 4; the type of its elements, if it has one, stands before the count."""
+
+    types: ElementTypes
+
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+        if not isinstance(value, TypedArray):
+            return super().open(value, out, full_objects)
+        kind, name = self.types.write(value.element_type, value, full_objects)
+        out.append(pack_u32(self.type_id | kind << 16))
+        out.append(name)
+        out.append(pack_u32(len(value)))
+        return iter(value) if value else None
+
+    def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
+        name, pos = self.types.read(flags & 3, data, pos, allow_objects)
+        return self.count(data, pos, 4), name, pos + 4
+
+    def end(self, values: list[Any], note: Any) -> Any:
+        return values if note == "Variant" else TypedArray(values, note)
+
+
+class TypedDictionaryRow(DictionaryRow):
+    """A dictionary of Godot 4; the types of its keys and of its values, if it has any, stand before the count."""
+
+    types: ElementTypes
+
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+        if not isinstance(value, TypedDictionary):
+            return super().open(value, out, full_objects)
+        key_kind, key_name = self.types.write(value.key_type, value, full_objects)
+        value_kind, value_name = self.types.write(value.value_type, value.values(), full_objects)
+        out.append(pack_u32(self.type_id | key_kind << 16 | value_kind << 18))
+        out.append(key_name)
+        out.append(value_name)
+        out.append(pack_u32(len(value)))
+        return _keys_and_values(value)
+
+    def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
+        key_name, pos = self.types.read(flags & 3, data, pos, allow_objects)
+        value_name, pos = self.types.read(flags >> 2 & 3, data, pos, allow_objects)
+        return 2 * self.count(data, pos, 8), (key_name, value_name), pos + 4
+
+    def end(self, values: list[Any], note: Any) -> Any:
+        dictionary = super().end(values, note)
+        return dictionary if note == ("Variant", "Variant") else TypedDictionary(dictionary, *note)

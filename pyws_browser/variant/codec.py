@@ -1,0 +1,246 @@
+"""Godot's binary Variant format, as `put_var` and `var2bytes` write it, and `get_var` and `bytes2var` read it.
+
+A Variant is a 32-bit word, with the type id in its low byte and flags from bit 16 up, and then what the type calls for.
+What that is stands in the tables of `_tables`, one for Godot 3 and one for Godot 4. This module walks through the
+containers, with a stack of its own and not by recursion: what comes from the network must exhaust neither Python's
+stack nor that of a browser. The types that packets are full of, it reads and writes by itself.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import Error, VariantDecodeError, VariantEncodeError
+from ._containers import Container, Properties
+from ._scalars import (
+    FALSE,
+    NIL,
+    SHORT_STRINGS,
+    SHORT_TEXTS,
+    SMALL_INTS,
+    TRUE,
+    WIDE,
+    float_variant,
+    int_variant,
+    read_string,
+    read_text,
+    string_variant,
+    truncated,
+    two_words,
+    u32,
+)
+from ._tables import Version, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _typeshed import ReadableBuffer
+    from mypy_extensions import i64
+
+    from ._rows import Row
+
+_MAX_DEPTH: Final = 1024  # containers around a value, as in Godot 3.6 and 4
+
+_unpack_i64: Final = struct.Struct("<q").unpack_from
+_unpack_f32: Final = struct.Struct("<f").unpack_from
+_unpack_f64: Final = struct.Struct("<d").unpack_from
+
+
+def encode(value: Any, *, version: int = 3, full_objects: bool = False) -> bytes:
+    """Encode one value, as Godot's `var2bytes` and `PacketPeer.put_var` do.
+
+    Args:
+        value: None, a bool, int, float, str, bytes, list, tuple, dict, a type of this package, or anything that has a
+            one-dimensional buffer of bytes, 32-bit integers or 32-bit floats (for Godot 4 also of 64-bit ones).
+        version: the Godot that is to read it, 3 or 4.
+        full_objects: whether an `EncodedObject` may be sent.
+
+    Raises:
+        VariantEncodeError: something in it has no form that Godot would read back as the same.
+
+    """
+    chosen = version_of(version)
+    return _encode(value, chosen, chosen.writers, full_objects)
+
+
+def encode_key(value: Any, version: int) -> bytes:
+    """Encode the value of a `Key`, in which there are no more of these."""
+    chosen = version_of(version)
+    return _encode(value, chosen, chosen.writers_in_keys, True)
+
+
+def decode(data: ReadableBuffer, *, version: int = 3, allow_objects: bool = False) -> Any:
+    """Decode one value, as Godot's `bytes2var` and `PacketPeer.get_var` do; what follows it does not matter.
+
+    Args:
+        data: the packet.
+        version: the Godot that wrote it, 3 or 4.
+        allow_objects: whether whole objects may come. They are never instantiated, but become `EncodedObject`.
+
+    Raises:
+        VariantDecodeError: Godot would refuse the data as well, or Python has no such value.
+
+    """
+    return decode_from(data, 0, version=version, allow_objects=allow_objects)[0]
+
+
+def decode_from(
+    data: ReadableBuffer, offset: int = 0, *, version: int = 3, allow_objects: bool = False
+) -> tuple[Any, int]:
+    """Decode the value at `offset` (see `decode`); return it, and the offset of what follows it."""
+    raw = data if type(data) is bytes else memoryview(data).tobytes()
+    if not 0 <= offset <= len(raw):
+        raise VariantDecodeError(f"there is no byte {offset} in {len(raw)} bytes of data")
+    return _decode(raw, offset, version_of(version), allow_objects)
+
+
+def _encode(value: Any, version: Version, writers: dict[type, Row], full_objects: bool) -> bytes:
+    lenient = version.lenient
+    out: list[Any] = []
+    values: Iterator[Any] = iter((value,))
+    stack: list[Iterator[Any]] = []
+    containers: list[Any] = []
+    while True:
+        for item in values:
+            kind = type(item)
+            if kind is str:
+                raw = SHORT_STRINGS.get(item)
+                out.append(string_variant(item, lenient) if raw is None else raw)
+            elif kind is int:
+                number: int = item
+                out.append(SMALL_INTS[number] if 0 <= number < 256 else int_variant(number))
+            elif kind is float:
+                out.append(float_variant(item))
+            elif item is None:
+                out.append(NIL)
+            elif kind is bool:
+                out.append(TRUE if item else FALSE)
+            else:
+                row = writers.get(kind)
+                plain = item
+                if row is None:
+                    row, plain = version.find(item)
+                inner: Iterator[Any] | None = None
+                try:
+                    if isinstance(row, Container):
+                        inner = row.open(plain, out, full_objects)
+                    else:
+                        row.write(plain, out)
+                except (struct.error, OverflowError, TypeError) as exc:
+                    raise VariantEncodeError(f"a {kind.__name__} cannot be sent as {row.name}: {exc}") from exc
+                if inner is not None:
+                    if len(stack) == _MAX_DEPTH:
+                        raise _too_deep(item, containers)
+                    stack.append(values)
+                    containers.append(item)
+                    values = inner
+                    break
+        else:
+            if not stack:
+                return b"".join(out)
+            values = stack.pop()
+            containers.pop()
+
+
+def _decode(data: bytes, pos: i64, version: Version, allow_objects: bool) -> tuple[Any, int]:
+    end: i64 = len(data)
+    last = end - 8  # where a word may begin that is not the last one
+    rows = version.rows
+    lenient = version.lenient
+    values: list[Any] = []
+    left: i64 = 1
+    container: Container | None = None
+    note: Any = None
+    stack: list[tuple[list[Any], i64, Container | None, Any]] = []
+    nans: dict[bytes, Any] = {}
+    value: Any
+    try:
+        while True:
+            while left:
+                left -= 1
+                if pos > last:
+                    head, word = _last_word(data, pos), 0
+                else:
+                    head, word = two_words(data, pos)
+                type_id = head & 0xFF
+                if type_id == 4:
+                    start = pos + 8
+                    pos = start + ((word + 3) & ~3)
+                    if word < 0 or pos > end:
+                        raise truncated("String", start - 8, Error.ERR_FILE_EOF)
+                    raw = data[start : start + word]
+                    value = SHORT_TEXTS.get(raw)
+                    if value is None:
+                        value = read_text(raw, start - 8, lenient)
+                elif type_id == 2:
+                    if head & WIDE:
+                        value = _unpack_i64(data, pos + 4)[0]
+                        pos += 12
+                    else:
+                        value = word
+                        pos += 8
+                elif type_id == 3:
+                    if head & WIDE:
+                        value = _unpack_f64(data, pos + 4)[0]
+                        pos += 12
+                    else:
+                        value = _unpack_f32(data, pos + 4)[0]
+                        pos += 8
+                    if value != value:  # one object for each NaN, so that it is one key, as in Godot
+                        value = nans.setdefault(data[pos - 8 : pos], value)
+                elif type_id == 1:
+                    value = word != 0
+                    pos += 8
+                elif type_id == 0:
+                    value = None
+                    pos += 4
+                elif type_id >= len(rows):
+                    raise VariantDecodeError(f"Godot {version.number} has no type {type_id} (at byte {pos})")
+                else:
+                    row = rows[type_id]
+                    if isinstance(row, Container):
+                        stack.append((values, left, container, note))
+                        values = []
+                        container = row
+                        left, note, pos = row.begin(data, pos + 4, head >> 16, allow_objects)
+                        if left and len(stack) > _MAX_DEPTH:
+                            raise _too_deep_data(pos)
+                        continue
+                    value, pos = row.read(data, pos + 4, head & WIDE != 0)
+                values.append(value)
+            if container is None:
+                return values[0], min(pos, end)
+            if isinstance(note, Properties) and len(note.names) < note.count:
+                if len(stack) > _MAX_DEPTH:
+                    raise _too_deep_data(pos)
+                name, pos = read_string(data, pos, lenient)
+                note.names.append(name)
+                left = 1
+                continue
+            value = container.end(values, note)
+            values, left, container, note = stack.pop()
+            values.append(value)
+    except (IndexError, struct.error):
+        raise truncated("Variant", pos) from None
+
+
+def _last_word(data: bytes, pos: i64) -> i64:
+    """Read the first word of a type that may have nothing behind it."""
+    head = u32(data, pos)
+    if 1 <= head & 0xFF <= 4:
+        raise truncated("Variant", pos)
+    return head
+
+
+def _too_deep(item: Any, containers: list[Any]) -> VariantEncodeError:
+    if any(container is item for container in containers):
+        message = f"a {type(item).__name__} contains itself, and there is no end to sending it"
+    else:
+        message = f"Godot reads no containers that are nested more than {_MAX_DEPTH} deep"
+    return VariantEncodeError(message, Error.ERR_OUT_OF_MEMORY)
+
+
+def _too_deep_data(pos: int) -> VariantDecodeError:
+    message = f"containers are nested more than {_MAX_DEPTH} deep at byte {pos}"
+    return VariantDecodeError(message, Error.ERR_OUT_OF_MEMORY)
