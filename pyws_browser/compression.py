@@ -11,12 +11,14 @@ class Compression(NamedTuple):
     A message of less than `min_size` bytes goes as it is: it would fit into one packet either way, and deflating costs
     more time than sending. `level` is zlib's, 1 (fast) to 9 (small).
 
-    `window_bits`, 9 to 15, bounds how far back both sides look for repetitions, and with it the memory of a connection:
-    about 64 KiB at 12, 300 KiB at 15, taken when the first compressed message comes or goes. `no_context_takeover`
-    makes both sides forget each message after it, which saves that memory and costs ratio (§7.1).
+    `window_bits`, 9 to 15, bounds how far back this side looks for repetitions, and with it the memory of a connection:
+    about 50 KiB at 12, 300 KiB at 15, taken when the first message is compressed. `peer_window_bits` asks the same of
+    the other side; 15 asks for nothing, since some servers refuse the rest. `no_context_takeover` makes both sides
+    forget each message after it, which saves the memory between messages and costs ratio (§7.1).
     """
 
     min_size: int = 1024
     level: int = 6
     window_bits: int = 12
+    peer_window_bits: int = 15
     no_context_takeover: bool = False

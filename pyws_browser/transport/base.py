@@ -21,6 +21,7 @@ from collections import deque
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ..compression import Compression
 from ..errors import InboundOverflowError, OutboundBufferFullError, WebSocketError
 from ..rules import unsupported
 
@@ -79,6 +80,8 @@ class Options(NamedTuple):
     close_timeout: float = 10.0
     heartbeat_interval: float = 0.0
     web_limits: bool = False
+    compression: Compression | None = Compression()
+    max_outbound_packets: int = 0
 
 
 class Transport(ABC):
@@ -101,6 +104,9 @@ class Transport(ABC):
         JavaScript event, a message in memory, a finished name look-up, bytes that the kernel did not take, a new time
         limit. It may be called from another thread and must return at once."""
         self._inbox_bytes = 0
+        self._counts_packets = options.max_outbound_packets > 0
+        self._put_bytes = 0
+        self._put: deque[int] = deque()  # where each message that may still wait ends, in bytes that were ever put
 
     @abstractmethod
     def poll(self) -> None:
@@ -165,9 +171,11 @@ class Transport(ABC):
         """Enter CLOSED, once."""
         if self.ready_state is not State.CLOSED:
             self._enter(State.CLOSED)
-            self.close_status = status
+            # Godot 3 sends the NUL that ends its string as well.
+            self.close_status = status._replace(reason=status.reason.removesuffix("\0"))
 
-    def _check_room_to_send(self, size: int) -> None:
+    def check_room(self, size: int) -> None:
+        """Raise OutboundBufferFullError if a message of `size` bytes does not fit into what is left to be sent."""
         buffered, limit = self.buffered_amount, self.options.outbound_buffer_size
         if buffered + size > limit:
             advice = (
@@ -178,6 +186,23 @@ class Transport(ABC):
             raise OutboundBufferFullError(
                 f"{size} bytes do not fit: {buffered} of the {limit} bytes of the outbound buffer are taken; {advice}"
             )
+        if self._counts_packets:
+            # By their bytes, for the browser tells no more than how many of those wait.
+            put, gone = self._put, self._put_bytes - buffered
+            while put and put[0] <= gone:
+                put.popleft()
+            limit = self.options.max_outbound_packets
+            if len(put) >= limit:
+                raise OutboundBufferFullError(
+                    f"{limit} packets wait to be handed on, and no more may: poll() and try again, or raise the limit"
+                )
+
+    def _check_room_to_send(self, size: int) -> None:
+        """Take note of a message that is to be sent, unless there is no room for it."""
+        self.check_room(size)
+        if self._counts_packets:
+            self._put_bytes += size
+            self._put.append(self._put_bytes)
 
     def _inbox_room(self) -> int:
         """Return how many messages `inbox` may still take; 0 as well if it holds `inbound_buffer_size` bytes."""

@@ -1,14 +1,16 @@
 """Frames (RFC 6455 §5): a parser that makes one pass over each read, and a serialiser.
 
 How the parser works. Almost every frame that ever arrives is a whole message: FIN set, text or binary, payload
-complete. `FrameParser.run()` handles a row of those in one tight loop and puts their payloads straight into the inbox;
-it comes back to its caller only for the rest, which are control frames and fragments. A frame whose payload has not
-arrived completely is kept as the list of its pieces, so a large message is copied once, when its last piece is there.
+complete. `FrameParser.run()` handles a row of those in one tight loop and puts their payloads straight into the inbox.
+It comes back to its caller only for the rest: control frames, fragments, compressed messages, and frames of which a
+part has arrived. Such a part is given out at once, as if the sender had made fragments of that size. So the parser
+never waits for a payload and never stores one, and bad text is noticed in the read that brings it.
 """
 
 from __future__ import annotations
 
 import os
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from ..errors import MessageTooBigError, RemoteProtocolError
@@ -20,10 +22,12 @@ except ImportError:  # no compiled wheel of websockets for this platform
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Iterable
 
 # The first byte of a frame (§5.2): FIN, three reserved bits, opcode.
 FIN: Final = 0x80
 RSV: Final = 0x70
+COMPRESSED: Final = 0x40  # RSV1 (RFC 7692 §6)
 OPCODE: Final = 0x0F
 CONTINUATION: Final = 0x0
 TEXT: Final = 0x1
@@ -37,123 +41,158 @@ _WHOLE_BINARY: Final = FIN | BINARY
 _CONTROL: Final = 0x8  # opcodes with this bit are control frames (§5.5)
 _OPCODES: Final = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 MAX_CONTROL_PAYLOAD: Final = 125
+_NO_HEAD: Final = -1
+
+# What a frame begins with: first byte, mask bit and length, and the rest of the length.
+_pack_short: Final = Struct("!BB").pack
+_pack_medium: Final = Struct("!BBH").pack
+_pack_long: Final = Struct("!BBQ").pack
+_LARGE: Final = 16 * 1024
 
 
 class FrameParser:
     """Takes bytes as they come off the socket and gives back payloads.
 
     `masked` says whether the other side has to mask (a client has, a server must not: §5.1). `max_payload` is the
-    size in bytes that no single frame may exceed.
+    size in bytes that no single frame may exceed, unless it is compressed: then its size says little.
     """
 
     def __init__(self, *, masked: bool, max_payload: int) -> None:
         self.in_fragments = False
         """Set by the caller between the first and the last fragment of a message; whole messages are errors then."""
+        self.may_compress = False
+        """Set by the caller if compression was agreed on."""
         self._mask_bit = 0x80 if masked else 0
         self._max_payload = max_payload
         self._buffer = b""
         self._position = 0
-        # A frame whose payload is still arriving: its first byte, its mask, its size, and the pieces there are.
-        self._head = 0
-        self._mask = b""
+        # A frame of which only a part has arrived: what is missing, how it goes on, and the mask for its next byte.
         self._missing = 0
-        self._pieces: list[bytes | memoryview] = []
+        self._next_head = CONTINUATION
+        self._mask = b""
 
     def feed(self, data: bytes) -> None:
         """Take bytes in."""
-        if self._missing:
-            if len(data) < self._missing:
-                self._pieces.append(data)
-                self._missing -= len(data)
-                return
-            self._pieces.append(memoryview(data)[: self._missing])
-            self._position = self._missing
-            self._missing = 0
-            self._buffer = data
-        elif self._position == len(self._buffer):
-            self._buffer = data
-            self._position = 0
-        else:
-            self._buffer = self._buffer[self._position :] + data
-            self._position = 0
+        self._buffer = self._buffer[self._position :] + data if self._buffer else data
+        self._position = 0
 
-    def run(self, inbox: deque[str | bytes], room: int) -> tuple[int, bytes] | None:
+    def run(self, inbox: deque[str | bytes], room: int) -> tuple[int, bytes | memoryview] | None:
         """Put up to `room` whole messages into `inbox`, up to the first frame that is something else.
 
-        Returns that frame as its first byte and its payload, or None when no further frame is complete or there is no
-        room left. Raises RemoteProtocolError at the first frame that breaks a rule.
+        Returns that frame, or the part of it that has arrived, as its first byte and its payload; None when nothing is
+        complete or there is no room left. Raises RemoteProtocolError at the first frame that breaks a rule.
         """
-        if self._missing:
-            return None
-        if self._pieces:
-            if room <= 0:
-                return None
-            head, payload = self._head, b"".join(self._pieces)
-            self._pieces = []
-            if self._mask:
-                payload = apply_mask(payload, self._mask)
-            if self.in_fragments or head not in (_WHOLE_BINARY, _WHOLE_TEXT):
-                return head, payload
-            inbox.append(payload if head == _WHOLE_BINARY else decode(payload))
-            room -= 1
-
         buffer = self._buffer
         position = self._position
         end = len(buffer)
+        if self._missing:
+            return self._go_on() if room > 0 and position < end else None
         mask_bit = self._mask_bit
         mask = b""
-        short = min(125, self._max_payload)
-        while room > 0 and end - position >= 2:
-            head = buffer[position]
-            length = buffer[position + 1] ^ mask_bit
-            start = position + 2
-            if length > short:
-                if length > 127:
-                    raise RemoteProtocolError(
-                        "a client's frame came without a mask" if mask_bit else "a server's frame came with a mask"
-                    )
-                if length > 125:
-                    size = 2 if length == 126 else 8
-                    start += size
+        limit = self._max_payload
+        short = min(125, limit)
+        # Between fragments no frame can be a whole message.
+        whole_text = _NO_HEAD if self.in_fragments else _WHOLE_TEXT
+        whole_binary = _NO_HEAD if self.in_fragments else _WHOLE_BINARY
+        put = inbox.append
+        try:
+            for _ in range(room):
+                start = position + 2
+                if start > end:
+                    break
+                head = buffer[position]
+                length = buffer[position + 1] ^ mask_bit
+                if length > short:
+                    if length == 126:
+                        start += 2
+                        if start > end:
+                            self._check_head(head, length)
+                            break
+                        length = buffer[start - 2] << 8 | buffer[start - 1]
+                        if length < 126:
+                            raise _long_form()
+                    elif length == 127:
+                        start += 8
+                        if start > end:
+                            self._check_head(head, length)
+                            break
+                        length = int.from_bytes(buffer[start - 8 : start], "big")
+                        if length < 0x10000:
+                            raise _long_form()
+                    elif length > 127:
+                        raise RemoteProtocolError(
+                            "a client's frame came without a mask" if mask_bit else "a server's frame came with a mask"
+                        )
+                    if length > limit:
+                        self._check_head(head, length)
+                if mask_bit:
+                    start += 4
                     if start > end:
                         self._check_head(head, length)
                         break
-                    length = int.from_bytes(buffer[start - size : start], "big")
-                    if length < (126 if size == 2 else 0x10000):
-                        raise RemoteProtocolError("a frame's length is not written in its shortest form")
-                self._check_head(head, length)
-            if mask_bit:
-                start += 4
-                if start > end:
+                    mask = buffer[start - 4 : start]
+                stop = start + length
+                if stop > end:
                     self._check_head(head, length)
-                    break
-                mask = buffer[start - 4 : start]
-            stop = start + length
-            if stop > end:
-                self._check_head(head, length)
-                self._head, self._mask = head, mask
-                self._missing = stop - end
-                self._pieces = [memoryview(buffer)[start:]]
-                position = end
-                break
-            payload = buffer[start:stop]
-            position = stop
-            if mask_bit:
-                payload = apply_mask(payload, mask)
-            if self.in_fragments or (head != _WHOLE_BINARY and head != _WHOLE_TEXT):
-                self._check_head(head, length)
-                self._position = position
-                return head, payload
-            inbox.append(payload if head == _WHOLE_BINARY else decode(payload))
-            room -= 1
-        self._position = position
+                    if head & _CONTROL:  # these are short, and whole or nothing
+                        break
+                    position = end
+                    self._missing = stop - end
+                    self._next_head = CONTINUATION | head & FIN
+                    self._mask = mask
+                    return head & ~FIN, self._part(start, end)
+                payload = buffer[start:stop]
+                position = stop
+                if mask_bit:
+                    payload = apply_mask(payload, mask)
+                if head == whole_binary:
+                    put(payload)
+                elif head == whole_text:
+                    put(payload.decode())
+                else:
+                    self._check_head(head, length)
+                    return head, payload
+        except UnicodeDecodeError as exc:
+            raise _invalid_text(exc) from None
+        finally:
+            self._move_to(position)
         return None
+
+    def _go_on(self) -> tuple[int, bytes | memoryview]:
+        """Return the next part of a frame that arrives in parts."""
+        start = self._position
+        stop = min(start + self._missing, len(self._buffer))
+        part = self._part(start, stop)
+        self._move_to(stop)
+        self._missing -= stop - start
+        return CONTINUATION if self._missing else self._next_head, part
+
+    def _move_to(self, position: int) -> None:
+        if position == len(self._buffer):  # an idle connection keeps nothing
+            self._buffer = b""
+            position = 0
+        self._position = position
+
+    def _part(self, start: int, stop: int) -> bytes | memoryview:
+        """Return a part of a payload out of the buffer, not copied unless that would keep much else in memory."""
+        part: bytes | memoryview
+        if stop - start < len(self._buffer) // 2:
+            part = self._buffer[start:stop]
+        else:
+            part = memoryview(self._buffer)[start:stop]
+        if not self._mask_bit:
+            return part
+        mask = self._mask
+        turn = (stop - start) % 4
+        self._mask = mask[turn:] + mask[:turn]
+        return apply_mask(part, mask)
 
     def _check_head(self, head: int, length: int) -> None:
         """Hold the rules of §5.2 and §5.5 that need only the first bytes of a frame."""
         opcode = head & OPCODE
-        if head & RSV:
-            raise RemoteProtocolError("a frame came with a reserved bit set, and no extension was agreed on")
+        is_first = opcode in (TEXT, BINARY)
+        if head & RSV and not (head & RSV == COMPRESSED and self.may_compress and is_first):
+            raise RemoteProtocolError("a frame came with a reserved bit set that no extension gives a meaning here")
         if opcode not in _OPCODES:
             raise RemoteProtocolError(f"a frame came with the unknown opcode {opcode}")
         if opcode & _CONTROL:
@@ -162,22 +201,31 @@ class FrameParser:
             if length > MAX_CONTROL_PAYLOAD:
                 raise RemoteProtocolError("a control frame came with more than 125 bytes")
             return
-        if (opcode == CONTINUATION) != self.in_fragments:
+        if is_first == self.in_fragments:
             raise RemoteProtocolError(
                 "a new message came before the last fragment of the one before"
                 if self.in_fragments
                 else "a continuation frame came with nothing to continue"
             )
-        if length > self._max_payload:
+        is_compressed = self.may_compress and (not is_first or head & COMPRESSED)
+        if length > self._max_payload and not is_compressed:
             raise MessageTooBigError(length, self._max_payload)
 
 
 def decode(payload: bytes) -> str:
-    """Return the text of a message; invalid UTF-8 fails the connection with 1007 (§8.1)."""
+    """Return the text of a payload; invalid UTF-8 fails the connection with 1007 (§8.1)."""
     try:
         return payload.decode()
     except UnicodeDecodeError as exc:
-        raise RemoteProtocolError(f"a text message came whose byte {exc.start} is not UTF-8", 1007) from None
+        raise _invalid_text(exc) from None
+
+
+def _long_form() -> RemoteProtocolError:
+    return RemoteProtocolError("a frame's length is not written in its shortest form")
+
+
+def _invalid_text(exc: UnicodeDecodeError) -> RemoteProtocolError:
+    return RemoteProtocolError(f"a text message came whose byte {exc.start} is not UTF-8", 1007)
 
 
 class FrameSerialiser:
@@ -186,25 +234,41 @@ class FrameSerialiser:
     _KEYS_PER_DRAW: Final = 1024
 
     def __init__(self, *, masked: bool) -> None:
-        self._masked = masked
+        self._mask_bit = 0x80 if masked else 0
         self._keys = b""
         self._next_key = 0
 
-    def frame(self, head: int, payload: bytes) -> bytes:
-        """Return one frame, whose first byte is `head`."""
-        length = len(payload)
-        mask_bit = 0x80 if self._masked else 0
-        if length < 126:
-            start = bytes((head, mask_bit | length))
-        elif length < 0x10000:
-            start = bytes((head, mask_bit | 126, length >> 8, length & 0xFF))
-        else:
-            start = bytes((head, mask_bit | 127)) + length.to_bytes(8, "big")
-        if not self._masked:
-            return start + payload
-        if self._next_key == len(self._keys):
-            self._keys = os.urandom(4 * self._KEYS_PER_DRAW)
-            self._next_key = 0
-        key = self._keys[self._next_key : self._next_key + 4]
-        self._next_key += 4
-        return b"".join((start, key, apply_mask(payload, key)))
+    def serialise(self, frames: Iterable[tuple[int, bytes]]) -> list[bytes]:
+        """Return frames, each given as its first byte and its payload, as buffers to be sent one after the other.
+
+        Payloads from 16 KiB on are buffers of their own, copied to be masked only; everything else is joined.
+        """
+        mask_bit = self._mask_bit
+        buffers: list[bytes] = []
+        parts: list[bytes] = []
+        for head, payload in frames:
+            length = len(payload)
+            if length < 126:
+                parts.append(_pack_short(head, mask_bit | length))
+            elif length < 0x10000:
+                parts.append(_pack_medium(head, mask_bit | 126, length))
+            else:
+                parts.append(_pack_long(head, mask_bit | 127, length))
+            if mask_bit:
+                if self._next_key == len(self._keys):
+                    self._keys = os.urandom(4 * self._KEYS_PER_DRAW)
+                    self._next_key = 0
+                key = self._keys[self._next_key : self._next_key + 4]
+                self._next_key += 4
+                parts.append(key)
+                body = apply_mask(payload, key)
+            else:
+                body = payload
+            if length < _LARGE:
+                parts.append(body)
+            else:
+                buffers += (b"".join(parts), body)
+                parts = []
+        if parts:
+            buffers.append(b"".join(parts))
+        return buffers

@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING, Final
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidStatus, NegotiationError
+from websockets.extensions.permessage_deflate import (
+    ClientPerMessageDeflateFactory,
+    PerMessageDeflate,
+    ServerPerMessageDeflateFactory,
+)
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
 from ..errors import HandshakeError
+from .deflate import DeflateTerms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from websockets.extensions import Extension
+
+    from ..compression import Compression
     from ..url import WebSocketURL
 
 MAX_HEAD_BYTES: Final = 16 * 1024
@@ -27,6 +36,7 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 MAX_BODY_BYTES: Final = 64 * 1024
 """How much of a refusing answer's content is kept for the exception."""
 
+_LARGEST_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
 
@@ -52,15 +62,23 @@ class _Head:
 class ClientHandshake:
     """The client's side: a request to send, an answer to judge.
 
-    `receive()` is fed until it returns bytes; from then on `subprotocol` is known.
+    `receive()` is fed until it returns bytes; from then on `subprotocol` and `deflate` are known. `compression` None
+    offers none.
     """
 
-    def __init__(self, url: WebSocketURL, subprotocols: Sequence[str], headers: Iterable[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        url: WebSocketURL,
+        subprotocols: Sequence[str] = (),
+        headers: Iterable[tuple[str, str]] = (),
+        compression: Compression | None = None,
+    ) -> None:
         path, _, query = url.resource.partition("?")
         credentials = (url.username, url.password) if url.username or url.password else (None, None)
         self._protocol = ClientProtocol(
             WebSocketURI(url.secure, url.host, url.port, path, query, *credentials),
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
+            extensions=None if compression is None else [_client_deflate(compression)],
         )
         self._offered = subprotocols
         self._head = _Head()
@@ -71,6 +89,7 @@ class ClientHandshake:
         self._protocol.send_request(request)
         self.request = b"".join(self._protocol.data_to_send())
         self.subprotocol = ""
+        self.deflate: DeflateTerms | None = None
 
     def receive(self, data: bytes) -> bytes | None:
         """Take bytes in; return what follows the answer once that is complete and agrees to the upgrade.
@@ -87,6 +106,7 @@ class ClientHandshake:
         response = self._response()
         if response is not None:
             self.subprotocol = self._protocol.subprotocol or ""
+            self.deflate = _terms(self._protocol.extensions)
             if self._offered and not self.subprotocol:
                 raise _handshake_error(
                     f"the server chose none of the subprotocols {', '.join(self._offered)}, with which a browser gives "
@@ -127,11 +147,20 @@ class ServerHandshake:
     """The server's side: a request to judge, an answer to send.
 
     `receive()` is fed until it returns bytes; from then on `response` is to be sent, and `failure` says whether it
-    refuses. `path`, `headers` and `subprotocol` are those of the request that was accepted.
+    refuses. `path`, `headers`, `subprotocol` and `deflate` are those of the request that was accepted. `compression`
+    None accepts none.
     """
 
-    def __init__(self, subprotocols: Sequence[str], headers: Iterable[tuple[str, str]]) -> None:
-        self._protocol = _GodotServerProtocol(subprotocols=[Subprotocol(name) for name in subprotocols])
+    def __init__(
+        self,
+        subprotocols: Sequence[str] = (),
+        headers: Iterable[tuple[str, str]] = (),
+        compression: Compression | None = None,
+    ) -> None:
+        self._protocol = _GodotServerProtocol(
+            subprotocols=[Subprotocol(name) for name in subprotocols],
+            extensions=None if compression is None else [_server_deflate(compression)],
+        )
         self._extra_headers = headers
         self._head = _Head()
         self.response = b""
@@ -140,6 +169,7 @@ class ServerHandshake:
         self.host = ""
         self.headers: tuple[tuple[str, str], ...] = ()
         self.subprotocol = ""
+        self.deflate: DeflateTerms | None = None
 
     def receive(self, data: bytes) -> bytes | None:
         """Take bytes in; return what follows the request once that is complete and answered."""
@@ -169,6 +199,7 @@ class ServerHandshake:
             self._answer(response, failure)
             return b""
         self.subprotocol = self._protocol.subprotocol or ""
+        self.deflate = _terms(self._protocol.extensions)
         self._answer(response, None)
         return rest
 
@@ -194,6 +225,40 @@ class _GodotServerProtocol(ServerProtocol):
             if name in supported:
                 return name
         raise NegotiationError(f"offer one of the subprotocols this server knows: {', '.join(supported) or 'none'}")
+
+
+def _client_deflate(compression: Compression) -> ClientPerMessageDeflateFactory:
+    peer_bits = compression.peer_window_bits
+    return ClientPerMessageDeflateFactory(
+        server_no_context_takeover=compression.no_context_takeover,
+        client_no_context_takeover=compression.no_context_takeover,
+        server_max_window_bits=peer_bits if peer_bits < _LARGEST_WINDOW else None,
+        client_max_window_bits=True,  # the server may ask for any; as all browsers offer it
+    )
+
+
+def _server_deflate(compression: Compression) -> ServerPerMessageDeflateFactory:
+    peer_bits = compression.peer_window_bits
+    return ServerPerMessageDeflateFactory(
+        server_no_context_takeover=compression.no_context_takeover,
+        client_no_context_takeover=compression.no_context_takeover,
+        server_max_window_bits=compression.window_bits,
+        client_max_window_bits=peer_bits if peer_bits < _LARGEST_WINDOW else None,
+    )
+
+
+def _terms(extensions: list[Extension]) -> DeflateTerms | None:
+    """Return what was agreed on about compression, and drop the extension: its zlib states take 300 KiB."""
+    agreed = next((extension for extension in extensions if isinstance(extension, PerMessageDeflate)), None)
+    extensions.clear()
+    if agreed is None:
+        return None
+    return DeflateTerms(
+        agreed.local_max_window_bits,
+        not agreed.local_no_context_takeover,
+        agreed.remote_max_window_bits,
+        not agreed.remote_no_context_takeover,
+    )
 
 
 def _handshake_error(message: str, response: Response | None) -> HandshakeError:

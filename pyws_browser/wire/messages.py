@@ -8,17 +8,40 @@ and no clock.
 from __future__ import annotations
 
 import codecs
-from collections import deque
-from typing import Final
+from io import StringIO
+from typing import TYPE_CHECKING, Final
 
 from ..errors import MessageTooBigError, RemoteProtocolError
 from ..rules import CloseCode, encode_text, is_wire_close_code
-from .frames import BINARY, CLOSE, CONTINUATION, FIN, OPCODE, PING, PONG, TEXT, FrameParser, FrameSerialiser, decode
+from .deflate import Deflater, Inflater
+from .frames import (
+    BINARY,
+    CLOSE,
+    COMPRESSED,
+    CONTINUATION,
+    FIN,
+    OPCODE,
+    PING,
+    PONG,
+    TEXT,
+    FrameParser,
+    FrameSerialiser,
+    decode,
+)
+
+if TYPE_CHECKING:
+    from collections import deque
+
+    from ..compression import Compression
+    from .deflate import DeflateTerms
 
 _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
 MAX_WAITING_PONGS: Final = 64
 """Of the pings that come while nothing can be sent, only the latest needs an answer (RFC 6455 §5.5.3)."""
+
+_SMALL: Final = 4 * 1024
+"""Parts of a message below this size are put together as they come."""
 
 
 class MessageStream:
@@ -29,10 +52,10 @@ class MessageStream:
     """
 
     def __init__(self, *, is_client: bool, max_size: int, too_big_code: int = CloseCode.MESSAGE_TOO_BIG) -> None:
-        self.outbox: deque[bytes] = deque()
-        """Frames to be sent, in order; `take()` gives them out."""
+        self.outbox: list[tuple[int, bytes]] = []
+        """Frames to be sent, in order, as their first bytes and payloads; `take()` serialises them."""
         self.outbox_size = 0
-        """The bytes in `outbox`."""
+        """The payload bytes in `outbox`."""
         self.close_sent: tuple[int, str] | None = None
         self.close_received: tuple[int, str] | None = None
         """Code and reason of the Close frames; the code is 1005 if the frame had none."""
@@ -46,11 +69,24 @@ class MessageStream:
         self._serialiser = FrameSerialiser(masked=is_client)
         self._max_size = max_size
         self._too_big_code = too_big_code
-        # A message in fragments: one buffer, so that a thousand tiny ones weigh no more than a large one.
-        self._fragments = bytearray()
-        self._text_check: codecs.IncrementalDecoder | None = None
+        self._deflater: Deflater | None = None
+        self._inflater: Inflater | None = None
+        # A message that comes in parts. Small ones are put together, so a thousand weigh no more than a large one.
+        self._text = StringIO()
+        self._text_decoder: codecs.IncrementalDecoder | None = None
+        self._parts: list[bytes | memoryview] = []
+        self._small_parts = bytearray()
+        self._size = 0
+        self._is_compressed = False
+        self._inflated_size = 0
         self._waiting_pongs = 0
         self._late_pong: bytes | None = None
+
+    def compress(self, terms: DeflateTerms, compression: Compression) -> None:
+        """Begin to take and to send compressed messages, as the handshake agreed."""
+        self._deflater = Deflater(terms, compression)
+        self._inflater = Inflater(terms)
+        self._parser.may_compress = True
 
     @property
     def is_reading(self) -> bool:
@@ -61,25 +97,42 @@ class MessageStream:
         """Take in bytes that arrived; `parse()` makes messages of them."""
         self._parser.feed(data)
 
-    def parse(self, inbox: deque[str | bytes], room: int) -> None:
+    def parse(self, inbox: deque[str | bytes], room: int) -> bool:
         """Put up to `room` messages into `inbox`, answer pings, notice the Close frame.
+
+        Returns whether it stopped for want of input. Otherwise there is more in what was received, but `room` is used
+        up, or messages inflated to so much that the caller should look at its own limits before it calls again.
 
         What breaks the protocol ends it: `failure` is set and the Close frame that says so stands in `outbox`.
         """
         full = len(inbox) + room
+        self._inflated_size = 0
         try:
-            while self.is_reading:
+            while self.is_reading and self._inflated_size < self._max_size:
                 frame = self._parser.run(inbox, full - len(inbox))
                 if frame is None:
-                    return
+                    return len(inbox) < full
                 self._handle(frame[0], frame[1], inbox)
         except RemoteProtocolError as exc:
             self.failure = exc  # RFC 6455 §7.1.7, "fail the connection"
             self.close(self._too_big_code if isinstance(exc, MessageTooBigError) else exc.close_code)
+        return False
+
+    @property
+    def inflated_size(self) -> int:
+        """The bytes that compressed parts became in the last `parse()`."""
+        return self._inflated_size
 
     def send(self, opcode: int, payload: bytes) -> None:
         """Put one unfragmented message, TEXT or BINARY, into `outbox`."""
-        self._put(opcode, payload)
+        deflater = self._deflater
+        if deflater is not None and len(payload) >= deflater.min_size:
+            deflated = deflater.deflate(payload)
+            if deflated is not None:
+                opcode |= COMPRESSED
+                payload = deflated
+        self.outbox.append((FIN | opcode, payload))
+        self.outbox_size += len(payload)
 
     def ping(self, payload: bytes) -> None:
         """Put a Ping frame into `outbox`; `payload` has at most 125 bytes."""
@@ -93,21 +146,20 @@ class MessageStream:
         self._put(CLOSE, payload)
         self.close_sent = (CloseCode.NO_STATUS_RECEIVED if code is None else code, reason)
 
-    def take(self, size: int) -> bytes:
-        """Take frames out of `outbox`: as many as fit into `size` bytes, but at least one."""
-        outbox = self.outbox
+    def take(self, size: int) -> list[bytes]:
+        """Take frames out of `outbox`, up to the one with which their payloads reach `size`, as few buffers."""
+        frames = self.outbox
         if self.outbox_size <= size:
-            data = b"".join(outbox)
-            outbox.clear()
+            self.outbox = []
             self.outbox_size = 0
-            return data
-        frames = [outbox.popleft()]
-        taken = len(frames[0])
-        while outbox and taken + len(outbox[0]) <= size:
-            taken += len(outbox[0])
-            frames.append(outbox.popleft())
+            return self._serialiser.serialise(frames)
+        count = taken = 0
+        while taken < size:
+            taken += len(frames[count][1])
+            count += 1
+        self.outbox = frames[count:]
         self.outbox_size -= taken
-        return frames[0] if len(frames) == 1 else b"".join(frames)
+        return self._serialiser.serialise(frames[:count])
 
     def discard(self) -> None:
         """Empty `outbox`, since nothing can be sent any more."""
@@ -122,21 +174,20 @@ class MessageStream:
         self._late_pong = None
 
     def _put(self, opcode: int, payload: bytes) -> None:
-        frame = self._serialiser.frame(FIN | opcode, payload)
-        self.outbox.append(frame)
-        self.outbox_size += len(frame)
+        self.outbox.append((FIN | opcode, payload))
+        self.outbox_size += len(payload)
 
-    def _handle(self, head: int, payload: bytes, inbox: deque[str | bytes]) -> None:
+    def _handle(self, head: int, payload: bytes | memoryview, inbox: deque[str | bytes]) -> None:
         opcode = head & OPCODE
         if opcode == PING:
             if self.close_sent is None:
-                self._pong(payload)
+                self._pong(bytes(payload))
         elif opcode == PONG:
-            self.pong = payload
+            self.pong = bytes(payload)
         elif opcode == CLOSE:
-            self._handle_close(payload)
+            self._handle_close(bytes(payload))
         else:
-            self._handle_fragment(opcode, head & FIN != 0, payload, inbox)
+            self._handle_part(head, payload, inbox)
 
     def _pong(self, payload: bytes) -> None:
         if self._waiting_pongs == MAX_WAITING_PONGS:
@@ -160,24 +211,59 @@ class MessageStream:
         self.close_received = (code, decode(payload[2:]))
         self.close(code, self.close_received[1])
 
-    def _handle_fragment(self, opcode: int, is_last: bool, payload: bytes, inbox: deque[str | bytes]) -> None:
+    def _handle_part(self, head: int, payload: bytes | memoryview, inbox: deque[str | bytes]) -> None:
+        """Put a fragment, a part of one, or a compressed message to what came of its message before."""
+        opcode = head & OPCODE
+        is_last = head & FIN != 0
         if opcode != CONTINUATION:
+            self._is_compressed = head & COMPRESSED != 0
+            self._text_decoder = _utf8_decoder() if opcode == TEXT else None
             self._parser.in_fragments = True
-            self._text_check = _utf8_decoder() if opcode == TEXT else None
-        size = len(self._fragments) + len(payload)
-        if size > self._max_size:
-            raise MessageTooBigError(size, self._max_size)
-        if self._text_check is not None:
-            try:
-                self._text_check.decode(payload, is_last)
-            except UnicodeDecodeError:
-                raise RemoteProtocolError("a text message came that is not UTF-8", 1007) from None
-        self._fragments += payload
+        if self._is_compressed and self._inflater is not None:
+            for block in self._inflater.inflate(payload, is_last=is_last):
+                self._inflated_size += len(block)
+                self._gather(block)
+        else:
+            self._gather(payload)
         if is_last:
-            message = bytes(self._fragments)
-            inbox.append(message if self._text_check is None else message.decode())
-            self._fragments = bytearray()
+            inbox.append(self._finish_message())
             self._parser.in_fragments = False
+
+    def _gather(self, payload: bytes | memoryview) -> None:
+        self._size += len(payload)
+        if self._size > self._max_size:
+            raise MessageTooBigError(self._size, self._max_size)
+        if self._text_decoder is not None:
+            self._text.write(self._decode(payload))
+        elif len(payload) < _SMALL:
+            self._small_parts += payload
+        else:
+            self._flush_small_parts()
+            self._parts.append(payload)
+
+    def _flush_small_parts(self) -> None:
+        if self._small_parts:
+            self._parts.append(bytes(self._small_parts))
+            self._small_parts = bytearray()
+
+    def _finish_message(self) -> str | bytes:
+        self._size = 0
+        if self._text_decoder is None:
+            self._flush_small_parts()
+            message = b"".join(self._parts)
+            self._parts = []
+            return message
+        self._decode(b"", is_last=True)
+        text = self._text.getvalue()
+        self._text = StringIO()
+        return text
+
+    def _decode(self, payload: bytes | memoryview, *, is_last: bool = False) -> str:
+        assert self._text_decoder is not None  # noqa: S101  the callers ask
+        try:
+            return self._text_decoder.decode(payload, is_last)
+        except UnicodeDecodeError:
+            raise RemoteProtocolError("a text message came that is not UTF-8", 1007) from None
 
 
 __all__ = ["BINARY", "TEXT", "MessageStream"]

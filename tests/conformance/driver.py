@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -40,28 +41,24 @@ def select_cases(patterns: Iterable[str]) -> list[str]:
     return [case for case in wstest.all_cases() if any(name.fullmatch(case) for name in names)]
 
 
-def run(
-    cases: Sequence[str],
-    roles: Sequence[str] = ROLES,
-    jobs: int = 1,
-    on_verdict: Callable[[Verdict], None] = lambda verdict: None,
-) -> list[Verdict]:
-    """Run the cases in these roles, each role with `jobs` processes of the suite at once."""
+def run(cases: Sequence[str], roles: Sequence[str] = ROLES, jobs: int = 1) -> list[Verdict]:
+    """Run the cases in these roles, each role with `jobs` processes of the suite at once.
+
+    The suite's report of a case that did not pass stays in `.build/conformance`.
+    """
     parts = [(role, number, cases[number::jobs]) for number in range(jobs) for role in roles]
-    verdicts: list[Verdict] = []
     with ThreadPoolExecutor(len(parts)) as pool:
-        for part in pool.map(lambda part: _run_part(*part), parts):
-            for verdict in part:
-                on_verdict(verdict)
-            verdicts += part
-    return verdicts
+        return [verdict for part in pool.map(lambda part: _run_part(*part), parts) for verdict in part]
 
 
 def _run_part(role: str, number: int, cases: Sequence[str]) -> list[Verdict]:
     out = OUT / f"{role}-{os.getpid()}-{number}"
     (_run_client if role == "client" else _run_server)(out, cases)
     found = wstest.verdicts(out)
-    return [Verdict(role, case, *found.get(case, _UNKNOWN)) for case in cases]
+    verdicts = [Verdict(role, case, *found.get(case, _UNKNOWN)) for case in cases]
+    if all(verdict.has_passed for verdict in verdicts):
+        shutil.rmtree(out)
+    return verdicts
 
 
 def _run_client(out: Path, cases: Sequence[str]) -> None:

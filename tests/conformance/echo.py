@@ -41,7 +41,7 @@ def serve_until(server: WebSocketServer, is_over: Callable[[], bool]) -> None:
         server.poll()
 
 
-def run_client(url: str, time_limit: float = 120.0) -> WebSocketPeer:
+def run_client(url: str, time_limit: float = 1200.0) -> WebSocketPeer:
     """Connect, send everything back until the other side closes, and return the closed peer."""
     end = time.monotonic() + time_limit
     peer = WebSocketPeer()

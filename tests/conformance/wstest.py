@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import venv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -77,7 +76,7 @@ def port_of(output: IO[str] | None) -> int:
     for line in output or ():
         if line.startswith("port "):
             return int(line.split()[1])
-    raise NoWstestError("the Autobahn suite's server did not start")
+    raise RuntimeError("the Autobahn suite's server did not start")
 
 
 def verdicts(out: Path) -> dict[str, tuple[str, str]]:
@@ -108,7 +107,3 @@ def _run(*command: object) -> str:
 def _environment() -> dict[str, str]:
     ours = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS")
     return {name: value for name, value in os.environ.items() if name not in ours} | {"PYTHONUNBUFFERED": "1"}
-
-
-if __name__ == "__main__":
-    sys.exit("run python -m tests.conformance")

@@ -8,8 +8,7 @@ usage: wstest_on_loopback.py cases | server SPEC | client SPEC
 import json
 import sys
 
-from autobahntestsuite import wstest  # installs Twisted's reactor, so it comes first
-from autobahntestsuite import fuzzing
+from autobahntestsuite import fuzzing, wstest  # installs Twisted's reactor, so it comes first
 from twisted.internet import reactor
 
 listen_anywhere = reactor.listenTCP
@@ -18,7 +17,7 @@ listen_anywhere = reactor.listenTCP
 def listen_on_loopback(port, factory, backlog=50, interface=""):
     listener = listen_anywhere(0, factory, backlog, "127.0.0.1")
     factory.externalPort = listener.getHost().port  # which a request's Host header is compared with
-    sys.stdout.write("port %d\n" % factory.externalPort)
+    sys.stdout.write("port {}\n".format(factory.externalPort))  # noqa: UP032  for Python 2.7
     sys.stdout.flush()
     return listener
 

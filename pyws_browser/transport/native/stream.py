@@ -9,19 +9,27 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-READ_SIZE: Final = 64 * 1024
-"""Bytes asked of the kernel in one call."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+READ_SIZE: Final = 256 * 1024
+"""Bytes asked of the kernel in one call; 64 KiB were slower in a flood (`benchmarks/README.md`)."""
 
 _WRITE_SIZE: Final = 256 * 1024
 """Plain bytes that are encrypted ahead of what the kernel takes."""
+
+_HAS_SENDMSG: Final = hasattr(socket.socket, "sendmsg")  # not on Windows
 
 Buffer = bytes | memoryview
 
 
 class TCPStream:
     """A connected TCP socket."""
+
+    reads_all = True
+    """Whether a read of less than READ_SIZE bytes says that there is no more."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -40,10 +48,12 @@ class TCPStream:
         except (BlockingIOError, InterruptedError):
             return None
 
-    def write(self, data: Buffer) -> int:
+    def write(self, buffers: Sequence[Buffer]) -> int:
         """Return how many bytes the kernel took."""
         try:
-            return self.sock.send(data)
+            if len(buffers) == 1 or not _HAS_SENDMSG:
+                return self.sock.send(buffers[0])
+            return self.sock.sendmsg(buffers)
         except (BlockingIOError, InterruptedError):
             return 0
 
@@ -63,6 +73,8 @@ class TCPStream:
 
 class TLSStream:
     """TLS over a `TCPStream`, by way of memory: the engine never touches the socket, so nothing here can wait."""
+
+    reads_all = False  # a read gives one record
 
     def __init__(self, tcp: TCPStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
         self.sock = tcp.sock
@@ -101,11 +113,15 @@ class TLSStream:
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
 
-    def write(self, data: Buffer) -> int:
+    def write(self, buffers: Sequence[Buffer]) -> int:
         """Return how many bytes were encrypted; not all of those may have gone to the kernel."""
         if not self.flush():
             return 0
-        taken = self._tls.write(data[:_WRITE_SIZE])
+        taken = 0
+        for buffer in buffers:
+            taken += self._tls.write(memoryview(buffer)[: _WRITE_SIZE - taken])
+            if taken >= _WRITE_SIZE:
+                break
         self.flush()
         return taken
 
@@ -114,7 +130,7 @@ class TLSStream:
         while self._unsent or self._to_send.pending:
             if not self._unsent:
                 self._unsent = memoryview(self._to_send.read())
-            sent = self._tcp.write(self._unsent)
+            sent = self._tcp.write((self._unsent,))
             if not sent:
                 return False
             self._unsent = self._unsent[sent:]

@@ -36,10 +36,10 @@ from ...wire.handshake import ClientHandshake, ServerHandshake
 from ...wire.messages import BINARY, TEXT, MessageStream
 from ..base import CloseStatus, Message, Options, State, Transport
 from .dial import Dialler
-from .stream import TCPStream, TLSStream
+from .stream import READ_SIZE, Buffer, TCPStream, TLSStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 LINGER_TIMEOUT: Final = 2.0
 """Seconds that the other side has to end the TCP connection after the closing handshake (RFC 6455 §7.1.1)."""
@@ -55,7 +55,7 @@ class NativeTransport(Transport):
         parsed = parse_url(url)
         super().__init__(parsed, options)
         self._begin(is_client=True, phase=self._dial)
-        self._client_handshake = ClientHandshake(parsed, options.subprotocols, options.headers)
+        self._client_handshake = ClientHandshake(parsed, options.subprotocols, options.headers, options.compression)
         self._dialler: Dialler | None = Dialler(parsed.host, parsed.port, self._wake)
 
     @classmethod
@@ -82,11 +82,12 @@ class NativeTransport(Transport):
         self._deadline = time.monotonic() + self.options.handshake_timeout
         self._cause: WebSocketError | None = None
         self._remote_address = ("", 0)
-        self._unsent = memoryview(b"")
+        self._unsent: Sequence[Buffer] = ()
         self._unsent_payload = 0
+        self._is_flushed = True
+        self._is_dry = False
         self._is_held_back = False
         self._has_shut_down = False
-        self._discarded: deque[Message] = deque()
         self._ping_payload = b""
         self._ping_sent_at = 0.0
         self._ping_count = 0
@@ -113,9 +114,12 @@ class NativeTransport(Transport):
             opcode, payload = TEXT, encode_text(message)
         else:
             opcode, payload = BINARY, message
-        self._check_room_to_send(len(payload))
+        size = len(payload)
+        # Or less, if a part of it is sent.
+        if self._unsent_payload + size > self.options.outbound_buffer_size or self._counts_packets:
+            self._check_room_to_send(size)
         self._messages.send(opcode, payload)
-        self._unsent_payload += len(payload)
+        self._unsent_payload += size
         if not self.is_held and not self._unsent:
             self._flush_or_wake()
 
@@ -140,9 +144,9 @@ class NativeTransport(Transport):
     @property
     def buffered_amount(self) -> int:
         """Payload bytes that the kernel has not taken yet."""
-        if not self._unsent and not self._messages.outbox_size:
+        if not self._unsent_payload:
             return 0
-        return min(self._unsent_payload, len(self._unsent) + self._messages.outbox_size)
+        return min(self._unsent_payload, sum(map(len, self._unsent)) + self._messages.outbox_size)
 
     def release(self) -> None:
         """Send what was gathered."""
@@ -179,7 +183,7 @@ class NativeTransport(Transport):
     @property
     def wants_write(self) -> bool:
         """Whether there is something that the kernel did not take."""
-        return bool(self._unsent)
+        return not self._is_flushed
 
     @property
     def is_held_back(self) -> bool:
@@ -228,11 +232,13 @@ class NativeTransport(Transport):
         except (ssl.SSLError, OSError) as exc:
             raise TLSError(f"no TLS connection to {self.url.host}: {_reason(exc)}") from exc
         if self._is_client:
-            self._unsent = memoryview(self._client_handshake.request)
+            self._unsent = [self._client_handshake.request]
             self._flush()
             self._phase = self._await_response
         else:
-            self._server_handshake = ServerHandshake(self.options.subprotocols, self.options.headers)
+            self._server_handshake = ServerHandshake(
+                self.options.subprotocols, self.options.headers, self.options.compression
+            )
             self._phase = self._await_request
         return True
 
@@ -241,7 +247,8 @@ class NativeTransport(Transport):
         rest = self._read_handshake(self._client_handshake)
         if rest is None:
             return False
-        self._open(self._client_handshake.subprotocol, rest)
+        self._open(self._client_handshake, rest)
+        del self._client_handshake  # it weighs more than all the rest
         return True
 
     def _await_request(self) -> bool:
@@ -249,7 +256,7 @@ class NativeTransport(Transport):
         rest = self._read_handshake(handshake)
         if rest is None:
             return False
-        self._unsent = memoryview(handshake.response)
+        self._unsent = [handshake.response]
         self._flush()
         if handshake.failure is not None:
             self._cause = handshake.failure
@@ -260,22 +267,25 @@ class NativeTransport(Transport):
             self.url = parse_url(f"{self.url.scheme}://{handshake.host or self.url.authority}{handshake.path}")
         except InvalidURLError:  # a Host header that only this client understands; the address serves
             self.url = self.url._replace(resource=handshake.path)
-        self._open(handshake.subprotocol, rest)
+        self._open(handshake, rest)
+        del self._server_handshake
         return True
 
     def _exchange(self) -> bool:
         """OPEN, and CLOSING until the other side's Close frame has come."""
-        self._flush()
+        messages = self._messages
+        if not self._is_flushed or messages.outbox:
+            self._flush()
         before = len(self.inbox)
         try:
             self._read_messages()
         finally:
             self.received_count += len(self.inbox) - before
-        messages = self._messages
         if self.ready_state is State.OPEN:
             self._watch_heart()
         if messages.is_reading:
-            self._flush()  # pongs
+            if messages.outbox:  # pongs
+                self._flush()
             return False
         if self.ready_state is State.OPEN:
             self._enter(State.CLOSING)
@@ -311,8 +321,11 @@ class NativeTransport(Transport):
 
     # What the phases are made of.
 
-    def _open(self, subprotocol: str, rest: bytes) -> None:
-        self.subprotocol = subprotocol
+    def _open(self, handshake: ClientHandshake | ServerHandshake, rest: bytes) -> None:
+        self.subprotocol = handshake.subprotocol
+        compression = self.options.compression
+        if compression is not None and handshake.deflate is not None:
+            self._messages.compress(handshake.deflate, compression)
         self._deadline = math.inf
         self._last_received = time.monotonic()
         self._next_heartbeat = self._last_received + self.options.heartbeat_interval
@@ -334,20 +347,25 @@ class NativeTransport(Transport):
     def _read_messages(self) -> None:
         """Read and parse until nothing is there, `inbox` is full, or the other side's Close frame has come."""
         messages = self._messages
+        stream = self._connected_stream()
+        has_read_all = False
         while True:
             is_open = self.ready_state is State.OPEN
             room = self._room() if is_open else self.options.max_queued_packets
             self._is_held_back = room <= 0
             if self._is_held_back:
                 return
-            messages.parse(self.inbox if is_open else self._discarded, room)
-            self._discarded.clear()
-            if self.options.web_limits:
-                self._enforce_web_limits()
-            if not messages.is_reading:
+            if not self._is_dry:
+                self._is_dry = messages.parse(self.inbox if is_open else deque(), room)
+                self._inbox_bytes += messages.inflated_size
+                if self.options.web_limits:
+                    self._enforce_web_limits()
+                if not messages.is_reading:
+                    return
+                if not self._is_dry:
+                    continue
+            if has_read_all:
                 return
-            if is_open and len(self.inbox) >= self.options.max_queued_packets:
-                continue
             data = self._read()
             if data is None:
                 return
@@ -357,8 +375,10 @@ class NativeTransport(Transport):
                     if self.ready_state is State.OPEN
                     else "the other side ended the TCP connection instead of answering the Close frame"
                 )
+            has_read_all = stream.reads_all and len(data) < READ_SIZE
             self._inbox_bytes += len(data)
             messages.receive(data)
+            self._is_dry = False
 
     def _room(self) -> int:
         # A page cannot hold a sender back, so neither does a peer that keeps to a page's limits.
@@ -388,24 +408,25 @@ class NativeTransport(Transport):
         messages = self._messages
         try:
             while self._unsent or messages.outbox:
-                if not self._unsent:
-                    self._unsent = memoryview(messages.take(GATHER_SIZE))
-                taken = stream.write(self._unsent)
+                buffers = self._unsent or messages.take(GATHER_SIZE)
+                taken = stream.write(buffers)
+                self._unsent = () if taken == sum(map(len, buffers)) else _rest(buffers, taken)
                 if not taken:
+                    self._is_flushed = False
                     return False
-                self._unsent = self._unsent[taken:]
             self._unsent_payload = 0
-            is_flushed = stream.flush()
+            self._is_flushed = stream.flush()
         except OSError:
             # The connection is broken in this direction. What the other side sent before may still be read, and
             # reading is what tells why.
-            self._unsent = memoryview(b"")
+            self._unsent = ()
             self._unsent_payload = 0
+            self._is_flushed = True
             messages.discard()
             return True
-        if is_flushed:
+        if self._is_flushed:
             messages.outbox_was_sent()
-        return is_flushed
+        return self._is_flushed
 
     def _flush_or_wake(self) -> None:
         if not self._flush():
@@ -495,6 +516,15 @@ def _default_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _rest(buffers: Sequence[Buffer], size: int) -> Sequence[Buffer]:
+    """Return what follows the first `size` bytes."""
+    rest = list(buffers)
+    while size >= len(rest[0]):
+        size -= len(rest.pop(0))
+    rest[0] = memoryview(rest[0])[size:]
+    return rest
 
 
 def _reason(exc: OSError) -> str:

@@ -1,0 +1,103 @@
+"""permessage-deflate (RFC 7692 §7): messages smaller on the wire, and no larger in memory than they may be."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ..errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..compression import Compression
+
+_EMPTY_BLOCK: Final = b"\x00\x00\xff\xff"
+"""What ends the deflated form of every message and is left out on the wire (§7.2.1)."""
+
+_PIECE_SIZE: Final = 16 * 1024
+"""Deflated bytes that zlib is given at a time: it copies what it did not get to."""
+
+BLOCK_SIZE: Final = 64 * 1024
+"""Inflated bytes that are asked of zlib at a time: how far a bomb gets beyond the limit."""
+
+_SAMPLE_SIZE: Final = 4 * 1024
+_SAMPLED_FROM: Final = 64 * 1024
+"""Messages from here on are tried by a sample first: most large ones are images and archives, deflated already."""
+
+
+class DeflateTerms(NamedTuple):
+    """What the handshake agreed on: the window of each direction in bits, and whether it is kept between messages."""
+
+    send_window_bits: int
+    send_keeps_window: bool
+    receive_window_bits: int
+    receive_keeps_window: bool
+
+
+class Deflater:
+    """The sending direction. zlib's state is made when the first message needs it."""
+
+    def __init__(self, terms: DeflateTerms, compression: Compression) -> None:
+        self.min_size = compression.min_size
+        """Payloads of fewer bytes are not worth a call."""
+        self._keeps_window = terms.send_keeps_window
+        self._level = compression.level
+        self._window_bits = min(terms.send_window_bits, compression.window_bits)
+        self._memory_level = min(8, self._window_bits - 7)  # half as much for the hash table as for the window
+        self._zlib: zlib._Compress | None = None
+
+    def deflate(self, payload: bytes) -> bytes | None:
+        """Return the deflated payload of one message, or None if that would not be smaller."""
+        size = len(payload)
+        if size >= _SAMPLED_FROM:
+            sample = zlib.compress(payload[size // 2 : size // 2 + _SAMPLE_SIZE], 1)
+            if len(sample) > _SAMPLE_SIZE * 15 // 16:
+                return None
+        compressor = self._zlib
+        if compressor is None:
+            compressor = zlib.compressobj(self._level, zlib.DEFLATED, -self._window_bits, self._memory_level)
+        deflated = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
+        is_smaller = len(deflated) - len(_EMPTY_BLOCK) < size
+        # A window with a message in it that the other side never gets must not be used again.
+        self._zlib = compressor if self._keeps_window and is_smaller else None
+        return deflated[: -len(_EMPTY_BLOCK)] if is_smaller else None
+
+
+class Inflater:
+    """The receiving direction. zlib's state is made when the first message needs it."""
+
+    def __init__(self, terms: DeflateTerms) -> None:
+        self._window_bits = terms.receive_window_bits
+        self._keeps_window = terms.receive_keeps_window
+        self._zlib: zlib._Decompress | None = None
+
+    def inflate(self, part: bytes | memoryview, *, is_last: bool) -> Iterator[bytes]:
+        """Yield what a part of a message inflates to, in blocks of at most BLOCK_SIZE bytes.
+
+        `is_last` says that the message ends with this part. Raises RemoteProtocolError if it is not deflated data.
+        """
+        try:
+            for start in range(0, len(part), _PIECE_SIZE):
+                yield from self._blocks(part[start : start + _PIECE_SIZE])
+            if is_last:
+                yield from self._blocks(_EMPTY_BLOCK)
+        except zlib.error as exc:
+            raise RemoteProtocolError(f"a compressed message came that cannot be inflated: {exc}", 1007) from exc
+        if is_last and not self._keeps_window:
+            self._zlib = None
+
+    def _blocks(self, piece: bytes | memoryview) -> Iterator[bytes]:
+        while True:
+            decompressor = self._zlib
+            if decompressor is None:
+                decompressor = self._zlib = zlib.decompressobj(-self._window_bits)
+            block = decompressor.decompress(piece, BLOCK_SIZE)
+            if block:
+                yield block
+            piece = decompressor.unconsumed_tail
+            if decompressor.eof:  # a final block: it ends zlib's stream, but not the message (§7.2.3.4)
+                piece = decompressor.unused_data
+                self._zlib = None
+            elif len(block) < BLOCK_SIZE:
+                return

@@ -1,0 +1,376 @@
+"""The opening handshake of both sides (RFC 6455 §4), and what it agrees on about compression (RFC 7692 §5)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+
+from pyws_browser.compression import Compression
+from pyws_browser.errors import HandshakeError
+from pyws_browser.url import parse_url
+from pyws_browser.wire.deflate import DeflateTerms
+from pyws_browser.wire.handshake import MAX_BODY_BYTES, MAX_HEAD_BYTES, ClientHandshake, ServerHandshake
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 §1.3
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+REQUEST = {
+    "Host": "server.example.com",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": KEY,
+    "Sec-WebSocket-Version": "13",
+}
+REFUSAL_HEADERS = {"Content-Type": "text/plain", "Content-Length": "11"}
+ANY = Compression()
+
+
+def http(first_line: str, headers: dict[str, str | None], body: bytes = b"") -> bytes:
+    lines = [first_line, *(f"{name}: {value}" for name, value in headers.items() if value is not None)]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def request(**changes: str | None) -> bytes:
+    """Return a client's request; underscores in names stand for hyphens, None leaves a header out."""
+    return http("GET /chat?room=1 HTTP/1.1", REQUEST | {name.replace("_", "-"): v for name, v in changes.items()})
+
+
+def headers_of(data: bytes) -> dict[str, str]:
+    lines = data.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
+    return {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def client(url: str = "ws://server.example.com/chat?room=1", **settings: object) -> ClientHandshake:
+    return ClientHandshake(parse_url(url), **settings)
+
+
+def answer_to(handshake: ClientHandshake, body: bytes = b"", **changes: str | None) -> bytes:
+    """Return the answer that agrees, with changes."""
+    key = headers_of(handshake.request)["sec-websocket-key"]
+    digest = hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+    headers = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Accept": base64.b64encode(digest).decode(),
+    }
+    return http(
+        "HTTP/1.1 101 Switching Protocols", headers | {n.replace("_", "-"): v for n, v in changes.items()}, body
+    )
+
+
+class TestClientsRequest:
+    def test_it_says_what_the_rfc_asks_for(self) -> None:
+        data = client().request
+        assert data.startswith(b"GET /chat?room=1 HTTP/1.1\r\n")
+        headers = headers_of(data)
+        assert len(base64.b64decode(headers.pop("sec-websocket-key"))) == 16
+        assert headers == {
+            "host": "server.example.com",
+            "upgrade": "websocket",
+            "connection": "Upgrade",
+            "sec-websocket-version": "13",
+        }
+
+    def test_keys_are_not_used_twice(self) -> None:
+        assert len({headers_of(client().request)["sec-websocket-key"] for _ in range(20)}) == 20
+
+    @pytest.mark.parametrize(
+        ("url", "host"),
+        [
+            ("ws://a.example:80/", "a.example"),
+            ("ws://a.example:8080/", "a.example:8080"),
+            ("wss://a.example:443/", "a.example"),
+            ("wss://a.example:80/", "a.example:80"),
+            ("ws://[::1]:9000/", "[::1]:9000"),
+        ],
+    )
+    def test_the_host_names_the_port_if_it_is_not_the_usual_one(self, url: str, host: str) -> None:
+        assert headers_of(client(url).request)["host"] == host
+
+    def test_credentials_go_into_a_header(self) -> None:
+        header = headers_of(client("ws://user:secret@a.example/").request)["authorization"]
+        assert header == "Basic " + base64.b64encode(b"user:secret").decode()
+
+    def test_subprotocols_and_further_headers_are_sent(self) -> None:
+        headers = headers_of(client(subprotocols=("chat", "game"), headers=(("Cookie", "a=b"),)).request)
+        assert headers["sec-websocket-protocol"] == "chat, game"
+        assert headers["cookie"] == "a=b"
+
+
+class TestServersAnswer:
+    def test_one_that_agrees_opens_the_connection(self) -> None:
+        handshake = client()
+        assert handshake.receive(answer_to(handshake)) == b""
+        assert handshake.subprotocol == ""
+        assert handshake.deflate is None
+
+    def test_what_follows_its_blank_line_is_given_back(self) -> None:
+        handshake = client()
+        assert handshake.receive(answer_to(handshake, b"\x81\x00")) == b"\x81\x00"
+
+    def test_it_may_come_byte_by_byte(self) -> None:
+        handshake = client(subprotocols=("game",))
+        data = answer_to(handshake, Sec_WebSocket_Protocol="game")
+        assert [handshake.receive(bytes([byte])) for byte in data] == [None] * (len(data) - 1) + [b""]
+        assert handshake.subprotocol == "game"
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"Sec_WebSocket_Accept": ACCEPT}, "accept"),
+            ({"Sec_WebSocket_Accept": None}, "accept"),
+            ({"Upgrade": None}, "upgrade"),
+            ({"Connection": "close"}, "connection"),
+            ({"Sec_WebSocket_Protocol": "other"}, "subprotocol"),
+            ({"Sec_WebSocket_Extensions": "permessage-deflate"}, "extension"),
+        ],
+    )
+    def test_one_that_is_wrong_is_refused(self, changes: dict[str, str | None], words: str) -> None:
+        handshake = client()
+        with pytest.raises(HandshakeError, match=f"(?i)the server's answer is wrong.*{words}") as caught:
+            handshake.receive(answer_to(handshake, **changes))
+        assert caught.value.status == 101
+
+    @pytest.mark.parametrize("data", [b"220 mail.example ESMTP\r\n\r\n", b"HTTP/2 101\r\n\r\n", b"\x15\x03\r\n\r\n"])
+    def test_one_that_is_no_http_is_refused(self, data: bytes) -> None:
+        with pytest.raises(HandshakeError, match="the server's answer is wrong") as caught:
+            client().receive(data)
+        assert caught.value.status == 0
+
+    def test_choosing_none_of_the_subprotocols_is_refused(self) -> None:
+        handshake = client(subprotocols=("chat", "game"))
+        with pytest.raises(HandshakeError, match="none of the subprotocols chat, game"):
+            handshake.receive(answer_to(handshake))
+
+    def test_a_head_without_an_end_is_refused(self) -> None:
+        handshake = client()
+        assert handshake.receive(b"HTTP/1.1 101 Switching Protocols\r\n") is None
+        with pytest.raises(HandshakeError, match="longer than"):
+            handshake.receive(b"A: b\r\n" * 4000)
+
+    def test_an_end_comes_too_early(self) -> None:
+        handshake = client()
+        handshake.receive(b"HTTP/1.1 101 Swit")
+        assert "before its answer was complete" in str(handshake.receive_eof())
+
+
+class TestRefusals:
+    """A server that refuses is asked why: its status, headers and content are in the exception."""
+
+    @pytest.mark.parametrize("size", [1, 7, 1000])
+    def test_status_headers_and_content_are_kept(self, size: int) -> None:
+        handshake = client()
+        data = http("HTTP/1.1 403 Forbidden", REFUSAL_HEADERS, b"not for you")
+        last = (len(data) - 1) // size * size
+        for start in range(0, last, size):
+            assert handshake.receive(data[start : start + size]) is None
+        with pytest.raises(HandshakeError, match="HTTP 403 Forbidden") as caught:
+            handshake.receive(data[last:])
+        assert caught.value.status == 403
+        assert ("Content-Type", "text/plain") in caught.value.headers
+        assert caught.value.body == b"not for you"
+
+    def test_content_may_end_with_the_connection(self) -> None:
+        handshake = client()
+        assert handshake.receive(http("HTTP/1.1 503 Busy", {}, b"come back")) is None
+        refusal = handshake.receive_eof()
+        assert (refusal.status, refusal.body) == (503, b"come back")
+
+    def test_content_may_be_cut_off(self) -> None:
+        handshake = client()
+        assert handshake.receive(http("HTTP/1.1 403 Forbidden", REFUSAL_HEADERS, b"not")) is None
+        assert isinstance(handshake.receive_eof(), HandshakeError)
+
+    def test_of_much_content_the_beginning_is_kept(self) -> None:
+        handshake = client()
+        headers = {"Content-Length": str(2 * MAX_BODY_BYTES)}
+        with pytest.raises(HandshakeError) as caught:
+            handshake.receive(http("HTTP/1.1 500 No", headers, bytes(2 * MAX_BODY_BYTES)))
+        assert len(caught.value.body) == MAX_BODY_BYTES
+
+
+class TestClientsRequestAtTheServer:
+    def test_one_as_in_the_rfc_is_accepted(self) -> None:
+        server = ServerHandshake()
+        assert server.receive(request()) == b""
+        assert server.failure is None
+        assert server.response.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+        assert headers_of(server.response)["sec-websocket-accept"] == ACCEPT
+        assert (server.path, server.host, server.subprotocol) == ("/chat?room=1", "server.example.com", "")
+        assert ("Upgrade", "websocket") in server.headers
+
+    def test_it_may_come_byte_by_byte_with_a_frame_behind_it(self) -> None:
+        server = ServerHandshake()
+        data = request()
+        assert [server.receive(bytes([byte])) for byte in data[:-1]] == [None] * (len(data) - 1)
+        assert server.receive(data[-1:] + b"\x81\x80") == b"\x81\x80"
+
+    def test_connection_may_name_more_than_the_upgrade(self) -> None:
+        server = ServerHandshake()
+        server.receive(request(Connection="keep-alive, Upgrade", X_Empty=""))
+        assert server.failure is None
+
+    def test_further_headers_are_answered(self) -> None:
+        server = ServerHandshake(headers=(("X-Game", "chess"),))
+        server.receive(request())
+        assert headers_of(server.response)["x-game"] == "chess"
+
+    @pytest.mark.parametrize(
+        ("known", "offered", "chosen"),
+        [((), None, ""), (("a", "b"), "b, a", "b"), (("a",), "x, a", "a")],
+    )
+    def test_the_first_subprotocol_of_the_client_that_is_known_is_chosen(
+        self, known: tuple[str, ...], offered: str | None, chosen: str
+    ) -> None:
+        server = ServerHandshake(known)
+        server.receive(request(Sec_WebSocket_Protocol=offered))
+        assert server.failure is None
+        assert server.subprotocol == headers_of(server.response).get("sec-websocket-protocol", "") == chosen
+
+    @pytest.mark.parametrize(("known", "offered"), [(("a",), None), (("a",), "x"), ((), "x")])
+    def test_where_none_is_known_to_both_the_client_is_refused(
+        self, known: tuple[str, ...], offered: str | None
+    ) -> None:
+        server = ServerHandshake(known)
+        assert server.receive(request(Sec_WebSocket_Protocol=offered)) == b""
+        assert server.failure is not None
+        assert server.failure.status == 400
+        assert server.response.startswith(b"HTTP/1.1 400 ")
+
+    @pytest.mark.parametrize(
+        ("data", "statuses"),
+        [
+            (request(Upgrade=None), {426}),
+            (request(Connection="close"), {426}),
+            (request(Sec_WebSocket_Version="8"), {400}),
+            (request(Sec_WebSocket_Key=None), {400}),
+            (request(Sec_WebSocket_Key="short"), {400}),
+            (b"GET / HTTP/1.0\r\n\r\n", {400, 505}),
+            (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", {400, 405}),
+            (b"\x16\x03\x01 TLS \r\n\r\n", {400}),
+            (b"GET / HTTP/1.1\r\nA: " + b"b" * MAX_HEAD_BYTES, {431}),
+            (b"GET / HTTP/1.1\r\nA: " + b"b" * MAX_HEAD_BYTES + b"\r\n\r\n", {431}),
+        ],
+    )
+    def test_one_that_is_wrong_gets_a_proper_answer(self, data: bytes, statuses: set[int]) -> None:
+        server = ServerHandshake()
+        assert server.receive(data) == b""
+        assert server.failure is not None
+        version, status, _ = server.response.split(b" ", 2)
+        assert version == b"HTTP/1.1"
+        assert int(status) in statuses
+
+    def test_an_end_comes_too_early(self) -> None:
+        assert "before its request was complete" in str(ServerHandshake().receive_eof())
+
+
+BROWSER = "permessage-deflate; client_max_window_bits"
+NEGOTIATIONS = {  # what a server is asked for, what its settings are, what it answers, what is agreed on
+    "what browsers ask for": (
+        BROWSER,
+        ANY,
+        "permessage-deflate; server_max_window_bits=12",
+        DeflateTerms(12, True, 15, True),
+    ),
+    "nothing in particular": (
+        "permessage-deflate",
+        Compression(window_bits=15, peer_window_bits=10),
+        "permessage-deflate; server_max_window_bits=15",
+        DeflateTerms(15, True, 15, True),
+    ),
+    "a small window": (
+        "permessage-deflate; server_max_window_bits=9",
+        ANY,
+        "permessage-deflate; server_max_window_bits=9",
+        DeflateTerms(9, True, 15, True),
+    ),
+    "a small window of the client's, which knows how": (
+        BROWSER,
+        Compression(peer_window_bits=10),
+        "permessage-deflate; server_max_window_bits=12; client_max_window_bits=10",
+        DeflateTerms(12, True, 10, True),
+    ),
+    "no context takeover": (
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+        ANY,
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12",
+        DeflateTerms(12, False, 15, False),
+    ),
+    "no context takeover by setting": (
+        BROWSER,
+        Compression(no_context_takeover=True),
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=12",
+        DeflateTerms(12, False, 15, False),
+    ),
+    "a window that zlib cannot do, or else any": (
+        "permessage-deflate; server_max_window_bits=8, permessage-deflate",
+        ANY,
+        "permessage-deflate; server_max_window_bits=12",
+        DeflateTerms(12, True, 15, True),
+    ),
+    "something unknown": ("permessage-bzip2, x-webkit-deflate-frame", ANY, None, None),
+    "an unknown parameter": ("permessage-deflate; level=9", ANY, None, None),
+    "nothing": (None, ANY, None, None),
+    "compression, which is off": (BROWSER, None, None, None),
+}
+
+
+class TestCompression:
+    @pytest.mark.parametrize(("asked", "setting", "answer", "terms"), NEGOTIATIONS.values(), ids=NEGOTIATIONS)
+    def test_a_server_is_asked_for(
+        self, asked: str | None, setting: Compression | None, answer: str | None, terms: DeflateTerms | None
+    ) -> None:
+        server = ServerHandshake(compression=setting)
+        server.receive(request(Sec_WebSocket_Extensions=asked))
+        assert server.failure is None
+        assert headers_of(server.response).get("sec-websocket-extensions") == answer
+        assert server.deflate == terms
+
+    @pytest.mark.parametrize(
+        ("setting", "offer"),
+        [
+            (None, None),
+            (ANY, BROWSER),
+            (Compression(window_bits=9), BROWSER),
+            (Compression(peer_window_bits=9), "permessage-deflate; server_max_window_bits=9; client_max_window_bits"),
+            (
+                Compression(no_context_takeover=True),
+                "permessage-deflate; server_no_context_takeover; client_no_context_takeover; client_max_window_bits",
+            ),
+        ],
+    )
+    def test_a_client_offers(self, setting: Compression | None, offer: str | None) -> None:
+        assert headers_of(client(compression=setting).request).get("sec-websocket-extensions") == offer
+
+    @pytest.mark.parametrize(
+        ("answer", "terms"),
+        [
+            (None, None),
+            ("permessage-deflate", DeflateTerms(15, True, 15, True)),
+            ("permessage-deflate; client_max_window_bits=9", DeflateTerms(9, True, 15, True)),
+            ("permessage-deflate; server_max_window_bits=8", DeflateTerms(15, True, 8, True)),
+            ("permessage-deflate; server_no_context_takeover", DeflateTerms(15, True, 15, False)),
+            ("permessage-deflate; client_no_context_takeover", DeflateTerms(15, False, 15, True)),
+        ],
+    )
+    def test_a_client_takes_what_the_server_answers(self, answer: str | None, terms: DeflateTerms | None) -> None:
+        handshake = client(compression=ANY)
+        assert handshake.receive(answer_to(handshake, Sec_WebSocket_Extensions=answer)) == b""
+        assert handshake.deflate == terms
+
+    @pytest.mark.parametrize(
+        "answer", ["permessage-deflate; level=9", "permessage-deflate, permessage-deflate", "permessage-bzip2"]
+    )
+    def test_a_client_refuses_what_it_did_not_offer(self, answer: str) -> None:
+        handshake = client(compression=ANY)
+        with pytest.raises(HandshakeError, match="the server's answer is wrong"):
+            handshake.receive(answer_to(handshake, Sec_WebSocket_Extensions=answer))
+
+    def test_both_sides_of_ours_agree(self) -> None:
+        ours = client(compression=Compression(peer_window_bits=11))
+        server = ServerHandshake(compression=Compression(peer_window_bits=13))
+        server.receive(ours.request)
+        assert ours.receive(server.response) == b""
+        assert ours.deflate == DeflateTerms(13, True, 11, True)
+        assert server.deflate == DeflateTerms(11, True, 13, True)
