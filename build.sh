@@ -21,8 +21,10 @@ Usage: ./build.sh COMMAND
 
   demo            serve the page, relay its board, and join it from the desktop
   demo --check    do the same headless, and prove that page and desktop see each other
-  test            run all tests, on CPython and in headless Chromium
-  test --fast     run the tests that need no browser
+  test            run all tests, on CPython and in headless Chromium, against a Godot engine and the Autobahn suite
+  test --fast     run the tests that need nothing but Python
+  conformance     run the whole Autobahn suite against client and server (10 minutes and more)
+  bench           measure the native side beside its peers, the Variant codec, and the import in a page
   wheel           build dist/pyws_browser-*.whl
   lint            check style, formatting and types
   serve           serve the page alone
@@ -42,6 +44,8 @@ main() {
             locked set_up_wheel
             wheel
             ;;
+        conformance) conformance "$@" ;;
+        bench) bench "$@" ;;
         lint) lint ;;
         serve) serve "$@" ;;
         clean) rm -rf "$BUILD" dist ;;
@@ -77,7 +81,7 @@ run_tests() {
     fi
 
     say "Tests on CPython"
-    test_on_cpython || failures=1
+    test_on_cpython "$is_fast" || failures=1
     if ! $is_fast; then
         for version in "${PYODIDE_VERSIONS[@]}"; do
             say "Tests in Chromium on Pyodide $version"
@@ -89,7 +93,9 @@ run_tests() {
 
 # `pytest` and not `python -m pytest`, which would put the sources before the installed wheel.
 test_on_cpython() {
-    "$VENV/bin/pytest" -m "not browser" --ignore=tests/browser --cov --cov-report=term-missing:skip-covered || return
+    local which="not browser"
+    "$1" && which="not browser and not conformance and not interop"
+    "$VENV/bin/pytest" -m "$which" --ignore=tests/browser --cov --cov-report=term-missing:skip-covered || return
     "$VENV/bin/coverage" report --include="$COVERED" --fail-under=100 --show-missing >"$BUILD/covered.txt" && return
     cat "$BUILD/covered.txt" >&2
     echo "These files are to be covered whole: add the missing tests" >&2
@@ -99,6 +105,19 @@ test_on_cpython() {
 test_in_browser() {
     use_pyodide "$1"
     "$VENV/bin/pytest" tests/browser --runtime chrome --dist-dir "$PYWS_DIST"
+}
+
+conformance() {
+    locked set_up_tests
+    "$VENV/bin/python" -m tests.conformance --jobs 2 "$@"
+}
+
+bench() {
+    locked set_up_bench
+    use_pyodide "${PYODIDE_VERSIONS[0]}"
+    "$VENV/bin/python" -m benchmarks.native "$@"
+    "$VENV/bin/python" -m benchmarks.variant
+    "$VENV/bin/python" -m benchmarks.page_import "$PYWS_DIST"
 }
 
 lint() {
@@ -118,8 +137,15 @@ use_pyodide() {
 
 set_up_browser_tests() {
     need_chromium
+    need_godot
     set_up_groups build test browser
     set_up_page "$@"
+}
+
+set_up_bench() {
+    need_chromium
+    set_up_groups build test browser bench
+    set_up_page "${PYODIDE_VERSIONS[0]}"
 }
 
 set_up_page() {
@@ -211,6 +237,11 @@ need_npm() {
 
 need_chromium() {
     have chromedriver || need "Chromium with its driver" chromium chromium-driver
+}
+
+# The tests that talk to an engine are skipped, and say so, where it cannot be had.
+need_godot() {
+    have godot3-server || ((EUID != 0)) || ! have apt-get || need "Godot 3's server" godot3-server
 }
 
 # need WHAT PACKAGE...: installs Debian packages where that is possible, and says what to do where not.
