@@ -26,10 +26,12 @@ from .errors import (
     ListenError,
     LocalProtocolError,
     MessageTooBigError,
+    MultiplayerProtocolError,
     NameResolutionError,
     NoPacketError,
     NoSuchPeerError,
     NotConnectedError,
+    NotMultiplayerError,
     OutboundBufferFullError,
     RemoteProtocolError,
     TLSError,
@@ -47,6 +49,8 @@ from .signals import Signal
 from .transport.base import State
 
 if TYPE_CHECKING:
+    from .client import WebSocketClient
+    from .multiplayer_peer import ConnectionStatus, TransferMode, WebSocketMultiplayerPeer
     from .server import WebSocketServer
     from .transport.memory import MemoryNetwork
 
@@ -60,6 +64,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeoutError",
     "ConnectionLostError",
+    "ConnectionStatus",
     "Error",
     "HandshakeError",
     "HeartbeatTimeoutError",
@@ -77,21 +82,26 @@ __all__ = [
     "LocalProtocolError",
     "MemoryNetwork",
     "MessageTooBigError",
+    "MultiplayerProtocolError",
     "NameResolutionError",
     "NoPacketError",
     "NoSuchPeerError",
     "NotConnectedError",
+    "NotMultiplayerError",
     "OutboundBufferFullError",
     "PacketPeer",
     "RemoteProtocolError",
     "Signal",
     "State",
     "TLSError",
+    "TransferMode",
     "UnsupportedInBrowserError",
     "VariantDecodeError",
     "VariantEncodeError",
     "VariantError",
+    "WebSocketClient",
     "WebSocketError",
+    "WebSocketMultiplayerPeer",
     "WebSocketPeer",
     "WebSocketServer",
     "WriteMode",
@@ -100,7 +110,11 @@ __all__ = [
 
 # A page compiles what it imports, and few pages need these: they are loaded at their first use.
 _LOADED_ON_USE = {
+    "ConnectionStatus": ".multiplayer_peer",
     "MemoryNetwork": ".transport.memory",
+    "TransferMode": ".multiplayer_peer",
+    "WebSocketClient": ".client",
+    "WebSocketMultiplayerPeer": ".multiplayer_peer",
     "WebSocketServer": ".server",
 }
 

@@ -16,6 +16,7 @@
     │   ├── InvalidStateError            (RuntimeError)
     │   │   ├── NotConnectedError
     │   │   ├── AlreadyConnectedError
+    │   │   ├── NotMultiplayerError
     │   │   └── WrongThreadError
     │   ├── NoPacketError
     │   ├── OutboundBufferFullError
@@ -32,6 +33,7 @@
     │   └── HeartbeatTimeoutError
     ├── InboundOverflowError             packets came faster than the program fetched them
     ├── ListenError
+    ├── MultiplayerProtocolError         a multiplayer packet that its sender may not send
     ├── NoSuchPeerError                  (LookupError)
     └── VariantError                     (ValueError)
         ├── VariantEncodeError
@@ -172,6 +174,12 @@ class AlreadyConnectedError(InvalidStateError):
     error = Error.ERR_ALREADY_IN_USE
 
 
+class NotMultiplayerError(InvalidStateError):
+    """A client or a server sends and receives packets itself only in multiplayer mode; its peers always do."""
+
+    error = Error.ERR_UNCONFIGURED
+
+
 class WrongThreadError(InvalidStateError):
     """The peer belongs to another thread."""
 
@@ -261,9 +269,7 @@ class ConnectTimeoutError(ConnectError):
     error = Error.ERR_TIMEOUT
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(
-            f"the connection was not open after {seconds} s: look at the server, or raise the limit"
-        )
+        super().__init__(f"the connection was not open after {seconds} s: look at the server, or raise the limit")
 
 
 class ConnectionLostError(WebSocketError):
@@ -304,6 +310,12 @@ class ListenError(WebSocketError):
     def __init__(self, message: str, error: Error = Error.ERR_CANT_CREATE) -> None:
         super().__init__(message)
         self.error = error
+
+
+class MultiplayerProtocolError(WebSocketError, ValueError):
+    """A peer sent what is no multiplayer packet, or none that it may send; it was dropped, the connection stays."""
+
+    error = Error.ERR_INVALID_DATA
 
 
 class NoSuchPeerError(WebSocketError, LookupError):

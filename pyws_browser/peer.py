@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from _thread import get_ident
 from contextlib import contextmanager
 from enum import IntEnum
@@ -21,7 +20,7 @@ from .errors import (
     WrongThreadError,
 )
 from .packet_peer import PacketPeer
-from .settings import ConnectionSettings
+from .settings import ConnectionSettings, web_limits_by_default
 from .transport import IN_BROWSER, connect
 from .transport.base import Message, Options, State, Transport
 
@@ -64,7 +63,7 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
 
     def __init__(self, *, web_limits: bool | None = None, connector: Connector | None = None) -> None:
         if web_limits is None:
-            web_limits = os.environ.get("PYWS_WEB_LIMITS", "") not in ("", "0")
+            web_limits = web_limits_by_default()
         PacketPeer.__init__(self)
         ConnectionSettings.__init__(self, Options(web_limits=IN_BROWSER or web_limits))
         self._connector: Connector = connector or connect

@@ -80,7 +80,11 @@ _UNSUPPORTED = {
     "latency": "the browser keeps pings to itself; time a message of your own and its answer",
     "heartbeat_interval": "the browser keeps pings to itself; let the server ping, the browser answers",
     "handshake_headers": "a page may set no headers; put a token into the URL, a subprotocol or the first message",
+    "compression": "the browser decides, and compresses where the server agrees to; let the server's setting say how",
+    "custom_headers": "a page may set no headers; put a token into the URL, a subprotocol or the first message",
     "tls": "the browser checks certificates by its own store; install the certificate there",
+    "verify_ssl": "the browser always checks certificates, by its own store; install the certificate there",
+    "trusted_ssl_certificate": "the browser checks certificates by its own store; install the certificate there",
     "WebSocketServer": "a page cannot listen; run the server on CPython and connect to it",
 }
 

@@ -5,9 +5,11 @@ They are read when a connection is opened: a later change holds for the next one
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from . import rules
+from .compression import Compression
 from .errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -78,6 +80,20 @@ class ConnectionSettings:
         self._options = self._options._replace(max_queued_packets=_whole(count, "max_queued_packets"))
 
     @property
+    def max_outbound_packets(self) -> int:
+        """Packets that may wait to be handed on, 0 at first, which is no limit but that of `outbound_buffer_size`.
+
+        They are counted by their bytes, so that of packets that were compressed, or are empty, more may wait.
+        """
+        return self._options.max_outbound_packets
+
+    @max_outbound_packets.setter
+    def max_outbound_packets(self, count: int) -> None:
+        if count != 0:
+            _whole(count, "max_outbound_packets")
+        self._options = self._options._replace(max_outbound_packets=count)
+
+    @property
     def handshake_timeout(self) -> float:
         """Seconds within which a connection has to be open (Godot); 10 at first."""
         return self._options.handshake_timeout
@@ -110,9 +126,27 @@ class ConnectionSettings:
             self._refuse_in_browser("heartbeat_interval")
         self._options = self._options._replace(heartbeat_interval=float(seconds))
 
+    @property
+    def compression(self) -> Compression | None:
+        """How permessage-deflate is used where the other side wants it, None for not at all (RFC 7692; not in a page).
+
+        True and False can be assigned too. In a page the browser decides, and all of them offer compression.
+        """
+        return self._options.compression
+
+    @compression.setter
+    def compression(self, compression: Compression | bool | None) -> None:
+        self._refuse_in_browser("compression")
+        self._options = self._options._replace(compression=_compression(compression))
+
     def _refuse_in_browser(self, feature: str) -> None:
         if self._options.web_limits:
             raise rules.unsupported(feature)
+
+
+def web_limits_by_default() -> bool:
+    """Tell whether the environment variable PYWS_WEB_LIMITS holds peers to what a page can do."""
+    return os.environ.get("PYWS_WEB_LIMITS", "") not in ("", "0")
 
 
 def _whole(value: int, name: str) -> int:
@@ -125,3 +159,18 @@ def _positive(value: float, name: str) -> float:
     if not isinstance(value, (int, float)) or not value > 0:
         raise InvalidOptionError(f"{name} is a number of seconds above 0, not {value!r}")
     return float(value)
+
+
+def _compression(value: Compression | bool | None) -> Compression | None:
+    if value is True:
+        return Compression()
+    if not value:
+        return None
+    if not isinstance(value, Compression):
+        raise InvalidOptionError(f"compression is a Compression, True or False, not {value!r}")
+    bits = range(9, 16)
+    if value.min_size < 0 or value.level not in range(1, 10):
+        raise InvalidOptionError(f"{value!r} cannot be used: min_size is from 0 on, level from 1 to 9")
+    if value.window_bits not in bits or value.peer_window_bits not in bits:
+        raise InvalidOptionError(f"{value!r} cannot be used: window_bits and peer_window_bits are from 9 to 15")
+    return value

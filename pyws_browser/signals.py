@@ -36,6 +36,10 @@ class Signal(Generic[*Arguments]):
         """Tell whether `callback` is connected."""
         return callback in self._callbacks
 
+    def has_connections(self) -> bool:
+        """Tell whether anything is connected (Godot 4)."""
+        return bool(self._callbacks)
+
     def emit(self, *arguments: *Arguments) -> None:
         """Call every connected function."""
         problems: list[Exception] = []

@@ -24,6 +24,7 @@ from pyws_browser import (
     WebSocketServer,
 )
 from pyws_browser.transport.native import transport as native
+from pyws_browser.transport.native.stream import READ_SIZE
 
 from ..contract.raw_server import _upgrade
 from ..support import LIMIT, open_descriptors, pump
@@ -206,6 +207,54 @@ def test_a_flood_after_the_own_close_ends_in_time(wire: Wire) -> None:
         peer.poll()
     assert type(peer.close_cause) is CloseTimeoutError
     assert peer.get_available_packet_count() == 0
+
+
+class Flood:
+    """A stream that always has more."""
+
+    reads_all = True
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.reads = 0
+
+    def read(self) -> bytes:
+        self.reads += 1
+        assert self.reads < 10_000, "this poll never comes back"
+        return self._data
+
+    def write(self, buffers: list[bytes]) -> int:
+        return sum(map(len, buffers))
+
+    def flush(self) -> bool:
+        return True
+
+    def shut_down(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("when", ["open", "closing", "lingering"])
+def test_a_poll_comes_back_from_a_flood_of_what_no_program_sees(wire: Wire, peer: WebSocketPeer, when: str) -> None:
+    wire.open(peer)
+    if when == "closing":
+        peer.close()
+    elif when == "lingering":
+        wire.sock.sendall(b"\x88\x00")
+        pump(peer, until=lambda: peer.ready_state is State.CLOSING)
+    woken: list[bool] = []
+    transport = peer._transport
+    assert isinstance(transport, native.NativeTransport)
+    transport.wakeup = lambda: woken.append(True)
+    stream, flood = transport._stream, Flood(b"\x89\x00" * (READ_SIZE // 2))
+    assert stream is not None
+    stream.close()
+    transport._stream = flood  # type: ignore[assignment]
+    peer.poll()
+    assert 0 < flood.reads <= native.READS_PER_POLL
+    assert woken, "whoever waits for a descriptor is told that there is more"
 
 
 def test_writing_to_a_broken_connection_is_told_by_poll(wire: Wire, peer: WebSocketPeer) -> None:

@@ -192,6 +192,16 @@ def test_the_peer_and_its_packets_are_there_while_the_end_is_told(
     assert last_words == ["last words"]
 
 
+def test_a_handler_may_abort_a_peer_whose_end_it_is_told(
+    server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]
+) -> None:
+    server.client_disconnected.connect(lambda id_, clean: server.get_peer(id_).abort())
+    connect().abort()
+    pump(server, until=lambda: "client_disconnected" in log.names())
+    server.poll()
+    assert log.names().count("client_disconnected") == 1
+
+
 def test_stop_closes_with_1000_and_emits_nothing(
     server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]
 ) -> None:

@@ -11,8 +11,9 @@ import pyws_browser
 from pyws_browser import errors
 
 NAMES = {
-    *("MemoryNetwork", "PacketPeer", "Signal", "WebSocketPeer", "WebSocketServer"),
-    *("CloseCode", "Error", "State", "WriteMode"),
+    *("MemoryNetwork", "PacketPeer", "Signal", "WebSocketPeer"),
+    *("WebSocketClient", "WebSocketMultiplayerPeer", "WebSocketServer"),
+    *("CloseCode", "ConnectionStatus", "Error", "State", "TransferMode", "WriteMode"),
 }
 
 

@@ -22,7 +22,6 @@ from ...errors import (
     ConnectError,
     ConnectionLostError,
     ConnectTimeoutError,
-    HeartbeatTimeoutError,
     InvalidOptionError,
     InvalidURLError,
     NotConnectedError,
@@ -36,6 +35,7 @@ from ...wire.handshake import ClientHandshake, ServerHandshake
 from ...wire.messages import BINARY, TEXT, MessageStream
 from ..base import CloseStatus, Message, Options, State, Transport
 from .dial import Dialler
+from .heart import Heart
 from .stream import READ_SIZE, Buffer, TCPStream, TLSStream
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 LINGER_TIMEOUT: Final = 2.0
 """Seconds that the other side has to end the TCP connection after the closing handshake (RFC 6455 §7.1.1)."""
+
+READS_PER_POLL: Final = 64
+"""A poll comes back in bounded time, however fast the other side sends what never reaches the program."""
 
 GATHER_SIZE: Final = 128 * 1024
 """Frames up to this many bytes together go to the kernel in one call."""
@@ -88,13 +91,7 @@ class NativeTransport(Transport):
         self._is_dry = False
         self._is_held_back = False
         self._has_shut_down = False
-        self._ping_payload = b""
-        self._ping_sent_at = 0.0
-        self._ping_count = 0
-        self._next_heartbeat = 0.0
-        self._last_heartbeat = 0.0
-        self._last_received = 0.0
-        self._latency = 0.0
+        self._heart = Heart(self.options.heartbeat_interval)
 
     # What the seam asks for.
 
@@ -164,15 +161,14 @@ class NativeTransport(Transport):
         """Send a Ping frame and remember when."""
         if len(payload) > MAX_CONTROL_PAYLOAD:
             raise InvalidOptionError(f"a ping carries at most {MAX_CONTROL_PAYLOAD} bytes, not {len(payload)}")
-        self._ping_payload = payload
-        self._ping_sent_at = time.monotonic()
+        self._heart.feel_ping(payload, time.monotonic())
         self._messages.ping(payload)
         self._flush_or_wake()
 
     @property
     def latency(self) -> float:
         """Seconds that the last answered ping took."""
-        return self._latency
+        return self._heart.latency
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
@@ -198,9 +194,7 @@ class NativeTransport(Transport):
     @property
     def deadline(self) -> float:
         """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
-        if self.ready_state is State.OPEN and self.options.heartbeat_interval:
-            return min(self._deadline, self._next_heartbeat)
-        return self._deadline
+        return min(self._deadline, self._heart.next_beat) if self.ready_state is State.OPEN else self._deadline
 
     # The phases. Each returns whether the next one can go on at once.
 
@@ -282,7 +276,7 @@ class NativeTransport(Transport):
         finally:
             self.received_count += len(self.inbox) - before
         if self.ready_state is State.OPEN:
-            self._watch_heart()
+            self._beat()
         if messages.is_reading:
             if messages.outbox:  # pongs
                 self._flush()
@@ -299,15 +293,8 @@ class NativeTransport(Transport):
         if not self._is_client and not self._has_shut_down:
             self._connected_stream().shut_down()
             self._has_shut_down = True
-        try:
-            while (data := self._connected_stream().read()) is not None:
-                if not data:
-                    break
-        except OSError:  # a reset ends it as well as a FIN
-            data = b""
-        if data is None:
-            return False
-        self._finish()
+        if self._has_tcp_ended():
+            self._finish()
         return False
 
     def _give_up(self) -> bool:
@@ -327,8 +314,7 @@ class NativeTransport(Transport):
         if compression is not None and handshake.deflate is not None:
             self._messages.compress(handshake.deflate, compression)
         self._deadline = math.inf
-        self._last_received = time.monotonic()
-        self._next_heartbeat = self._last_received + self.options.heartbeat_interval
+        self._heart.start(time.monotonic())
         self._messages.receive(rest)
         self._enter(State.OPEN)
         self._phase = self._exchange
@@ -346,25 +332,10 @@ class NativeTransport(Transport):
 
     def _read_messages(self) -> None:
         """Read and parse until nothing is there, `inbox` is full, or the other side's Close frame has come."""
-        messages = self._messages
         stream = self._connected_stream()
-        has_read_all = False
-        while True:
-            is_open = self.ready_state is State.OPEN
-            room = self._room() if is_open else self.options.max_queued_packets
-            self._is_held_back = room <= 0
-            if self._is_held_back:
-                return
-            if not self._is_dry:
-                self._is_dry = messages.parse(self.inbox if is_open else deque(), room)
-                self._inbox_bytes += messages.inflated_size
-                if self.options.web_limits:
-                    self._enforce_web_limits()
-                if not messages.is_reading:
-                    return
-                if not self._is_dry:
-                    continue
-            if has_read_all:
+        may_be_more = True
+        for _ in range(READS_PER_POLL):
+            if not self._parse() or not may_be_more:
                 return
             data = self._read()
             if data is None:
@@ -375,10 +346,41 @@ class NativeTransport(Transport):
                     if self.ready_state is State.OPEN
                     else "the other side ended the TCP connection instead of answering the Close frame"
                 )
-            has_read_all = stream.reads_all and len(data) < READ_SIZE
+            may_be_more = not stream.reads_all or len(data) == READ_SIZE
             self._inbox_bytes += len(data)
-            messages.receive(data)
+            self._messages.receive(data)
             self._is_dry = False
+        self._wake()  # more may be there, in TLS's memory even, where no descriptor shows it
+
+    def _has_tcp_ended(self) -> bool:
+        """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
+        try:
+            for _ in range(READS_PER_POLL):
+                data = self._connected_stream().read()
+                if not data:
+                    return data is not None
+        except OSError:
+            return True
+        self._wake()
+        return False
+
+    def _parse(self) -> bool:
+        """Make messages of what was read; return whether to read on."""
+        messages = self._messages
+        while not self._is_dry:
+            is_open = self.ready_state is State.OPEN
+            room = self._room() if is_open else self.options.max_queued_packets
+            self._is_held_back = room <= 0
+            if self._is_held_back:
+                return False
+            self._is_dry = messages.parse(self.inbox if is_open else deque(), room)
+            self._inbox_bytes += messages.inflated_size
+            if self.options.web_limits:
+                self._enforce_web_limits()
+            if not messages.is_reading:
+                return False
+        self._is_held_back = self.ready_state is State.OPEN and self._room() <= 0
+        return not self._is_held_back
 
     def _room(self) -> int:
         # A page cannot hold a sender back, so neither does a peer that keeps to a page's limits.
@@ -397,7 +399,7 @@ class NativeTransport(Transport):
             error = ConnectError if self.ready_state is State.CONNECTING else ConnectionLostError
             raise error(f"the connection broke: {_reason(exc)}") from exc
         if data:
-            self._last_received = time.monotonic()
+            self._heart.feel_life(time.monotonic())
         return data
 
     def _flush(self) -> bool:
@@ -432,23 +434,13 @@ class NativeTransport(Transport):
         if not self._flush():
             self._wake()
 
-    def _watch_heart(self) -> None:
-        messages = self._messages
-        if messages.pong is not None and messages.pong == self._ping_payload:
-            self._latency = time.monotonic() - self._ping_sent_at
-        messages.pong = None
-        interval = self.options.heartbeat_interval
-        if not interval:
-            return
+    def _beat(self) -> None:
         now = time.monotonic()
-        if now < self._next_heartbeat:
-            return
-        if self._last_heartbeat > self._last_received:  # any sign of life counts, not only the pong
-            raise HeartbeatTimeoutError(interval)
-        self._ping_count += 1
-        self.ping(self._ping_count.to_bytes(4, "big"))
-        self._last_heartbeat = now
-        self._next_heartbeat = now + interval
+        if self._messages.pong is not None:
+            self._heart.feel_pong(self._messages.pong, now)
+            self._messages.pong = None
+        if now >= self._heart.next_beat:
+            self.ping(self._heart.beat(now))
 
     def _begin_closing(self, code: int | None, reason: str) -> None:
         self._enter(State.CLOSING)

@@ -1,0 +1,57 @@
+"""Pings and what they tell: how long the way is, and whether anybody is still there (RFC 6455 §5.5.2)."""
+
+from __future__ import annotations
+
+from math import inf
+
+from ...errors import HeartbeatTimeoutError
+
+
+class Heart:
+    """Keeps the time of one connection's pings; `interval` is in seconds, 0 for none of its own.
+
+    Its caller tells it what happens, with the time by `time.monotonic()`.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self.latency = 0.0
+        """Seconds that the last answered ping took."""
+        self.next_beat = inf
+        """When `beat()` has something to do."""
+        self._interval = interval
+        self._last_life = 0.0
+        self._last_beat = -inf
+        self._beats = 0
+        self._ping = b""
+        self._ping_sent_at = 0.0
+
+    def start(self, now: float) -> None:
+        """Be told that the connection is open."""
+        self._last_life = now
+        if self._interval:
+            self.next_beat = now + self._interval
+
+    def feel_life(self, now: float) -> None:
+        """Be told that anything at all came."""
+        self._last_life = now
+
+    def feel_ping(self, payload: bytes, now: float) -> None:
+        """Be told of a ping that goes out."""
+        self._ping, self._ping_sent_at = payload, now
+
+    def feel_pong(self, payload: bytes, now: float) -> None:
+        """Be told of a pong that came; only the one of the last ping measures."""
+        if payload == self._ping:
+            self.latency = now - self._ping_sent_at
+
+    def beat(self, now: float) -> bytes:
+        """Return the payload of the ping that is due.
+
+        Raises HeartbeatTimeoutError if nothing came since the one before: any sign of life counts, not only its pong.
+        """
+        if self._last_beat > self._last_life:
+            raise HeartbeatTimeoutError(self._interval)
+        self._last_beat = now
+        self.next_beat = now + self._interval
+        self._beats += 1
+        return self._beats.to_bytes(8, "big")
