@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .compression import Compression
 from .errors import (
     AlreadyConnectedError,
     BlockedPortError,
@@ -61,6 +62,7 @@ __all__ = [
     "BlockedPortError",
     "CloseCode",
     "CloseTimeoutError",
+    "Compression",
     "ConnectError",
     "ConnectTimeoutError",
     "ConnectionLostError",

@@ -227,7 +227,8 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
     def fileno(self) -> int:
         """Return a descriptor for `select` that is readable when `poll()` has something to do (not in a page).
 
-        Raises NotConnectedError as long as there is no TCP connection.
+        A full queue is read no further, so after fetching from one call `poll()` once before waiting again. Raises
+        NotConnectedError as long as there is no TCP connection.
         """
         self._refuse_in_browser("fileno()")
         if self._transport is None:

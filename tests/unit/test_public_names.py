@@ -13,7 +13,7 @@ from pyws_browser import errors
 NAMES = {
     *("MemoryNetwork", "PacketPeer", "Signal", "WebSocketPeer"),
     *("WebSocketClient", "WebSocketMultiplayerPeer", "WebSocketServer"),
-    *("CloseCode", "ConnectionStatus", "Error", "State", "TransferMode", "WriteMode"),
+    *("CloseCode", "Compression", "ConnectionStatus", "Error", "State", "TransferMode", "WriteMode"),
 }
 
 
