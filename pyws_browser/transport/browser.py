@@ -161,7 +161,7 @@ class BrowserTransport(Transport):
         if not self.has_opened:
             return ConnectError(
                 f"no connection to {self.url}, and a browser does not say why: is the server running, does it speak "
-                "WebSocket there, does it know a subprotocol offered, may this page connect there (CSP, certificate)?"
+                "WebSocket there, does it choose one of the subprotocols, may this page go there (CSP, certificate)?"
             )
         return ConnectionLostError(
             "the other side broke the protocol, or the connection failed; a browser does not say which"
