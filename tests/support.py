@@ -10,7 +10,7 @@ from typing import Protocol
 
 import trustme
 
-LIMIT = 10.0
+LIMIT = 30.0
 
 
 class Pollable(Protocol):

@@ -25,7 +25,7 @@ class NotSeenError(AssertionError):
 class Desktop:
     """A participant on the desktop: `python web/board.py` as a process, by what it prints."""
 
-    def __init__(self, url: str, *options: str, timeout: float = 10) -> None:
+    def __init__(self, url: str, *options: str, timeout: float = 30) -> None:
         self.lines: list[str] = []
         self._timeout = timeout
         self._news = Condition()

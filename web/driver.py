@@ -56,7 +56,7 @@ def is_chromium_there() -> bool:
 class Page:
     """The page, by what a person sees and does there."""
 
-    def __init__(self, browser: webdriver.Chrome, timeout: float = 25) -> None:
+    def __init__(self, browser: webdriver.Chrome, timeout: float = 40) -> None:
         self.browser = browser
         self.timeout = timeout
 

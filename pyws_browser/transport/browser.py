@@ -152,7 +152,10 @@ class BrowserTransport(Transport):
 
     def _take_close(self, js_event: Any) -> None:
         cause = self._cause
-        was_clean = js_event.wasClean and cause is None
+        # A TCP connection that breaks behind the other side's Close frame, as when a server is stopped, makes wasClean
+        # false, but the code is that of the frame. If it was the page that failed the connection, an error event came.
+        has_come = js_event.wasClean or (js_event.code != CloseCode.ABNORMAL_CLOSURE and not self._has_failed)
+        was_clean = has_come and cause is None
         if cause is None and not was_clean:
             cause = self._guess_cause()
         self._finish(CloseStatus(js_event.code, js_event.reason, was_clean, cause, was_clean and not self._is_closing))

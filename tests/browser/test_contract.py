@@ -38,4 +38,5 @@ def test_browser(name: str, contract: Interpreter, contract_urls: dict[str, str]
         """,
         name=name,
         urls=contract_urls,
+        timeout=80,
     )

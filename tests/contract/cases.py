@@ -544,6 +544,16 @@ async def abort_ends_at_once(world: World) -> None:
     await world.until(lambda: peer.ready_state is State.OPEN)
 
 
+@wire_case
+async def a_close_frame_counts_though_the_connection_breaks_behind_it(world: World) -> None:
+    peer = world.peer()
+    peer.connect_to_url(world.url("raw:/reset-behind-close"))
+    await world.closed(peer)
+    assert (peer.get_close_code(), peer.get_close_reason(), peer.was_clean_close) == (1000, "bye", True)
+    assert peer.close_cause is None
+    assert list(peer) == ["fine"]
+
+
 @case
 async def a_close_that_is_not_answered_times_out(world: World) -> None:
     peer = await world.connected("raw:/mute", close_timeout=0.2)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import socket
 import socketserver
+import struct
 import threading
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -45,6 +47,11 @@ class _Connection(socketserver.BaseRequestHandler):
             self.server.ended.wait()
         elif path == "/fragments":
             self._send_fragments()
+        elif path == "/reset-behind-close":
+            self.request.sendall(b"\x81\x04fine" + b"\x88\x05\x03\xe8bye")
+            self._read_frame()
+            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.request.close()
         else:
             self.request.sendall(b"\x81\x04fine" + _BROKEN[path])
             self.request.recv(1024)

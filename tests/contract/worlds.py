@@ -15,7 +15,7 @@ TURN = 0.005 if sys.platform == "emscripten" else 0.001
 """Seconds between polls. In Pyodide less than 4 ms would not be waited at all: the loop would spin, and under load it
 keeps the browser from delivering anything."""
 
-LIMIT = 10.0
+LIMIT = 30.0
 """Seconds after which a case has failed; nothing here takes a fraction of it."""
 
 

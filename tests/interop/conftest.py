@@ -1,9 +1,9 @@
-"""Engines, and connections between one of them and this package, in both roles."""
+"""Connections between an engine and this package, in both roles."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,46 +11,7 @@ import pytest
 from pyws_browser import Signal, WebSocketClient, WebSocketPeer, WebSocketServer
 
 from ..support import pump
-from .engine import PROGRAM, Engine, Thing
-
-INSTALL = "There is no Godot 3 engine here: apt-get install --no-install-recommends godot3-server"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say it once, whatever pytest was told to report."""
-    if PROGRAM is None:
-        terminalreporter.write_line(f"tests/interop was skipped. {INSTALL}")
-
-
-@pytest.fixture(scope="session")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Engine]]:
-    """Give engines by name, each started once."""
-    running: dict[str, Engine] = {}
-
-    def get(name: str) -> Engine:
-        if PROGRAM is None:
-            pytest.skip(INSTALL)
-        if name not in running:
-            running[name] = Engine(tmp_path_factory.mktemp(name))
-        return running[name]
-
-    yield get
-    for engine in running.values():
-        engine.stop()
-
-
-@pytest.fixture
-def engine(engines: Callable[[str], Engine]) -> Iterator[Engine]:
-    engine = engines("engine")
-    yield engine
-    engine.forget()
-
-
-@pytest.fixture
-def other_engine(engines: Callable[[str], Engine]) -> Iterator[Engine]:
-    engine = engines("other engine")
-    yield engine
-    engine.forget()
+from .engine import Engine, Thing
 
 
 def free_port() -> int:

@@ -204,7 +204,7 @@ def never_reading(url: str) -> Iterator[socket.socket]:
     """Join the board as somebody whose socket holds little and is not read."""
     with socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        slow.settimeout(10)
+        slow.settimeout(30)
         slow.connect(("127.0.0.1", urlsplit(url).port))
         slow.sendall(
             b"GET / HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -14,7 +14,7 @@ from serve import Site
 
 
 def ask(site: Site, path: str, method: str = "GET", **headers: str) -> tuple[HTTPResponse, bytes]:
-    connection = HTTPConnection(urlsplit(site.page_url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(site.page_url).netloc, timeout=30)
     try:
         connection.request(method, path, headers=headers)
         response = connection.getresponse()

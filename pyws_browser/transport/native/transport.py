@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 LINGER_TIMEOUT: Final = 2.0
 """Seconds that the other side has to end the TCP connection after the closing handshake (RFC 6455 §7.1.1)."""
 
-READS_PER_POLL: Final = 64
-"""A poll comes back in bounded time, however fast the other side sends what never reaches the program."""
+READING_TIME: Final = 0.02
+"""Seconds after which a poll reads no further, however fast the other side sends."""
 
 GATHER_SIZE: Final = 128 * 1024
 """Frames up to this many bytes together go to the kernel in one call."""
@@ -334,9 +334,12 @@ class NativeTransport(Transport):
         """Read and parse until nothing is there, `inbox` is full, or the other side's Close frame has come."""
         stream = self._connected_stream()
         may_be_more = True
-        for _ in range(READS_PER_POLL):
+        end = time.monotonic() + READING_TIME
+        while True:
             if not self._parse() or not may_be_more:
                 return
+            if time.monotonic() >= end:
+                break
             data = self._read()
             if data is None:
                 return
@@ -354,8 +357,9 @@ class NativeTransport(Transport):
 
     def _has_tcp_ended(self) -> bool:
         """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
+        end = time.monotonic() + READING_TIME
         try:
-            for _ in range(READS_PER_POLL):
+            while time.monotonic() < end:
                 data = self._connected_stream().read()
                 if not data:
                     return data is not None
