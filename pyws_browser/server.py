@@ -377,7 +377,7 @@ class WebSocketServer(WebSocketMultiplayerPeer):
             options = self._options._replace(tls=self.tls or self._tls)
             transport = NativeTransport.accept(sock, address, options)
             client = _Client(self._new_id(), transport, self)
-            transport.wakeup = partial(self._disturb, client)
+            transport.set_wakeup(partial(self._disturb, client))
             self._clients[client.id] = self._by_fd[client.fd] = client
             accepted.append(client)
 

@@ -99,10 +99,7 @@ class Transport(ABC):
         """Whether what is sent is to be gathered until `release()`."""
         self.received_count = 0
         """How many messages ever came into `inbox`."""
-        self.wakeup: Callable[[], None] | None = None
-        """Called, if set, when `poll()` has something to do that waiting for input at `fileno()` does not show: a
-        JavaScript event, a message in memory, a finished name look-up, bytes that the kernel did not take, a new time
-        limit. It may be called from another thread and must return at once."""
+        self._wakeup: Callable[[], None] | None = None
         self._inbox_bytes = 0
         self._counts_packets = options.max_outbound_packets > 0
         self._put_bytes = 0
@@ -136,6 +133,14 @@ class Transport(ABC):
     def release(self) -> None:
         """Hand on what was sent while `is_held` was set, as one where that is possible."""
 
+    def set_wakeup(self, wakeup: Callable[[], None] | None) -> None:
+        """Have `wakeup` called when `poll()` has something to do that waiting for input at `fileno()` does not show.
+
+        That is a JavaScript event, a message in memory, a finished name look-up, bytes that the kernel did not take,
+        or a new time limit. It may be called from another thread and must return at once.
+        """
+        self._wakeup = wakeup
+
     # What a page cannot do, and only some of the others can.
 
     def remote_address(self) -> tuple[str, int]:
@@ -160,6 +165,10 @@ class Transport(ABC):
         raise unsupported("fileno()")
 
     # What the transports share.
+
+    def _wake(self) -> None:
+        if self._wakeup is not None:
+            self._wakeup()
 
     def _enter(self, state: State) -> None:
         if state not in _NEXT_STATES[self.ready_state]:

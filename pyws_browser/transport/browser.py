@@ -3,8 +3,9 @@
 Read this first:
 
 - Events reach Python only in `poll()`. Each listener is `Array.prototype.push`, bound to a JavaScript array: the page
-  queues its events by itself, no Python function is called, and there is no proxy that could leak. It needs no eval,
-  so a strict Content-Security-Policy is fine, and no `window` or `document`, so a worker is too.
+  queues its events by itself, no Python function is called, and there is no proxy that could leak (but the one of
+  `set_wakeup()`, which goes with the connection). It needs no eval, so a strict Content-Security-Policy is fine, and
+  no `window` or `document`, so a worker is too.
 - bytes go out through `to_js()`. `ws.send(b"...")` would send the text of their repr.
 - A page cannot hold a sender back. What is over the limits when it is fetched closes the connection, with an error.
 - Nothing tells a page why a connection failed. The errors here say where to look instead.
@@ -14,10 +15,10 @@ from __future__ import annotations
 
 from math import inf
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import js
-from pyodide.ffi import JsException, to_js
+from pyodide.ffi import JsException, create_proxy, to_js
 
 from ..errors import (
     CloseTimeoutError,
@@ -33,6 +34,9 @@ from ..errors import (
 from ..rules import CloseCode, encode_text
 from ..url import WebSocketURL, parse_url
 from .base import CloseStatus, Message, Options, State, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _EVENTS: Final = ("open", "message", "error", "close")
 _JS_OPEN: Final = 1
@@ -63,6 +67,7 @@ class BrowserTransport(Transport):
         self._is_closing = False  # this side began
         self._has_failed = False  # an error event came
         self._cause: WebSocketError | None = None
+        self._js_wakeup: Any = None
 
     def poll(self) -> None:
         """Take in the events that the page has queued."""
@@ -113,6 +118,19 @@ class BrowserTransport(Transport):
 
     def release(self) -> None:
         """The browser gathers by itself what it is given within one task."""
+
+    def set_wakeup(self, wakeup: Callable[[], None] | None) -> None:
+        """Call back from the page's events too: the one case in which a Python function is a listener."""
+        self._drop_js_wakeup()
+        super().set_wakeup(wakeup)
+        if wakeup is not None and self.ready_state is not State.CLOSED:
+
+            def wake(js_event: Any) -> None:  # it must return None, since JavaScript would keep a proxy of all else
+                wakeup()
+
+            self._js_wakeup = create_proxy(wake)
+            for event in _EVENTS:
+                self._js_socket.addEventListener(event, self._js_wakeup)
 
     def __del__(self) -> None:
         if hasattr(self, "_deadline"):  # or the constructor raised
@@ -198,7 +216,15 @@ class BrowserTransport(Transport):
         self._deadline = inf
         for event in _EVENTS:
             self._js_socket.removeEventListener(event, self._js_listener)
+        self._drop_js_wakeup()
         self._end(status)
+
+    def _drop_js_wakeup(self) -> None:
+        if self._js_wakeup is not None:
+            for event in _EVENTS:
+                self._js_socket.removeEventListener(event, self._js_wakeup)
+            self._js_wakeup.destroy()
+            self._js_wakeup = None
 
 
 def _base_url() -> str | None:

@@ -155,13 +155,13 @@ class MemoryTransport(Transport):
     def refuse(self, error: WebSocketError) -> None:
         """Let the next poll fail with `error`."""
         self._refusal = error
-        self._notify()
+        self._wake()
 
     def link(self, other: MemoryTransport, subprotocol: str) -> None:
         """Let the next poll open the connection to `other`."""
         self._other = other
         self.subprotocol = subprotocol
-        self._notify()
+        self._wake()
 
     # What the seam asks for.
 
@@ -252,7 +252,7 @@ class MemoryTransport(Transport):
         """Take what the other end sends."""
         self._wire.append(item)
         self._wire_bytes += size
-        self._notify()
+        self._wake()
 
     def _take(self, item: Message | _Close | _Cut) -> bool:
         """Take the first item off the wire; return False if there is no room for it."""
@@ -317,10 +317,6 @@ class MemoryTransport(Transport):
         self._other = None
         self._wire.clear()
         self._end(status)
-
-    def _notify(self) -> None:
-        if self.wakeup is not None:
-            self.wakeup()
 
 
 def _size(message: Message) -> int:

@@ -245,7 +245,7 @@ def test_a_poll_comes_back_from_a_flood_of_what_no_program_sees(wire: Wire, peer
     woken: list[bool] = []
     transport = peer._transport
     assert isinstance(transport, native.NativeTransport)
-    transport.wakeup = lambda: woken.append(True)
+    transport.set_wakeup(lambda: woken.append(True))
     stream, flood = transport._stream, Flood(b"\x89\x00" * 1000)
     assert stream is not None
     stream.close()

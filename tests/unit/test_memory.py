@@ -120,7 +120,7 @@ def test_the_wakeup_is_called_when_there_is_something_to_poll() -> None:
     transport = client._transport
     assert transport is not None
     calls: list[str] = []
-    transport.wakeup = lambda: calls.append("wake")
+    transport.set_wakeup(lambda: calls.append("wake"))
     server = listener.accept()
     assert server is not None
     assert calls == ["wake"]

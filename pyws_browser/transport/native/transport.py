@@ -501,10 +501,6 @@ class NativeTransport(Transport):
             raise NotConnectedError("there is no TCP connection: not yet, or no longer")
         return self._stream
 
-    def _wake(self) -> None:
-        if self.wakeup is not None:
-            self.wakeup()
-
 
 @functools.cache
 def _default_context() -> ssl.SSLContext:

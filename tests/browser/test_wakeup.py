@@ -1,0 +1,46 @@
+"""A transport in the browser calls back when there is something to poll, and leaves no proxy behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+
+def test_the_wakeup_is_called_for_every_event_until_the_end(
+    python_place: Interpreter, contract_urls: dict[str, str]
+) -> None:
+    told = python_place.run(
+        """
+        import asyncio
+        from pyws_browser import State, WebSocketPeer
+
+        woken = asyncio.Event()
+        told = []
+
+        async def next_event():
+            await asyncio.wait_for(woken.wait(), 20)
+            woken.clear()
+            peer.poll()
+            told.append(peer.ready_state.name)
+
+        peer = WebSocketPeer()
+        peer.connect_to_url(url)
+        transport = peer._transport
+        transport.set_wakeup(lambda: told.append("not this one"))
+        transport.set_wakeup(woken.set)
+        await next_event()
+        peer.send("hello")
+        await next_event()
+        told.append(peer.receive())
+        peer.close()
+        await next_event()
+        told.append(transport._js_wakeup)
+        transport.set_wakeup(woken.set)
+        told.append(transport._js_wakeup)
+        told
+        """,
+        url=contract_urls["server"] + "echo",
+    )
+    assert told == ["OPEN", "OPEN", "hello", "CLOSED", None, None]
