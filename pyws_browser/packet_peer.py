@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import Error, InvalidOptionError, VariantDecodeError, VariantEncodeError
+from . import errors
+from .errors import InvalidOptionError, VariantDecodeError, VariantEncodeError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -17,8 +18,10 @@ _VARIANT_VERSIONS: Final = (3, 4)
 class PacketPeer(ABC):
     """What sends and receives whole packets."""
 
+    Error = errors.Error
+
     def __init__(self) -> None:
-        self._packet_error = Error.OK
+        self._packet_error = errors.Error.OK
         self._encode_buffer_max_size = 8 * 1024 * 1024
         self._variant_version = 3
         self.allow_object_decoding = False
@@ -36,7 +39,7 @@ class PacketPeer(ABC):
     def put_packet(self, packet: Buffer) -> None:
         """Send a packet: any bytes-like object, an empty one as well."""
 
-    def get_packet_error(self) -> Error:
+    def get_packet_error(self) -> errors.Error:
         """Return the error of the last `get_packet()` or `get_var()`, OK if it gave one (Godot).
 
         Godot's own `get_var()` leaves it as it was, although its documentation says otherwise.
@@ -87,7 +90,7 @@ class PacketPeer(ABC):
             raise VariantEncodeError(
                 f"the Variant has {len(data)} bytes, and encode_buffer_max_size is {self._encode_buffer_max_size}: "
                 "raise it, or send the value in parts",
-                Error.ERR_OUT_OF_MEMORY,
+                errors.Error.ERR_OUT_OF_MEMORY,
             )
         self.put_packet(data)
 

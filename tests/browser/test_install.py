@@ -82,3 +82,18 @@ def test_importing_the_package_loads_no_socket_and_no_event_loop(python_place: I
     )
 
     assert asked_for == []
+
+
+def test_a_page_has_no_server(python_place: Interpreter) -> None:
+    message = python_place.run(
+        """
+        import pyws_browser
+
+        try:
+            pyws_browser.WebSocketServer()
+        except pyws_browser.UnsupportedInBrowserError as exc:
+            message = str(exc)
+        message
+        """
+    )
+    assert message.startswith("WebSocketServer is not available in a browser: a page cannot listen; run the server on")

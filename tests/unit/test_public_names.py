@@ -38,4 +38,5 @@ def test_importing_it_on_the_desktop_loads_nothing_of_a_page() -> None:
 def test_the_enums_are_class_attributes_too() -> None:
     peer = pyws_browser.WebSocketPeer
     assert (peer.WRITE_MODE_TEXT, peer.WRITE_MODE_BINARY) == (0, 1)
+    assert peer.Error is pyws_browser.Error
     assert (peer.STATE_CONNECTING, peer.STATE_OPEN, peer.STATE_CLOSING, peer.STATE_CLOSED) == (0, 1, 2, 3)
