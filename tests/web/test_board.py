@@ -59,7 +59,7 @@ def test_they_see_each_other_move_and_draw(guests: tuple[Guest, Guest]) -> None:
     pump(ada, bob, until=lambda: len(bob.seen.of("moved")) == 3)
     assert [x for _, x, _ in bob.seen.of("moved")] == pytest.approx([0, 0.5, 0], abs=1e-4)
     assert [y for _, _, y in bob.seen.of("moved")] == pytest.approx([1, 0.25, 1], abs=1e-4)
-    assert [line[0] for line in bob.seen.of("line")] == [0, 0]
+    assert [line[0] for line in bob.seen.of("line")] == [ada.me.colour] * 2
     assert bob.seen.of("line")[0][1:] == pytest.approx((0, 1, 0.5, 0.25), abs=1e-4)
 
 
