@@ -238,7 +238,7 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
     def ping(self, payload: Buffer = b"") -> None:
         """Send a Ping frame of at most 125 bytes; the pong sets `latency` (RFC 6455 §5.5.2; not in a page)."""
         self._refuse_in_browser("ping()")
-        self._connected().ping(rules.as_bytes(payload))
+        self._connected().ping(rules.check_ping(payload))
 
     @property
     def latency(self) -> float:

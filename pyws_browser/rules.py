@@ -15,6 +15,7 @@ from .errors import (
     InvalidCloseReasonError,
     InvalidHeaderError,
     InvalidMessageTypeError,
+    InvalidOptionError,
     InvalidSubprotocolError,
     InvalidTextError,
     UnsupportedInBrowserError,
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 MAX_REASON_BYTES = 123
 """A Close frame holds 125 bytes, two of which are the code (RFC 6455 §5.5)."""
+
+
+MAX_PING_BYTES = 125
+"""What any control frame holds (RFC 6455 §5.5)."""
 
 
 class CloseCode(IntEnum):
@@ -150,6 +155,14 @@ def as_bytes(data: Buffer) -> bytes:
         kind = type(data).__name__
         advice = "send_text() sends str" if isinstance(data, str) else "encode it first"
         raise InvalidMessageTypeError(f"a packet is bytes-like, not {kind}: {advice}") from None
+
+
+def check_ping(payload: Buffer) -> bytes:
+    """Return the bytes of a ping's payload; raises InvalidOptionError for more than 125 of them (RFC 6455 §5.5)."""
+    data = as_bytes(payload)
+    if len(data) > MAX_PING_BYTES:
+        raise InvalidOptionError(f"a ping carries at most {MAX_PING_BYTES} bytes, not {len(data)}")
+    return data
 
 
 def as_text(data: bytes) -> str:

@@ -22,7 +22,13 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..compression import Compression
-from ..errors import InboundOverflowError, OutboundBufferFullError, WebSocketError
+from ..errors import (
+    ConnectError,
+    ConnectionLostError,
+    InboundOverflowError,
+    OutboundBufferFullError,
+    WebSocketError,
+)
 from ..rules import unsupported
 
 if TYPE_CHECKING:
@@ -152,7 +158,7 @@ class Transport(ABC):
         raise unsupported("set_no_delay()")
 
     def ping(self, payload: bytes) -> None:
-        """Send a Ping frame (RFC 6455 §5.5.2)."""
+        """Send a Ping frame (RFC 6455 §5.5.2); `payload` has at most 125 bytes."""
         raise unsupported("ping()")
 
     @property
@@ -240,3 +246,13 @@ class Transport(ABC):
             "fetched, and a page cannot hold the sender back: fetch packets more often, raise max_queued_packets or "
             "inbound_buffer_size, or let the server wait for an answer"
         )
+
+
+def gave_up() -> ConnectError:
+    """Return the cause of an end that `close()` brought before the connection was open."""
+    return ConnectError("close() was called before the connection was open")
+
+
+def aborted() -> ConnectionLostError:
+    """Return the cause of an end that `abort()` brought."""
+    return ConnectionLostError("this side aborted the connection")

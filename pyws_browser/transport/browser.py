@@ -33,7 +33,7 @@ from ..errors import (
 )
 from ..rules import CloseCode, encode_text
 from ..url import WebSocketURL, parse_url
-from .base import CloseStatus, Message, Options, State, Transport
+from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ class BrowserTransport(Transport):
         """Let the browser close, once what has arrived is safe."""
         self.poll()
         if self.ready_state is State.CONNECTING:
-            self._cause = ConnectError("close() was called before the connection was open")
+            self._cause = gave_up()
         if self.ready_state <= State.OPEN:
             self._begin_closing(code, reason)
 
@@ -104,9 +104,7 @@ class BrowserTransport(Transport):
         """Let the browser close, and hear no more of it."""
         if self.ready_state is not State.CLOSED:
             self._js_socket.close()
-            self._finish(
-                CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=ConnectionLostError("this side aborted the connection"))
-            )
+            self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=aborted()))
 
     @property
     def buffered_amount(self) -> int:

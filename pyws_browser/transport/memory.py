@@ -31,14 +31,13 @@ from ..errors import (
     ConnectionLostError,
     ConnectTimeoutError,
     HandshakeError,
-    InvalidOptionError,
     MessageTooBigError,
     NotConnectedError,
     WebSocketError,
 )
 from ..rules import CloseCode, check_subprotocols, encode_text
 from ..url import parse_url
-from .base import CloseStatus, Message, Options, State, Transport
+from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -196,7 +195,7 @@ class MemoryTransport(Transport):
     def close(self, code: int | None, reason: str) -> None:
         """Put the Close frame on the other end's wire."""
         if self.ready_state is State.CONNECTING:
-            self._refusal = ConnectError("close() was called before the connection was open")
+            self._refusal = gave_up()
             if self._other is not None:
                 self._other.put_on_wire(_Cut(), 0)
         else:
@@ -208,7 +207,7 @@ class MemoryTransport(Transport):
     def abort(self) -> None:
         """Cut the wire."""
         if self.ready_state is not State.CLOSED:
-            self._lose(ConnectionLostError("this side aborted the connection"))
+            self._lose(aborted())
 
     @property
     def buffered_amount(self) -> int:
@@ -229,8 +228,6 @@ class MemoryTransport(Transport):
 
     def ping(self, payload: bytes) -> None:
         """Be answered at once, for there is no way to go."""
-        if len(payload) > 125:
-            raise InvalidOptionError(f"a ping carries at most 125 bytes, not {len(payload)}")
 
     @property
     def latency(self) -> float:

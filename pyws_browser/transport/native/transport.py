@@ -22,7 +22,6 @@ from ...errors import (
     ConnectError,
     ConnectionLostError,
     ConnectTimeoutError,
-    InvalidOptionError,
     InvalidURLError,
     NotConnectedError,
     TLSError,
@@ -30,10 +29,9 @@ from ...errors import (
 )
 from ...rules import CloseCode, encode_text
 from ...url import WebSocketURL, parse_url
-from ...wire.frames import MAX_CONTROL_PAYLOAD
 from ...wire.handshake import ClientHandshake, ServerHandshake
 from ...wire.messages import BINARY, TEXT, MessageStream
-from ..base import CloseStatus, Message, Options, State, Transport
+from ..base import CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .dial import Dialler
 from .heart import Heart
 from .stream import READ_SIZE, Buffer, TCPStream, TLSStream
@@ -124,7 +122,7 @@ class NativeTransport(Transport):
         """Put the Close frame behind what was put before."""
         if self.ready_state is State.CONNECTING:
             self._enter(State.CLOSING)
-            self._cause = ConnectError("close() was called before the connection was open")
+            self._cause = gave_up()
             self._phase = self._give_up
         else:
             self._begin_closing(code, reason)
@@ -134,9 +132,7 @@ class NativeTransport(Transport):
         """Close the socket."""
         self._wake()
         self._release_socket()
-        self._end(
-            CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=ConnectionLostError("this side aborted the connection"))
-        )
+        self._end(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=aborted()))
 
     @property
     def buffered_amount(self) -> int:
@@ -159,8 +155,6 @@ class NativeTransport(Transport):
 
     def ping(self, payload: bytes) -> None:
         """Send a Ping frame and remember when."""
-        if len(payload) > MAX_CONTROL_PAYLOAD:
-            raise InvalidOptionError(f"a ping carries at most {MAX_CONTROL_PAYLOAD} bytes, not {len(payload)}")
         self._heart.feel_ping(payload, time.monotonic())
         self._messages.ping(payload)
         self._flush_or_wake()
