@@ -342,10 +342,16 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
 
     def __iter__(self) -> Iterator[Message]:
         """Fetch the messages that are there now, one by one, as `receive()` gives them."""
-        for _ in range(self.get_available_packet_count()):
-            message = self.receive()
-            if message is None:  # fetched by the loop's own body
+        transport = self._transport
+        if transport is None:
+            return
+        self._check_thread()
+        inbox = transport.inbox
+        for _ in range(len(inbox)):
+            if not inbox or self._transport is not transport:  # the loop's own body fetched, or connected again
                 return
+            message = inbox.popleft()
+            self._was_string = type(message) is str
             yield message
 
     def was_string_packet(self) -> bool:
