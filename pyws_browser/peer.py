@@ -22,7 +22,7 @@ from .errors import (
 from .packet_peer import PacketPeer
 from .settings import ConnectionSettings, web_limits_by_default
 from .transport import IN_BROWSER, connect
-from .transport.base import Message, Options, State, Transport
+from .transport.base import OPEN, Message, Options, State, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -278,7 +278,7 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
 
         Lone surrogates go out as U+FFFD, as from a browser.
         """
-        if not isinstance(message, str):
+        if not isinstance(message, (str, bytes)):
             try:
                 message = rules.as_bytes(message)
             except InvalidMessageTypeError:
@@ -411,11 +411,11 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
     def _connected(self) -> Transport:
         """Return the transport if it is OPEN."""
         transport = self._transport
+        if transport is not None and transport.ready_state is OPEN and get_ident() == self._thread:
+            return transport
         if transport is None:
             raise NotConnectedError("the peer has no connection: call connect_to_url() and poll() until it is OPEN")
         self._check_thread()
-        if transport.ready_state is not State.OPEN:
-            if transport.ready_state is State.CONNECTING:
-                raise NotConnectedError("the connection is not open yet: poll() until the state is OPEN")
-            raise NotConnectedError(f"the connection is {transport.ready_state.name}: connect_to_url() opens a new one")
-        return transport
+        if transport.ready_state is State.CONNECTING:
+            raise NotConnectedError("the connection is not open yet: poll() until the state is OPEN")
+        raise NotConnectedError(f"the connection is {transport.ready_state.name}: connect_to_url() opens a new one")

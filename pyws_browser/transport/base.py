@@ -19,7 +19,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ..compression import Compression
 from ..errors import (
@@ -49,6 +49,9 @@ class State(IntEnum):
     CLOSING = 2
     CLOSED = 3
 
+
+OPEN: Final = State.OPEN
+"""For what runs with every message: CPython 3.11 takes 0.1 µs to find a member in its enum."""
 
 _NEXT_STATES = {
     State.CONNECTING: (State.OPEN, State.CLOSING, State.CLOSED),

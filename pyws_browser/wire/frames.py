@@ -49,6 +49,8 @@ _pack_medium: Final = Struct("!BBH").pack
 _pack_long: Final = Struct("!BBQ").pack
 _LARGE: Final = 16 * 1024
 
+_KEYS: Final = Struct("4s" * 256)  # drawn together, since each draw asks the kernel
+
 
 class FrameParser:
     """Takes bytes as they come off the socket and gives back payloads.
@@ -231,12 +233,9 @@ def _invalid_text(exc: UnicodeDecodeError) -> RemoteProtocolError:
 class FrameSerialiser:
     """Makes frames; a client's are masked with keys nobody can foresee (§5.3)."""
 
-    _KEYS_PER_DRAW: Final = 1024
-
     def __init__(self, *, masked: bool) -> None:
         self._mask_bit = 0x80 if masked else 0
-        self._keys = b""
-        self._next_key = 0
+        self._keys: list[bytes] = []
 
     def serialise(self, frames: Iterable[tuple[int, bytes]]) -> list[bytes]:
         """Return frames, each given as its first byte and its payload, as buffers to be sent one after the other.
@@ -244,31 +243,30 @@ class FrameSerialiser:
         Payloads from 16 KiB on are buffers of their own, copied to be masked only; everything else is joined.
         """
         mask_bit = self._mask_bit
+        keys = self._keys
         buffers: list[bytes] = []
         parts: list[bytes] = []
+        put = parts.append
         for head, payload in frames:
             length = len(payload)
             if length < 126:
-                parts.append(_pack_short(head, mask_bit | length))
+                put(_pack_short(head, mask_bit | length))
             elif length < 0x10000:
-                parts.append(_pack_medium(head, mask_bit | 126, length))
+                put(_pack_medium(head, mask_bit | 126, length))
             else:
-                parts.append(_pack_long(head, mask_bit | 127, length))
+                put(_pack_long(head, mask_bit | 127, length))
+            body = payload
             if mask_bit:
-                if self._next_key == len(self._keys):
-                    self._keys = os.urandom(4 * self._KEYS_PER_DRAW)
-                    self._next_key = 0
-                key = self._keys[self._next_key : self._next_key + 4]
-                self._next_key += 4
-                parts.append(key)
+                if not keys:
+                    keys += _KEYS.unpack(os.urandom(_KEYS.size))
+                key = keys.pop()
+                put(key)
                 body = apply_mask(payload, key)
-            else:
-                body = payload
             if length < _LARGE:
-                parts.append(body)
+                put(body)
             else:
                 buffers += (b"".join(parts), body)
-                parts = []
+                parts.clear()
         if parts:
             buffers.append(b"".join(parts))
         return buffers

@@ -125,14 +125,21 @@ class MessageStream:
 
     def send(self, opcode: int, payload: bytes) -> None:
         """Put one unfragmented message, TEXT or BINARY, into `outbox`."""
+        frame = self._frame(opcode, payload)
+        self.outbox.append(frame)
+        self.outbox_size += len(frame[1])
+
+    def serialise(self, opcode: int, payload: bytes) -> list[bytes]:
+        """Return what `send()` and `take()` would, for a message with nothing in `outbox` before it."""
+        return self._serialiser.serialise((self._frame(opcode, payload),))
+
+    def _frame(self, opcode: int, payload: bytes) -> tuple[int, bytes]:
         deflater = self._deflater
         if deflater is not None and len(payload) >= deflater.min_size:
             deflated = deflater.deflate(payload)
             if deflated is not None:
-                opcode |= COMPRESSED
-                payload = deflated
-        self.outbox.append((FIN | opcode, payload))
-        self.outbox_size += len(payload)
+                return FIN | COMPRESSED | opcode, deflated
+        return FIN | opcode, payload
 
     def ping(self, payload: bytes) -> None:
         """Put a Ping frame into `outbox`; `payload` has at most 125 bytes."""

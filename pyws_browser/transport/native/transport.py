@@ -31,7 +31,7 @@ from ...rules import CloseCode, encode_text
 from ...url import WebSocketURL, parse_url
 from ...wire.handshake import ClientHandshake, ServerHandshake
 from ...wire.messages import BINARY, TEXT, MessageStream
-from ..base import CloseStatus, Message, Options, State, Transport, aborted, gave_up
+from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .dial import Dialler
 from .heart import Heart
 from .stream import READ_SIZE, Buffer, TCPStream, TLSStream
@@ -120,9 +120,11 @@ class NativeTransport(Transport):
         # Or less, if a part of it is sent.
         if self._unsent_payload + size > self.options.outbound_buffer_size or self._counts_packets:
             self._check_room_to_send(size)
-        self._messages.send(opcode, payload)
         self._unsent_payload += size
-        if not self.is_held and not self._unsent:
+        if self.is_held or self._unsent or self._messages.outbox:
+            self._messages.send(opcode, payload)
+        else:
+            self._unsent = self._messages.serialise(opcode, payload)
             self._flush_or_wake()
 
     def close(self, code: int | None, reason: str) -> None:
@@ -195,7 +197,7 @@ class NativeTransport(Transport):
     @property
     def deadline(self) -> float:
         """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
-        return min(self._deadline, self._heart.next_beat) if self.ready_state is State.OPEN else self._deadline
+        return min(self._deadline, self._heart.next_beat) if self.ready_state is OPEN else self._deadline
 
     # The phases. Each returns whether the next one can go on at once.
 
@@ -276,13 +278,13 @@ class NativeTransport(Transport):
             self._read_messages()
         finally:
             self.received_count += len(self.inbox) - before
-        if self.ready_state is State.OPEN:
+        if self.ready_state is OPEN:
             self._beat()
         if messages.is_reading:
             if messages.outbox:  # pongs
                 self._flush()
             return False
-        if self.ready_state is State.OPEN:
+        if self.ready_state is OPEN:
             self._enter(State.CLOSING)
         self._start_lingering()
         return True
@@ -348,7 +350,7 @@ class NativeTransport(Transport):
             if not data:
                 raise ConnectionLostError(
                     "the other side ended the TCP connection without a Close frame"
-                    if self.ready_state is State.OPEN
+                    if self.ready_state is OPEN
                     else "the other side ended the TCP connection instead of answering the Close frame"
                 )
             may_be_more = not stream.reads_all or len(data) == READ_SIZE
@@ -375,7 +377,7 @@ class NativeTransport(Transport):
         """Make messages of what was read; return whether to read on."""
         messages = self._messages
         while not self._is_dry:
-            is_open = self.ready_state is State.OPEN
+            is_open = self.ready_state is OPEN
             room = self._room() if is_open else self.options.max_queued_packets
             self._is_held_back = room <= 0
             if self._is_held_back:
@@ -386,7 +388,7 @@ class NativeTransport(Transport):
                 self._enforce_web_limits()
             if not messages.is_reading:
                 return False
-        self._is_held_back = self.ready_state is State.OPEN and self._room() <= 0
+        self._is_held_back = self.ready_state is OPEN and self._room() <= 0
         return not self._is_held_back
 
     def _room(self) -> int:
@@ -394,7 +396,7 @@ class NativeTransport(Transport):
         return sys.maxsize if self.options.web_limits else self._inbox_room()
 
     def _enforce_web_limits(self) -> None:
-        overflow = self._cut_overflow() if self.ready_state is State.OPEN else None
+        overflow = self._cut_overflow() if self.ready_state is OPEN else None
         if overflow is not None:
             self._cause = overflow
             self._begin_closing(CloseCode.INBOUND_OVERFLOW, "")
@@ -419,7 +421,7 @@ class NativeTransport(Transport):
             while self._unsent or messages.outbox:
                 buffers = self._unsent or messages.take(GATHER_SIZE)
                 taken = stream.write(buffers)
-                self._unsent = () if taken == sum(map(len, buffers)) else _rest(buffers, taken)
+                self._unsent = _rest(buffers, taken)
                 if not taken:
                     self._is_flushed = False
                     return False
@@ -515,11 +517,11 @@ def _default_context() -> ssl.SSLContext:
 
 def _rest(buffers: Sequence[Buffer], size: int) -> Sequence[Buffer]:
     """Return what follows the first `size` bytes."""
-    rest = list(buffers)
-    while size >= len(rest[0]):
-        size -= len(rest.pop(0))
-    rest[0] = memoryview(rest[0])[size:]
-    return rest
+    for index, buffer in enumerate(buffers):
+        if size < len(buffer):
+            return [memoryview(buffer)[size:], *buffers[index + 1 :]]
+        size -= len(buffer)
+    return ()
 
 
 def _reason(exc: OSError) -> str:
