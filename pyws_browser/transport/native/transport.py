@@ -1,6 +1,6 @@
 """One native connection: what happens on its socket, in the order in which it happens.
 
-Theory of operation. A connection goes through phases, each of them a method: dial, TLS, the opening handshake, the
+Theory of operation. A connection goes through phases, each of them a method: the opening (which `opening.py` does), the
 exchange of messages, and the end of the TCP connection. `poll()` runs the present phase, which does what can be done
 without waiting; when a phase is over it names the next one and says so, and that one runs in the same poll. Whatever
 goes wrong is raised inside a phase as one of our exceptions and ends the connection in one place, `_fail()`.
@@ -8,10 +8,8 @@ goes wrong is raised inside a phase as one of our exceptions and ends the connec
 
 from __future__ import annotations
 
-import functools
 import math
 import socket
-import ssl
 import sys
 import time
 from collections import deque
@@ -19,25 +17,22 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import (
     CloseTimeoutError,
-    ConnectError,
     ConnectionLostError,
-    ConnectTimeoutError,
-    InvalidURLError,
     NotConnectedError,
-    TLSError,
     WebSocketError,
 )
 from ...rules import CloseCode, encode_text
 from ...url import WebSocketURL, parse_url
-from ...wire.handshake import ClientHandshake, ServerHandshake
 from ...wire.messages import BINARY, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
-from .dial import Dialler
 from .heart import Heart
-from .stream import READ_SIZE, Buffer, TCPStream, TLSStream
+from .opening import ClientOpening, Opened, Opening, ServerOpening, reason_of
+from .stream import READ_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+    from .stream import Buffer, TCPStream, TLSStream
 
 LINGER_TIMEOUT: Final = 2.0
 """Seconds that the other side has to end the TCP connection after the closing handshake (RFC 6455 §7.1.1)."""
@@ -62,9 +57,7 @@ class NativeTransport(Transport):
     def __init__(self, url: str, options: Options) -> None:
         parsed = parse_url(url)
         super().__init__(parsed, options)
-        self._begin(is_client=True, phase=self._dial)
-        self._client_handshake = ClientHandshake(parsed, options.subprotocols, options.headers, options.compression)
-        self._dialler: Dialler | None = Dialler(parsed.host, parsed.port, self._wake)
+        self._begin(ClientOpening(parsed, options, self._wake), is_client=True)
 
     @classmethod
     def accept(cls, sock: socket.socket, address: tuple[str, int], options: Options) -> NativeTransport:
@@ -72,24 +65,24 @@ class NativeTransport(Transport):
         self = cls.__new__(cls)
         host, port = sock.getsockname()[:2]
         scheme = "ws" if options.tls is None else "wss"
-        Transport.__init__(self, WebSocketURL(scheme, host, port), options)
-        self._begin(is_client=False, phase=self._start_tls)
-        self._dialler = None
-        self._adopt_socket(sock, address)
+        url = WebSocketURL(scheme, host, port)
+        Transport.__init__(self, url, options)
+        self._begin(ServerOpening(sock, address, url, options, self._wake), is_client=False)
         return self
 
-    def _begin(self, *, is_client: bool, phase: Callable[[], bool]) -> None:
+    def _begin(self, opening: Opening, *, is_client: bool) -> None:
         self._is_client = is_client
-        self._phase = phase
+        self._opening: Opening | None = opening
+        self._phase = self._await_opening
         self._stream: TCPStream | TLSStream | None = None
         self._messages = MessageStream(
             is_client=is_client,
             max_size=self.options.inbound_buffer_size,
             too_big_code=CloseCode.INBOUND_MESSAGE_TOO_BIG if self.options.web_limits else CloseCode.MESSAGE_TOO_BIG,
         )
-        self._deadline = time.monotonic() + self.options.handshake_timeout
+        self._deadline = math.inf
         self._cause: WebSocketError | None = None
-        self._remote_address = ("", 0)
+        self._remote_address = opening.remote_address
         self._unsent: Sequence[Buffer] = ()
         self._unsent_payload = 0
         self._is_flushed = True
@@ -175,6 +168,8 @@ class NativeTransport(Transport):
 
     def fileno(self) -> int:
         """Return the socket's descriptor."""
+        if self._opening is not None:
+            return self._opening.fileno()
         return self._connected_stream().sock.fileno()
 
     # What a server's selector asks for besides.
@@ -182,7 +177,7 @@ class NativeTransport(Transport):
     @property
     def wants_write(self) -> bool:
         """Whether there is something that the kernel did not take."""
-        return not self._is_flushed
+        return not self._is_flushed if self._opening is None else self._opening.wants_write
 
     @property
     def is_held_back(self) -> bool:
@@ -197,75 +192,20 @@ class NativeTransport(Transport):
     @property
     def deadline(self) -> float:
         """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
+        if self._opening is not None:
+            return self._opening.deadline
         return min(self._deadline, self._heart.next_beat) if self.ready_state is OPEN else self._deadline
 
     # The phases. Each returns whether the next one can go on at once.
 
-    def _dial(self) -> bool:
-        assert self._dialler is not None  # noqa: S101
-        sock = self._dialler.poll()
-        if sock is None:
+    def _await_opening(self) -> bool:
+        """CONNECTING."""
+        assert self._opening is not None  # noqa: S101
+        opened = self._opening.poll()
+        if opened is None:
             return False
-        self._dialler = None
-        self._adopt_socket(sock, sock.getpeername())
-        self._phase = self._start_tls
-        return True
-
-    def _start_tls(self) -> bool:
-        stream = self._stream
-        assert isinstance(stream, TCPStream)  # noqa: S101
-        if self.url.secure:
-            context = self.options.tls or _default_context()
-            self._stream = TLSStream(stream, context, self.url.host if self._is_client else None)
-        self._phase = self._shake_hands_over_tls
-        return True
-
-    def _shake_hands_over_tls(self) -> bool:
-        try:
-            if not self._connected_stream().handshake():
-                return False
-        except ssl.SSLCertVerificationError as exc:
-            raise TLSError(f"the certificate of {self.url.host} was not accepted: {exc.verify_message}") from exc
-        except (ssl.SSLError, OSError) as exc:
-            raise TLSError(f"no TLS connection to {self.url.host}: {_reason(exc)}") from exc
-        if self._is_client:
-            self._unsent = [self._client_handshake.request]
-            self._flush()
-            self._phase = self._await_response
-        else:
-            self._server_handshake = ServerHandshake(
-                self.options.subprotocols, self.options.headers, self.options.compression
-            )
-            self._phase = self._await_request
-        return True
-
-    def _await_response(self) -> bool:
-        self._flush()
-        rest = self._read_handshake(self._client_handshake)
-        if rest is None:
-            return False
-        self._open(self._client_handshake, rest)
-        del self._client_handshake  # it weighs more than all the rest
-        return True
-
-    def _await_request(self) -> bool:
-        handshake = self._server_handshake
-        rest = self._read_handshake(handshake)
-        if rest is None:
-            return False
-        self._unsent = [handshake.response]
-        self._flush()
-        if handshake.failure is not None:
-            self._cause = handshake.failure
-            self._enter(State.CLOSING)
-            self._start_lingering()
-            return True
-        try:
-            self.url = parse_url(f"{self.url.scheme}://{handshake.host or self.url.authority}{handshake.path}")
-        except InvalidURLError:  # a Host header that only this client understands; the address serves
-            self.url = self.url._replace(resource=handshake.path)
-        self._open(handshake, rest)
-        del self._server_handshake
+        self._opening = None
+        self._open(opened)
         return True
 
     def _exchange(self) -> bool:
@@ -311,27 +251,18 @@ class NativeTransport(Transport):
 
     # What the phases are made of.
 
-    def _open(self, handshake: ClientHandshake | ServerHandshake, rest: bytes) -> None:
-        self.subprotocol = handshake.subprotocol
+    def _open(self, opened: Opened) -> None:
+        self._stream = opened.stream
+        self._remote_address = opened.remote_address
+        self.url = opened.url
+        self.subprotocol = opened.subprotocol
         compression = self.options.compression
-        if compression is not None and handshake.deflate is not None:
-            self._messages.compress(handshake.deflate, compression)
-        self._deadline = math.inf
+        if compression is not None and opened.deflate is not None:
+            self._messages.compress(opened.deflate, compression)
         self._heart.start(time.monotonic())
-        self._messages.receive(rest)
+        self._messages.receive(opened.rest)
         self._enter(State.OPEN)
         self._phase = self._exchange
-
-    def _read_handshake(self, handshake: ClientHandshake | ServerHandshake) -> bytes | None:
-        while True:
-            data = self._read()
-            if data is None:
-                return None
-            if not data:
-                raise handshake.receive_eof()
-            rest = handshake.receive(data)
-            if rest is not None:
-                return rest
 
     def _read_messages(self) -> None:
         """Read and parse until nothing is there, `inbox` is full, or the other side's Close frame has come."""
@@ -405,8 +336,7 @@ class NativeTransport(Transport):
         try:
             data = self._connected_stream().read()
         except OSError as exc:
-            error = ConnectError if self.ready_state is State.CONNECTING else ConnectionLostError
-            raise error(f"the connection broke: {_reason(exc)}") from exc
+            raise ConnectionLostError(f"the connection broke: {reason_of(exc)}") from exc
         if data:
             self._heart.feel_life(time.monotonic())
         return data
@@ -464,8 +394,6 @@ class NativeTransport(Transport):
     def _time_out(self) -> None:
         if self._phase == self._linger:
             self._finish()
-        elif self.ready_state is State.CONNECTING:
-            raise ConnectTimeoutError(self.options.handshake_timeout)
         else:
             raise CloseTimeoutError(self.options.close_timeout)
 
@@ -487,16 +415,11 @@ class NativeTransport(Transport):
         self._release_socket()
         self._end(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
 
-    def _adopt_socket(self, sock: socket.socket, address: tuple[str, int]) -> None:
-        self._stream = TCPStream(sock)
-        # An IPv4 client of a server for both families.
-        self._remote_address = (address[0].removeprefix("::ffff:"), address[1])
-
     def _release_socket(self) -> None:
         self._phase = self._over
-        if self._dialler is not None:
-            self._dialler.close()
-            self._dialler = None
+        if self._opening is not None:
+            self._opening.close()
+            self._opening = None
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -507,14 +430,6 @@ class NativeTransport(Transport):
         return self._stream
 
 
-@functools.cache
-def _default_context() -> ssl.SSLContext:
-    """The system's trusted certificates, host names checked."""
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
 def _rest(buffers: Sequence[Buffer], size: int) -> Sequence[Buffer]:
     """Return what follows the first `size` bytes."""
     for index, buffer in enumerate(buffers):
@@ -522,7 +437,3 @@ def _rest(buffers: Sequence[Buffer], size: int) -> Sequence[Buffer]:
             return [memoryview(buffer)[size:], *buffers[index + 1 :]]
         size -= len(buffer)
     return ()
-
-
-def _reason(exc: OSError) -> str:
-    return getattr(exc, "reason", None) or exc.strerror or str(exc)
