@@ -27,12 +27,11 @@ from ...wire.messages import BINARY, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .heart import Heart
 from .opening import ClientOpening, Opened, Opening, ServerOpening, reason_of
+from .outlet import Outlet
 from .stream import READ_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .stream import Buffer, TCPStream, TLSStream
+    from .stream import TCPStream, TLSStream
 
 LINGER_TIMEOUT: Final = 2.0
 """Seconds that the other side has to end the TCP connection after the closing handshake (RFC 6455 §7.1.1)."""
@@ -46,9 +45,6 @@ stays short enough for a frame of a game.
 
 _LEAST_READ: Final = 4 * 1024
 """What a read counts in that at least, so that many small ones end as well."""
-
-GATHER_SIZE: Final = 128 * 1024
-"""Frames up to this many bytes together go to the kernel in one call."""
 
 
 class NativeTransport(Transport):
@@ -83,9 +79,7 @@ class NativeTransport(Transport):
         self._deadline = math.inf
         self._cause: WebSocketError | None = None
         self._remote_address = opening.remote_address
-        self._unsent: Sequence[Buffer] = ()
-        self._unsent_payload = 0
-        self._is_flushed = True
+        self._outlet = Outlet(self._messages)
         self._is_dry = False
         self._is_held_back = False
         self._has_shut_down = False
@@ -109,16 +103,14 @@ class NativeTransport(Transport):
             opcode, payload = TEXT, encode_text(message)
         else:
             opcode, payload = BINARY, message
-        size = len(payload)
-        # Or less, if a part of it is sent.
-        if self._unsent_payload + size > self.options.outbound_buffer_size or self._counts_packets:
-            self._check_room_to_send(size)
-        self._unsent_payload += size
-        if self.is_held or self._unsent or self._messages.outbox:
-            self._messages.send(opcode, payload)
-        else:
-            self._unsent = self._messages.serialise(opcode, payload)
-            self._flush_or_wake()
+        outlet = self._outlet
+        # The exact amount is asked for only where the limit may be reached.
+        if outlet.payload_size + len(payload) > self.options.outbound_buffer_size or self._counts_packets:
+            self._check_room_to_send(len(payload))
+        if self.is_held:
+            outlet.put(opcode, payload)
+        elif not outlet.send(opcode, payload):
+            self._wake()
 
     def close(self, code: int | None, reason: str) -> None:
         """Put the Close frame behind what was put before."""
@@ -139,9 +131,7 @@ class NativeTransport(Transport):
     @property
     def buffered_amount(self) -> int:
         """Payload bytes that the kernel has not taken yet."""
-        if not self._unsent_payload:
-            return 0
-        return min(self._unsent_payload, sum(map(len, self._unsent)) + self._messages.outbox_size)
+        return self._outlet.buffered_amount
 
     def release(self) -> None:
         """Send what was gathered."""
@@ -177,7 +167,7 @@ class NativeTransport(Transport):
     @property
     def wants_write(self) -> bool:
         """Whether there is something that the kernel did not take."""
-        return not self._is_flushed if self._opening is None else self._opening.wants_write
+        return not self._outlet.is_flushed if self._opening is None else self._opening.wants_write
 
     @property
     def is_held_back(self) -> bool:
@@ -211,8 +201,8 @@ class NativeTransport(Transport):
     def _exchange(self) -> bool:
         """OPEN, and CLOSING until the other side's Close frame has come."""
         messages = self._messages
-        if not self._is_flushed or messages.outbox:
-            self._flush()
+        if not self._outlet.is_empty:
+            self._outlet.flush()
         before = len(self.inbox)
         try:
             self._read_messages()
@@ -222,7 +212,7 @@ class NativeTransport(Transport):
             self._beat()
         if messages.is_reading:
             if messages.outbox:  # pongs
-                self._flush()
+                self._outlet.flush()
             return False
         if self.ready_state is OPEN:
             self._enter(State.CLOSING)
@@ -231,7 +221,7 @@ class NativeTransport(Transport):
 
     def _linger(self) -> bool:
         """CLOSING: the closing handshake is over, and the TCP connection follows; the server ends it (§7.1.1)."""
-        if not self._flush():
+        if not self._outlet.flush():
             return False
         if not self._is_client and not self._has_shut_down:
             self._connected_stream().shut_down()
@@ -252,7 +242,7 @@ class NativeTransport(Transport):
     # What the phases are made of.
 
     def _open(self, opened: Opened) -> None:
-        self._stream = opened.stream
+        self._stream = self._outlet.stream = opened.stream
         self._remote_address = opened.remote_address
         self.url = opened.url
         self.subprotocol = opened.subprotocol
@@ -341,36 +331,8 @@ class NativeTransport(Transport):
             self._heart.feel_life(time.monotonic())
         return data
 
-    def _flush(self) -> bool:
-        """Hand frames to the kernel; return whether all are gone."""
-        stream = self._stream
-        if stream is None:
-            return False
-        messages = self._messages
-        try:
-            while self._unsent or messages.outbox:
-                buffers = self._unsent or messages.take(GATHER_SIZE)
-                taken = stream.write(buffers)
-                self._unsent = _rest(buffers, taken)
-                if not taken:
-                    self._is_flushed = False
-                    return False
-            self._unsent_payload = 0
-            self._is_flushed = stream.flush()
-        except OSError:
-            # The connection is broken in this direction. What the other side sent before may still be read, and
-            # reading is what tells why.
-            self._unsent = ()
-            self._unsent_payload = 0
-            self._is_flushed = True
-            messages.discard()
-            return True
-        if self._is_flushed:
-            messages.outbox_was_sent()
-        return self._is_flushed
-
     def _flush_or_wake(self) -> None:
-        if not self._flush():
+        if not self._outlet.flush():
             self._wake()
 
     def _beat(self) -> None:
@@ -385,7 +347,7 @@ class NativeTransport(Transport):
         self._enter(State.CLOSING)
         self._messages.close(code, reason)
         self._deadline = time.monotonic() + self.options.close_timeout
-        self._flush()
+        self._outlet.flush()
 
     def _start_lingering(self) -> None:
         self._phase = self._linger
@@ -428,12 +390,3 @@ class NativeTransport(Transport):
         if self._stream is None:
             raise NotConnectedError("there is no TCP connection: not yet, or no longer")
         return self._stream
-
-
-def _rest(buffers: Sequence[Buffer], size: int) -> Sequence[Buffer]:
-    """Return what follows the first `size` bytes."""
-    for index, buffer in enumerate(buffers):
-        if size < len(buffer):
-            return [memoryview(buffer)[size:], *buffers[index + 1 :]]
-        size -= len(buffer)
-    return ()
