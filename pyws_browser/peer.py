@@ -278,7 +278,7 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
 
         Lone surrogates go out as U+FFFD, as from a browser.
         """
-        if not isinstance(message, (str, bytes)):
+        if type(message) is not bytes and not isinstance(message, str):
             try:
                 message = rules.as_bytes(message)
             except InvalidMessageTypeError:

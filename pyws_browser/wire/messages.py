@@ -125,21 +125,24 @@ class MessageStream:
 
     def send(self, opcode: int, payload: bytes) -> None:
         """Put one unfragmented message, TEXT or BINARY, into `outbox`."""
-        frame = self._frame(opcode, payload)
-        self.outbox.append(frame)
-        self.outbox_size += len(frame[1])
+        if self._deflater is not None:
+            opcode, payload = self._deflate(self._deflater, opcode, payload)
+        self.outbox.append((FIN | opcode, payload))
+        self.outbox_size += len(payload)
 
     def serialise(self, opcode: int, payload: bytes) -> list[bytes]:
         """Return what `send()` and `take()` would, for a message with nothing in `outbox` before it."""
-        return self._serialiser.serialise((self._frame(opcode, payload),))
+        if self._deflater is not None:
+            opcode, payload = self._deflate(self._deflater, opcode, payload)
+        return self._serialiser.serialise(((FIN | opcode, payload),))
 
-    def _frame(self, opcode: int, payload: bytes) -> tuple[int, bytes]:
-        deflater = self._deflater
-        if deflater is not None and len(payload) >= deflater.min_size:
+    @staticmethod
+    def _deflate(deflater: Deflater, opcode: int, payload: bytes) -> tuple[int, bytes]:
+        if len(payload) >= deflater.min_size:
             deflated = deflater.deflate(payload)
             if deflated is not None:
-                return FIN | COMPRESSED | opcode, deflated
-        return FIN | opcode, payload
+                return COMPRESSED | opcode, deflated
+        return opcode, payload
 
     def ping(self, payload: bytes) -> None:
         """Put a Ping frame into `outbox`; `payload` has at most 125 bytes."""

@@ -99,17 +99,16 @@ class NativeTransport(Transport):
 
     def send(self, message: Message) -> None:
         """Frame the message and try to send it at once."""
+        opcode = BINARY
         if isinstance(message, str):
-            opcode, payload = TEXT, encode_text(message)
-        else:
-            opcode, payload = BINARY, message
+            opcode, message = TEXT, encode_text(message)
         outlet = self._outlet
         # The exact amount is asked for only where the limit may be reached.
-        if outlet.payload_size + len(payload) > self.options.outbound_buffer_size or self._counts_packets:
-            self._check_room_to_send(len(payload))
+        if outlet.payload_size + len(message) > self.options.outbound_buffer_size or self._counts_packets:
+            self._check_room_to_send(len(message))
         if self.is_held:
-            outlet.put(opcode, payload)
-        elif not outlet.send(opcode, payload):
+            outlet.put(opcode, message)
+        elif not outlet.send(opcode, message):
             self._wake()
 
     def close(self, code: int | None, reason: str) -> None:
