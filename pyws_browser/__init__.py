@@ -50,6 +50,7 @@ from .signals import Signal
 from .transport.base import State
 
 if TYPE_CHECKING:
+    from .admission import Request, Response
     from .client import WebSocketClient
     from .multiplayer_peer import ConnectionStatus, TransferMode, WebSocketMultiplayerPeer
     from .server import WebSocketServer
@@ -93,6 +94,8 @@ __all__ = [
     "OutboundBufferFullError",
     "PacketPeer",
     "RemoteProtocolError",
+    "Request",
+    "Response",
     "Signal",
     "State",
     "TLSError",
@@ -114,6 +117,8 @@ __all__ = [
 _LOADED_ON_USE = {
     "ConnectionStatus": ".multiplayer_peer",
     "MemoryNetwork": ".transport.memory",
+    "Request": ".admission",
+    "Response": ".admission",
     "TransferMode": ".multiplayer_peer",
     "WebSocketClient": ".client",
     "WebSocketMultiplayerPeer": ".multiplayer_peer",

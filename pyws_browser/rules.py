@@ -201,8 +201,21 @@ def check_subprotocols(protocols: Iterable[str]) -> tuple[str, ...]:
 def check_headers(headers: Mapping[str, str] | Iterable[str | tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return handshake headers as pairs.
 
+    They come in the forms of `check_fields()`. Raises InvalidHeaderError as that does, and for a header that the
+    handshake sets by itself.
+    """
+    pairs = check_fields(headers)
+    for name, _ in pairs:
+        if name.lower() in _HANDSHAKE_HEADERS:
+            raise InvalidHeaderError(f"{name} is set by the handshake itself: leave it out")
+    return pairs
+
+
+def check_fields(headers: Mapping[str, str] | Iterable[str | tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of an HTTP message as pairs.
+
     They come as a mapping, as pairs, or as Godot's "Name: value" strings. Raises InvalidHeaderError if one could not
-    stand in a header block (RFC 9110 §5), or if it is one that the handshake sets by itself.
+    stand in a header block (RFC 9110 §5).
     """
     items = headers.items() if hasattr(headers, "items") else headers
     pairs = []
@@ -211,7 +224,5 @@ def check_headers(headers: Mapping[str, str] | Iterable[str | tuple[str, str]]) 
         value = value.strip(" \t")
         if not is_token(name) or not value.isascii() or not all(c.isprintable() or c == "\t" for c in value):
             raise InvalidHeaderError(f"{name!r}: {value!r} is no header: give printable ASCII, as in 'Name: value'")
-        if name.lower() in _HANDSHAKE_HEADERS:
-            raise InvalidHeaderError(f"{name} is set by the handshake itself: leave it out")
         pairs.append((name, value))
     return tuple(pairs)

@@ -5,40 +5,32 @@ from __future__ import annotations
 import errno
 from _thread import get_ident
 from functools import partial
-from heapq import heappop, heappush
 from math import inf
 from random import SystemRandom
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 from warnings import warn
 
 from . import rules
-from .errors import (
-    Error,
-    InvalidOptionError,
-    InvalidStateError,
-    ListenError,
-    NoSuchPeerError,
-    WrongThreadError,
-)
-from .multiplayer_peer import SERVER, ConnectionStatus, Link, WebSocketMultiplayerPeer
+from .admission import Admission, Response
+from .errors import Error, InvalidOptionError, ListenError, NoSuchPeerError, WrongThreadError
+from .multiplayer_peer import SERVER, ConnectionStatus, Link
+from .server_settings import ServerSettings
 from .signals import Signal
 from .transport import IN_BROWSER
 from .transport.base import Options
 
 if TYPE_CHECKING or not IN_BROWSER:
-    import selectors
     import socket
 
     from .transport.native import NativeTransport
+    from .transport.native.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from ssl import SSLContext
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Self
 
-    from .certificates import PEM
+    from .admission import Request
     from .peer import WebSocketPeer
     from .transport.base import CloseStatus
 
@@ -46,11 +38,21 @@ _BACKLOG: Final = 1024
 _MAX_ID: Final = 2**31 - 1
 _random = SystemRandom()
 
+_ACCEPT_PAUSE: Final = 0.1
+"""Seconds until it is tried again to accept a connection for which there was no descriptor."""
+
+_MAX_REFUSED: Final = 100
+"""How many clients are told at a time that they are refused; others are dropped."""
+
+_AGAIN: Final = {"Retry-After": "5"}
+_NOT_NOW: Final = Response(503, "This server takes no new connections now: try again later.\n", _AGAIN)
+_FULL: Final = Response(503, "This server has as many connections as it may have: try again later.\n", _AGAIN)
+
 
 class _Client(Link):
-    """One connection from its acceptance on; `fd` is -1 once it is closed, `interest` what it is watched for."""
+    """One connection from its acceptance on; `fd`, `interest` and `due` are `Watch`'s."""
 
-    __slots__ = ("due", "fd", "interest")
+    __slots__ = ("due", "fd", "interest", "is_refused", "was_asked")
 
     transport: NativeTransport
 
@@ -59,9 +61,11 @@ class _Client(Link):
         self.fd = transport.fileno()
         self.interest = 0
         self.due = inf
+        self.is_refused = False
+        self.was_asked = False
 
 
-class WebSocketServer(WebSocketMultiplayerPeer):
+class WebSocketServer(ServerSettings):
     """Accepts WebSocket connections; `poll()` it often (Godot 3 `WebSocketServer`).
 
     `client_connected(id, protocol)`, `data_received(id)` once for every message, `client_close_request(id, code,
@@ -85,22 +89,11 @@ class WebSocketServer(WebSocketMultiplayerPeer):
         self.client_disconnected: Signal[int, bool] = Signal()
         self.client_close_request: Signal[int, int, str] = Signal()
         self.data_received: Signal[int] = Signal()
-        self.tls: SSLContext | None = None
-        """A server's SSLContext makes it wss. It may be replaced while the server listens."""
-        self.refuse_new_connections = False
-        """Whether new connections are dropped at once (Godot)."""
-        self._bind_ip = "*"
-        self._private_key: PEM | None = None
-        self._ssl_certificate: PEM | None = None
-        self._ca_chain: PEM | None = None
-        self._tls: SSLContext | None = None  # of the three above
         self._listener: socket.socket | None = None
-        self._selector: selectors.BaseSelector | None = None
+        self._watch: Watch[_Client] | None = None
         self._clients: dict[int, _Client] = {}
-        self._by_fd: dict[int, _Client] = {}
-        self._restless: dict[int, _Client] = {}  # to be polled although no descriptor says so
         self._held_back: dict[int, _Client] = {}  # read no further until the program fetches packets
-        self._due: list[tuple[float, int]] = []  # a heap of deadlines; an entry counts if its client still has it
+        self._refused = 0  # clients that are there only to be told so
         self._thread = 0
 
     def listen(
@@ -140,8 +133,7 @@ class WebSocketServer(WebSocketMultiplayerPeer):
             self._session = Hub(self, self._events, spoken, self._clients)
             self.variant_version = spoken.version
         self._thread = get_ident()
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._watch = Watch(self._listener)
 
     @property
     def port(self) -> int:
@@ -161,11 +153,12 @@ class WebSocketServer(WebSocketMultiplayerPeer):
             client.peer.close()
             client.transport.poll()
             client.transport.abort()
-        for registry in (self._clients, self._by_fd, self._restless, self._held_back, self._due, self._events):
+        for registry in (self._clients, self._held_back, self._events):
             registry.clear()
-        if self._selector is not None:
-            self._selector.close()
-            self._selector = None
+        self._refused = 0
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -183,11 +176,16 @@ class WebSocketServer(WebSocketMultiplayerPeer):
 
         An exception from a connected function comes out here; what had not been emitted is emitted by the next poll.
         """
-        if self._selector is None:
+        watch = self._watch
+        if watch is None:
             return
         if get_ident() != self._thread:
             raise WrongThreadError("a server belongs to the thread that called listen()")
-        for client in self._active():
+        active, is_knocking = watch.look()
+        active |= self._held_back
+        if is_knocking:
+            self._accept(active)
+        for client in active.values():
             if client.fd >= 0:
                 client.transport.poll()
                 self._look_after(client)
@@ -195,13 +193,11 @@ class WebSocketServer(WebSocketMultiplayerPeer):
 
     def wait(self, timeout: float) -> bool:
         """Sleep until `poll()` has something to do, for `timeout` seconds at most; tell whether it has."""
-        if self._selector is None:
+        if self._watch is None:
             return False
-        if self._restless or self._events or any(map(self._can_resume, self._held_back.values())):
+        if self._events or any(map(self._can_resume, self._held_back.values())):
             return True
-        if self._due:
-            timeout = min(timeout, self._due[0][0] - monotonic())
-        return bool(self._selector.select(max(timeout, 0))) or (bool(self._due) and self._due[0][0] <= monotonic())
+        return self._watch.wait(timeout)
 
     # The clients.
 
@@ -237,7 +233,7 @@ class WebSocketServer(WebSocketMultiplayerPeer):
             raise NoSuchPeerError(f"no client has the id {id_}: peer_ids lists those that are connected")
         return client
 
-    # The state and the settings that are a server's.
+    # The state.
 
     def is_server(self) -> bool:
         """Return True."""
@@ -250,69 +246,6 @@ class WebSocketServer(WebSocketMultiplayerPeer):
     def get_connection_status(self) -> ConnectionStatus:
         """Return CONNECTED if it listens, DISCONNECTED if not (Godot)."""
         return ConnectionStatus.CONNECTED if self.is_listening() else ConnectionStatus.DISCONNECTED
-
-    def set_extra_headers(self, headers: Mapping[str, str] | Iterable[str | tuple[str, str]] = ()) -> None:
-        """Set `handshake_headers`, which go into the answer to every client (Godot 3.5)."""
-        self.handshake_headers = headers
-
-    @property
-    def bind_ip(self) -> str:
-        """The address to listen at; "*", as at first, is all of them, IPv6 and IPv4 (Godot)."""
-        return self._bind_ip
-
-    @bind_ip.setter
-    def bind_ip(self, address: str) -> None:
-        self._refuse_while_listening("bind_ip")
-        self._bind_ip = address
-
-    @property
-    def private_key(self) -> PEM | None:
-        """The key of `ssl_certificate`: the path of a PEM file, or PEM as str or bytes (Godot 3).
-
-        Both of them make it wss, as `tls` does, which has everything else that can be set about TLS.
-        """
-        return self._private_key
-
-    @private_key.setter
-    def private_key(self, key: PEM | None) -> None:
-        self._refuse_while_listening("private_key")
-        self._private_key = key
-
-    @property
-    def ssl_certificate(self) -> PEM | None:
-        """The certificate that clients are shown, in the forms of `private_key` (Godot 3)."""
-        return self._ssl_certificate
-
-    @ssl_certificate.setter
-    def ssl_certificate(self, certificate: PEM | None) -> None:
-        self._refuse_while_listening("ssl_certificate")
-        self._ssl_certificate = certificate
-
-    @property
-    def ca_chain(self) -> PEM | None:
-        """The certificates from `ssl_certificate` on to an authority that clients know, in the same forms (Godot 3)."""
-        return self._ca_chain
-
-    @ca_chain.setter
-    def ca_chain(self, chain: PEM | None) -> None:
-        self._refuse_while_listening("ca_chain")
-        self._ca_chain = chain
-
-    def _refuse_while_listening(self, name: str) -> None:
-        if self.is_listening():
-            raise InvalidStateError(f"{name} cannot change while the server listens: stop() it first")
-
-    def _context(self) -> SSLContext | None:
-        key, certificate, chain = self._private_key, self._ssl_certificate, self._ca_chain
-        if key is None and certificate is None and chain is None:
-            return None
-        if self.tls is not None:
-            raise InvalidOptionError("set either tls or private_key and ssl_certificate, for both would show a key")
-        if key is None or certificate is None:
-            raise InvalidOptionError("private_key and ssl_certificate belong together: set both for wss, none for ws")
-        from .certificates import server_context
-
-        return server_context(key, certificate, chain)
 
     # What is told.
 
@@ -336,50 +269,58 @@ class WebSocketServer(WebSocketMultiplayerPeer):
 
     # What a poll is made of.
 
-    def _active(self) -> list[_Client]:
-        """Return the clients that have something to do, new ones included."""
-        assert self._selector is not None  # noqa: S101
-        active = self._restless | self._held_back
-        self._restless = {}
-        is_knocking = False
-        for key, _ in self._selector.select(0):
-            client = self._by_fd.get(key.fd)
-            if client is not None:
-                active[client.id] = client
-            else:
-                is_knocking = True
-        now = monotonic()
-        while self._due and self._due[0][0] <= now:
-            due, id_ = heappop(self._due)
-            client = self._clients.get(id_)
-            if client is not None and client.due == due:
-                client.due = inf
-                active[id_] = client
-        if is_knocking:
-            for client in self._accept():
-                active[client.id] = client
-        return list(active.values())
-
-    def _accept(self) -> list[_Client]:
-        assert self._listener is not None  # noqa: S101
-        accepted: list[_Client] = []
+    def _accept(self, active: dict[int, _Client]) -> None:
+        """Take in those who knock."""
+        assert self._listener is not None and self._watch is not None  # noqa: S101, PT018
         while True:
             try:
                 sock, address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return accepted
+                return
             except OSError as exc:  # no descriptors left: those who are connected go on, the others wait
-                warn(f"cannot accept another connection now: {exc.strerror}", ResourceWarning, stacklevel=4)
-                return accepted
-            if self.refuse_new_connections:
+                self._watch.rest(_ACCEPT_PAUSE)
+                warn(f"cannot accept another connection now: {exc.strerror}", ResourceWarning, stacklevel=3)
+                return
+            admission = self._admission()
+            if admission.refusal is not None and self._refused >= _MAX_REFUSED:
                 sock.close()
                 continue
             options = self._options._replace(tls=self.tls or self._tls)
-            transport = NativeTransport.accept(sock, address, options)
-            client = _Client(self._new_id(), transport, self)
-            transport.set_wakeup(partial(self._disturb, client))
-            self._clients[client.id] = self._by_fd[client.fd] = client
-            accepted.append(client)
+            client = _Client(self._new_id(), NativeTransport.accept(sock, address, options, admission), self)
+            client.is_refused = admission.refusal is not None
+            self._refused += client.is_refused
+            client.transport.set_wakeup(partial(self._watch.disturb, client))
+            self._clients[client.id] = active[client.id] = client
+
+    def _admission(self) -> Admission:
+        """Return what the next client is measured by."""
+        refusal = None
+        if self.refuse_new_connections:
+            refusal = _NOT_NOW
+        elif self._max_connections is not None and len(self._clients) - self._refused >= self._max_connections:
+            refusal = _FULL
+        choose = self.select_subprotocol
+        is_asked = self.process_request is not None or choose is not None
+        return Admission(self._origins, choose, self._server_header, refusal, is_asked)
+
+    def _judge(self, client: _Client, request: Request) -> None:
+        """Ask the program about a request, and go on with what it said."""
+        request.id = client.id
+        try:
+            response = self.process_request(request) if self.process_request is not None else None
+            if not request.is_held and not request.is_answered:
+                if response is None:
+                    request.accept()
+                else:
+                    request.reject(response)
+        except BaseException:
+            if not request.is_answered:
+                request.reject(Response(500, "The server failed to decide about this request.\n"))
+            raise
+        finally:
+            if client.fd >= 0 and self._clients.get(client.id) is client:  # and not stopped by what was called
+                client.transport.poll()
+                self._look_after(client)
 
     def _new_id(self) -> int:
         """Return a random positive 31-bit id, as Godot's are; 1 is the server."""
@@ -387,10 +328,6 @@ class WebSocketServer(WebSocketMultiplayerPeer):
             id_ = _random.randint(2, _MAX_ID)
             if id_ not in self._clients:
                 return id_
-
-    def _disturb(self, client: _Client) -> None:
-        """Be told by a transport that it wants to be polled."""
-        self._restless[client.id] = client
 
     def _look_after(self, client: _Client) -> None:
         """See what a poll changed: what to tell, what to wait for, when to look again."""
@@ -400,8 +337,14 @@ class WebSocketServer(WebSocketMultiplayerPeer):
             self._held_back[client.id] = client
         else:
             self._held_back.pop(client.id, None)
-        self._watch(client)
+        assert self._watch is not None  # noqa: S101
+        self._watch.update(client)
+        request = client.transport.request
+        if request is not None and not client.was_asked:
+            client.was_asked = True
+            self._events.append(partial(self._judge, client, request))
         if status is not None:
+            self._refused -= client.is_refused
             if client.is_announced:
                 self._take_end(client, status)
             self._events.append(partial(self._clients.pop, client.id))
@@ -411,29 +354,6 @@ class WebSocketServer(WebSocketMultiplayerPeer):
         if self._session is not None and client.transport.inbox:
             return self._session.has_room
         return client.transport.can_resume
-
-    def _watch(self, client: _Client) -> None:
-        """Set what the selector and the deadlines hold of a client to what its transport needs now."""
-        assert self._selector is not None  # noqa: S101
-        transport = client.transport
-        interest = 0
-        if transport.close_status is None:
-            interest |= 0 if transport.is_held_back else selectors.EVENT_READ
-            interest |= selectors.EVENT_WRITE if transport.wants_write else 0
-        if interest and not client.interest:
-            self._selector.register(client.fd, interest)
-        elif interest and interest != client.interest:
-            self._selector.modify(client.fd, interest)
-        elif client.interest and not interest:
-            self._selector.unregister(client.fd)
-        client.interest = interest
-        if transport.close_status is not None:
-            del self._by_fd[client.fd]
-            client.fd = -1
-        elif transport.deadline != client.due:
-            client.due = transport.deadline
-            if client.due != inf:
-                heappush(self._due, (client.due, client.id))
 
 
 def _listening_socket(address: str, port: int) -> socket.socket:

@@ -5,10 +5,14 @@ They are given exactly the bytes of the HTTP message; what follows its blank lin
 
 from __future__ import annotations
 
+import logging
+import re
+from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus, NegotiationError
 from websockets.extensions.permessage_deflate import (
     ClientPerMessageDeflateFactory,
@@ -20,28 +24,39 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
-from ..errors import HandshakeError
+from ..errors import HandshakeError, InvalidStateError, InvalidSubprotocolError
 from .deflate import DeflateTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from websockets.extensions import Extension
+    from websockets.typing import Origin
 
     from ..compression import Compression
     from ..url import WebSocketURL
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 """How long an HTTP message may be up to its blank line."""
+MAX_LINE_BYTES: Final = 8 * 1024
+"""How long one line of a request may be."""
+MAX_FIELDS: Final = 128
+"""How many fields a request may have."""
 MAX_BODY_BYTES: Final = 64 * 1024
 """How much of a refusing answer's content is kept for the exception."""
 
 _LARGEST_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 _END_OF_HEAD: Final = b"\r\n\r\n"
+_FOLD: Final = re.compile(rb"\r\n[ \t]+")
+_TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
+
+_SILENT: Final = logging.getLogger(__name__)
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 
 
 class _Head:
-    """Gathers bytes until the blank line that ends an HTTP head."""
+    """Gathers bytes until the blank line that ends an HTTP head; fields that go over several lines are made one."""
 
     def __init__(self) -> None:
         self._received = bytearray()
@@ -56,7 +71,8 @@ class _Head:
         end += len(_END_OF_HEAD)
         if not len(_END_OF_HEAD) <= end <= MAX_HEAD_BYTES:
             raise HandshakeError(f"the HTTP head is longer than {MAX_HEAD_BYTES} bytes")
-        return bytes(self._received[:end]), bytes(self._received[end:])
+        head = _FOLD.sub(b" ", self._received[:end])  # RFC 9112 §5.2, which `websockets` leaves out
+        return head, bytes(self._received[end:])
 
 
 class ClientHandshake:
@@ -147,8 +163,10 @@ class ServerHandshake:
     """The server's side: a request to judge, an answer to send.
 
     `receive()` is fed until it returns bytes; from then on `response` is to be sent, and `failure` says whether it
-    refuses. `path`, `headers`, `subprotocol` and `deflate` are those of the request that was accepted. `compression`
-    None accepts none.
+    refuses. Or `receive_request()` is, after which `request` is there to be answered by `answer()`, unless there is a
+    `failure` already. `path`, `host`, `subprotocol` and `deflate` are those of the request that was accepted.
+
+    `compression` None accepts none; `origins`, `choose` (a subprotocol) and `server_header` are those of `Admission`.
     """
 
     def __init__(
@@ -156,68 +174,138 @@ class ServerHandshake:
         subprotocols: Sequence[str] = (),
         headers: Iterable[tuple[str, str]] = (),
         compression: Compression | None = None,
+        *,
+        origins: Sequence[str | re.Pattern[str] | None] | None = None,
+        choose: Callable[[Sequence[str]], str | None] | None = None,
+        server_header: str | None = None,
     ) -> None:
-        self._protocol = _GodotServerProtocol(
-            subprotocols=[Subprotocol(name) for name in subprotocols],
-            extensions=None if compression is None else [_server_deflate(compression)],
-        )
-        self._extra_headers = headers
+        self._protocol = _Protocol(subprotocols, compression, origins, choose)
+        self._headers = headers
+        self._server_header = server_header
         self._head = _Head()
+        self._agreed: Response | None = None
+        self.request: Request | None = None
         self.response = b""
         self.failure: HandshakeError | None = None
         self.path = "/"
         self.host = ""
-        self.headers: tuple[tuple[str, str], ...] = ()
         self.subprotocol = ""
         self.deflate: DeflateTerms | None = None
 
     def receive(self, data: bytes) -> bytes | None:
         """Take bytes in; return what follows the request once that is complete and answered."""
+        rest = self.receive_request(data)
+        if rest is not None and self.failure is None:
+            self.answer(self.prepare())
+        return rest if self.failure is None else rest and b""
+
+    def receive_request(self, data: bytes) -> bytes | None:
+        """Take bytes in; return what follows the request once that is complete."""
         try:
             found = self._head.feed(data)
         except HandshakeError as exc:
-            self._answer(self._protocol.reject(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"{exc}.\n"), exc)
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, str(exc))
             return b""
         if found is None:
             return None
         head, rest = found
+        problem = _problem_of(head)
+        if problem is not None:
+            self._refuse(*problem)
+            return b""
         self._protocol.receive_data(head)
         events = self._protocol.events_received()
+        if not events and not head.startswith(b"GET ") and head.split(b"\r\n")[0].endswith(b" HTTP/1.1"):
+            # One with content, which is why it was not read.
+            self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "only GET opens a WebSocket", ("Allow", "GET"))
+            return b""
         if not events:
-            problem = self._protocol.handshake_exc or HandshakeError("the request is not HTTP")
-            failure = HandshakeError(f"the client's request is no valid HTTP: {_explain(problem)}", 400)
-            self._answer(self._protocol.reject(HTTPStatus.BAD_REQUEST, f"{failure}.\n"), failure)
+            why = self._protocol.handshake_exc or HandshakeError("the request is not HTTP")
+            self._refuse(HTTPStatus.BAD_REQUEST, f"the client's request is no valid HTTP: {_explain(why)}")
             return b""
         request = events[0]
         assert isinstance(request, Request)  # noqa: S101  the only event before the handshake is complete
+        self.request = request
         self.path = request.path
-        self.host = request.headers.get("Host", "")
-        self.headers = tuple(request.headers.raw_items())
-        response = self._protocol.accept(request)
-        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            failure = HandshakeError(f"the client was refused: {_status_line(response)}", response.status_code)
-            self._answer(response, failure)
-            return b""
-        self.subprotocol = self._protocol.subprotocol or ""
-        self.deflate = _terms(self._protocol.extensions)
-        self._answer(response, None)
+        self.host = ", ".join(request.headers.get_all("Host"))
         return rest
 
     def receive_eof(self) -> HandshakeError:
         """Be told that the client closed the connection; return what to make of it."""
+        if self.request is not None:
+            return HandshakeError("the client closed the connection before its request was answered")
         return HandshakeError("the client closed the connection before its request was complete")
 
-    def _answer(self, response: Response, failure: HandshakeError | None) -> None:
-        if failure is None:
-            for name, value in self._extra_headers:
+    def prepare(self) -> Response:
+        """Return the answer that the rules ask for: an upgrade, or a refusal. Raises what `choose` raised."""
+        assert self.request is not None  # noqa: S101
+        self._protocol.problem = None
+        response = self._protocol.accept(self.request)
+        if self._protocol.problem is not None:
+            raise self._protocol.problem
+        is_agreed = response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
+        if is_agreed and len(self.request.headers.get_all("Host")) != 1:  # RFC 9112 §3.2, RFC 6455 §4.2.1
+            return self.refusal(400, "Bad Request", _TEXT, b"a request has one Host, which names the server.\n")
+        if is_agreed:
+            self._agreed = response
+            for name, value in self._headers:
                 response.headers[name] = value
-        self.failure = failure
+        return self._sign(response)
+
+    def refusal(self, status: int, reason: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Response:
+        """Return an answer that closes the connection."""
+        own = {"Date": formatdate(usegmt=True), "Connection": "close", "Content-Length": str(len(body))}
+        names = {name.lower() for name in own}
+        fields = [*own.items(), *(field for field in headers if field[0].lower() not in names)]
+        return self._sign(Response(status, reason, Headers(fields), body))
+
+    def answer(self, response: Response) -> None:
+        """Let this be the answer. Raises InvalidStateError for an upgrade that `prepare()` did not agree to."""
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.failure = HandshakeError(f"the client was refused: {_status_line(response)}", response.status_code)
+        elif self._agreed is None:
+            raise InvalidStateError("only an upgrade that prepare() gave can be answered")
+        else:
+            self.subprotocol = self._protocol.subprotocol or ""
+            self.deflate = _terms(self._protocol.extensions)
         self.response = response.serialize()
+        if self.request is not None and self.request.method == "HEAD":
+            self.response = self.response[: len(self.response) - len(response.body)]
+
+    def _refuse(self, status: HTTPStatus, why: str, *further: tuple[str, str]) -> None:
+        self.answer(self.refusal(status, status.phrase, [*_TEXT, *further], f"{why}.\n".encode()))
+        self.failure = HandshakeError(why, status)
+
+    def _sign(self, response: Response) -> Response:
+        if self._server_header is not None and "Server" not in response.headers:
+            response.headers["Server"] = self._server_header
+        return response
 
 
-class _GodotServerProtocol(ServerProtocol):
+class _Protocol(ServerProtocol):
+    def __init__(
+        self,
+        subprotocols: Sequence[str],
+        compression: Compression | None,
+        origins: Sequence[str | re.Pattern[str] | None] | None,
+        choose: Callable[[Sequence[str]], str | None] | None,
+    ) -> None:
+        super().__init__(
+            origins=cast("Sequence[Origin | re.Pattern[str] | None] | None", origins),
+            subprotocols=[Subprotocol(name) for name in subprotocols],
+            extensions=None if compression is None else [_server_deflate(compression)],
+            logger=_SILENT,  # what goes wrong is raised
+        )
+        self._choose = choose
+        self.problem: Exception | None = None
+
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
-        """Choose as Godot's server does: the first of the client's that is known here, and refuse if there is none."""
+        """Choose as the program says, or as Godot's server does.
+
+        That takes the first of the client's that is known here, and refuses if there is none.
+        """
+        if self._choose is not None:
+            return self._choose_freely(self._choose, subprotocols)
         supported = self.available_subprotocols or ()
         if not subprotocols and not supported:
             return None
@@ -225,6 +313,34 @@ class _GodotServerProtocol(ServerProtocol):
             if name in supported:
                 return name
         raise NegotiationError(f"offer one of the subprotocols this server knows: {', '.join(supported) or 'none'}")
+
+    def _choose_freely(
+        self, choose: Callable[[Sequence[str]], str | None], offered: Sequence[Subprotocol]
+    ) -> Subprotocol | None:
+        try:
+            chosen = choose(offered)
+            if chosen is not None and chosen not in offered:
+                raise InvalidSubprotocolError(
+                    f"select_subprotocol chose {chosen!r}, which the client did not offer ({', '.join(offered)}): "
+                    "choose one of those, or None"
+                )
+        except Exception as exc:
+            self.problem = exc
+            raise
+        return None if chosen is None else Subprotocol(chosen)
+
+
+def _problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
+    """Return the status of a request that is refused before it is parsed, and the reason."""
+    first, *fields = head.split(b"\r\n")[:-2]
+    if len(first) > MAX_LINE_BYTES:
+        return HTTPStatus.REQUEST_URI_TOO_LONG, f"the request line is longer than {MAX_LINE_BYTES} bytes"
+    if len(fields) > MAX_FIELDS or any(len(field) > MAX_LINE_BYTES for field in fields):
+        return (
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            f"there are more than {MAX_FIELDS} header fields, or one is longer than {MAX_LINE_BYTES} bytes",
+        )
+    return None
 
 
 def _client_deflate(compression: Compression) -> ClientPerMessageDeflateFactory:

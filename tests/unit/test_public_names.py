@@ -12,7 +12,7 @@ from pyws_browser import errors
 
 NAMES = {
     *("MemoryNetwork", "PacketPeer", "Signal", "WebSocketPeer"),
-    *("WebSocketClient", "WebSocketMultiplayerPeer", "WebSocketServer"),
+    *("Request", "Response", "WebSocketClient", "WebSocketMultiplayerPeer", "WebSocketServer"),
     *("CloseCode", "Compression", "ConnectionStatus", "Error", "State", "TransferMode", "WriteMode"),
 }
 

@@ -11,9 +11,10 @@ import ssl
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ...admission import Request, Response
 from ...errors import ConnectError, ConnectTimeoutError, InvalidURLError, NotConnectedError, TLSError
 from ...url import parse_url
-from ...wire.handshake import ClientHandshake, ServerHandshake
+from ...wire.handshake import MAX_HEAD_BYTES, ClientHandshake, ServerHandshake
 from .dial import Dialler
 from .stream import TCPStream, TLSStream
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from websockets import http11
+
+    from ...admission import Admission
     from ...url import WebSocketURL
     from ...wire.deflate import DeflateTerms
     from ..base import Options
@@ -45,6 +49,8 @@ class Opened(NamedTuple):
 
 class Opening:
     """One attempt to open a connection, which ends in `poll()` or in `close()`; `wake` asks for another poll."""
+
+    _handshake: ClientHandshake | ServerHandshake
 
     def __init__(
         self, url: WebSocketURL, options: Options, phase: Callable[[], bool], wake: Callable[[], None]
@@ -109,8 +115,8 @@ class Opening:
         except (ssl.SSLError, OSError) as exc:
             raise TLSError(f"no TLS connection to {self._url.host}: {reason_of(exc)}") from exc
 
-    def _read_handshake(self, handshake: ClientHandshake | ServerHandshake) -> bytes | None:
-        """Feed the handshake with what has come; return what follows it once it is complete."""
+    def _read(self, receive: Callable[[bytes], bytes | None]) -> bytes | None:
+        """Hand over what has come; return what follows once it is complete."""
         while True:
             try:
                 data = self._connected_stream().read()
@@ -119,8 +125,8 @@ class Opening:
             if data is None:
                 return None
             if not data:
-                raise handshake.receive_eof()
-            rest = handshake.receive(data)
+                raise self._handshake.receive_eof()
+            rest = receive(data)
             if rest is not None:
                 return rest
 
@@ -141,7 +147,8 @@ class Opening:
             self._wake()
         return self._is_flushed
 
-    def _finish(self, handshake: ClientHandshake | ServerHandshake, rest: bytes) -> None:
+    def _finish(self, rest: bytes) -> None:
+        handshake = self._handshake
         self._opened = Opened(
             self._connected_stream(), self.remote_address, self._url, handshake.subprotocol, handshake.deflate, rest
         )
@@ -150,6 +157,8 @@ class Opening:
 
 class ClientOpening(Opening):
     """A client's: it dials, and asks."""
+
+    _handshake: ClientHandshake
 
     def __init__(self, url: WebSocketURL, options: Options, wake: Callable[[], None]) -> None:
         super().__init__(url, options, self._dial, wake)
@@ -186,14 +195,16 @@ class ClientOpening(Opening):
 
     def _await_response(self) -> bool:
         self._flush()
-        rest = self._read_handshake(self._handshake)
+        rest = self._read(self._handshake.receive)
         if rest is not None:
-            self._finish(self._handshake, rest)
+            self._finish(rest)
         return False
 
 
 class ServerOpening(Opening):
     """A server's, of a socket that was just accepted: it is asked, and answers."""
+
+    _handshake: ServerHandshake
 
     def __init__(
         self,
@@ -201,16 +212,49 @@ class ServerOpening(Opening):
         address: tuple[str, int],
         url: WebSocketURL,
         options: Options,
+        admission: Admission,
         wake: Callable[[], None],
     ) -> None:
         super().__init__(url, options, self._await_tls, wake)
+        self.request: Request | None = None
+        """What waits for an answer by the program, if the admission says that it is asked."""
         self._adopt_socket(sock, address)
         if options.tls is not None:
             assert isinstance(self._stream, TCPStream)  # noqa: S101
             self._stream = TLSStream(self._stream, options.tls, None)
-        self._handshake = ServerHandshake(options.subprotocols, options.headers, options.compression)
+        self._admission = admission
+        self._handshake = ServerHandshake(
+            options.subprotocols,
+            options.headers,
+            options.compression,
+            origins=admission.origins,
+            choose=admission.select_subprotocol,
+            server_header=admission.server_header,
+        )
         self._rest = b""
         self._has_shut_down = False
+
+    def close(self) -> None:
+        """Free what it holds."""
+        self.request = None
+        super().close()
+
+    # What a request asks for.
+
+    def prepare(self) -> http11.Response:
+        """Return the answer that the rules ask for."""
+        return self._handshake.prepare()
+
+    def refusal(self, response: Response) -> http11.Response:
+        """Return this refusal in the other form."""
+        return self._handshake.refusal(response.status, response.reason, response.headers, response.body)
+
+    def answer(self, response: http11.Response) -> None:
+        """Let the next poll send it."""
+        self._handshake.answer(response)
+        self._wake()
+
+    # The phases.
 
     def _await_tls(self) -> bool:
         if not self._is_tls_ready():
@@ -219,19 +263,53 @@ class ServerOpening(Opening):
         return True
 
     def _await_request(self) -> bool:
-        rest = self._read_handshake(self._handshake)
+        rest = self._read(self._handshake.receive_request)
         if rest is None:
             return False
         self._rest = rest
-        self._unsent = self._handshake.response
-        if self._handshake.failure is not None:
-            self.deadline = time.monotonic() + REFUSAL_TIMEOUT
-            self._phase = self._dismiss
+        handshake, admission = self._handshake, self._admission
+        if handshake.failure is not None:
+            self._phase = self._send_answer
+        elif admission.refusal is not None:
+            handshake.answer(self.refusal(admission.refusal))
+            self._phase = self._send_answer
+        elif admission.is_asked:
+            assert handshake.request is not None  # noqa: S101
+            tls = self._stream.session if isinstance(self._stream, TLSStream) else None
+            self.request = Request(handshake.request, self.remote_address, tls, self)
+            self._phase = self._await_answer
         else:
-            self._phase = self._answer
+            handshake.answer(handshake.prepare())
+            self._phase = self._send_answer
         return True
 
-    def _answer(self) -> bool:
+    def _await_answer(self) -> bool:
+        """See to it that the client is still there; it may even have sent more."""
+        if self._handshake.response:
+            self.request = None
+            self._phase = self._send_answer
+            return True
+        rest = self._read(self._keep_rest)
+        if rest is None:
+            return False
+        assert self.request is not None  # noqa: S101
+        self.request.reject(Response(400, "The server had not answered yet: wait for that before you go on.\n"))
+        return True
+
+    def _keep_rest(self, data: bytes) -> bytes | None:
+        self._rest += data
+        return None if len(self._rest) <= MAX_HEAD_BYTES else b""
+
+    def _send_answer(self) -> bool:
+        if self._handshake.failure is not None:
+            self.deadline = time.monotonic() + self._options.handshake_timeout
+            self._phase = self._dismiss
+        else:
+            self._phase = self._await_sent
+        self._unsent = self._handshake.response
+        return True
+
+    def _await_sent(self) -> bool:
         if not self._flush():
             return False
         handshake, url = self._handshake, self._url
@@ -239,22 +317,20 @@ class ServerOpening(Opening):
             self._url = parse_url(f"{url.scheme}://{handshake.host or url.authority}{handshake.path}")
         except InvalidURLError:  # a Host header that only this client understands; the address serves
             self._url = url._replace(resource=handshake.path)
-        self._finish(handshake, self._rest)
+        self._finish(self._rest)
         return False
 
     def _dismiss(self) -> bool:
-        """See a refused client off: its answer is sent, what it still sends is thrown away until it leaves."""
+        """See a refused client off: its answer is sent, and what it still sends is thrown away until it leaves."""
         assert self._handshake.failure is not None  # noqa: S101
-        if not self._flush():
-            return False
-        stream = self._connected_stream()
-        if not self._has_shut_down:
-            stream.shut_down()
+        if self._flush() and not self._has_shut_down:
+            self._connected_stream().shut_down()
             self._has_shut_down = True
+            self.deadline = time.monotonic() + REFUSAL_TIMEOUT
         end = time.monotonic() + _READING_TIME
         while time.monotonic() < end:
             try:
-                data = stream.read()
+                data = self._connected_stream().read()
             except OSError:  # a reset, which is as good as an end
                 data = b""
             if data is None:
@@ -267,7 +343,10 @@ class ServerOpening(Opening):
     def _time_out(self) -> None:
         if self._handshake.failure is not None:
             raise self._handshake.failure
-        super()._time_out()
+        if self.request is None:
+            super()._time_out()
+        else:
+            self.request.reject(Response(503, "The server took too long to decide: try again later.\n"))
 
 
 def reason_of(exc: OSError) -> str:

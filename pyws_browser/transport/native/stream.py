@@ -86,6 +86,11 @@ class TLSStream:
             self._arrived, self._to_send, server_side=server_hostname is None, server_hostname=server_hostname
         )
 
+    @property
+    def session(self) -> ssl.SSLObject:
+        """What tells of the other side's certificate and what was agreed on."""
+        return self._tls
+
     def handshake(self) -> bool:
         """Go on with the TLS handshake; return whether it is done."""
         while True:

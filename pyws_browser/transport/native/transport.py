@@ -15,6 +15,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from ...admission import Admission
 from ...errors import (
     CloseTimeoutError,
     ConnectionLostError,
@@ -31,6 +32,7 @@ from .outlet import Outlet
 from .stream import READ_SIZE
 
 if TYPE_CHECKING:
+    from ...admission import Request
     from .stream import TCPStream, TLSStream
 
 LINGER_TIMEOUT: Final = 2.0
@@ -47,6 +49,9 @@ _LEAST_READ: Final = 4 * 1024
 """What a read counts in that at least, so that many small ones end as well."""
 
 
+ANYBODY: Final = Admission()
+
+
 class NativeTransport(Transport):
     """A connection over a socket: a client's if made by the constructor, a server's if made by `accept()`."""
 
@@ -56,14 +61,16 @@ class NativeTransport(Transport):
         self._begin(ClientOpening(parsed, options, self._wake), is_client=True)
 
     @classmethod
-    def accept(cls, sock: socket.socket, address: tuple[str, int], options: Options) -> NativeTransport:
+    def accept(
+        cls, sock: socket.socket, address: tuple[str, int], options: Options, admission: Admission = ANYBODY
+    ) -> NativeTransport:
         """Return the server's side of a connection that was just accepted from `address`."""
         self = cls.__new__(cls)
         host, port = sock.getsockname()[:2]
         scheme = "ws" if options.tls is None else "wss"
         url = WebSocketURL(scheme, host, port)
         Transport.__init__(self, url, options)
-        self._begin(ServerOpening(sock, address, url, options, self._wake), is_client=False)
+        self._begin(ServerOpening(sock, address, url, options, admission, self._wake), is_client=False)
         return self
 
     def _begin(self, opening: Opening, *, is_client: bool) -> None:
@@ -162,6 +169,11 @@ class NativeTransport(Transport):
         return self._connected_stream().sock.fileno()
 
     # What a server's selector asks for besides.
+
+    @property
+    def request(self) -> Request | None:
+        """The client's request, as long as it waits for an answer by the program (`Admission.is_asked`)."""
+        return self._opening.request if isinstance(self._opening, ServerOpening) else None
 
     @property
     def wants_write(self) -> bool:

@@ -1,0 +1,172 @@
+"""Whom a server lets in: a client's request for a connection, and the answer to it. CPython only."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+
+from . import rules
+from .errors import InvalidOptionError, InvalidStateError
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from ssl import SSLObject
+
+    from websockets import http11
+
+    Fields: TypeAlias = Mapping[str, str] | Iterable[str | tuple[str, str]]
+    Origins: TypeAlias = Sequence[str | re.Pattern[str] | None]
+    SubprotocolChoice: TypeAlias = Callable[[Sequence[str]], str | None]
+
+
+class Response:
+    """An HTTP answer other than the upgrade: a refusal, or the answer to a health check.
+
+    `body` may be text, which goes out as UTF-8. `headers` are a mapping, pairs or "Name: value" strings; the length,
+    the date, `Connection: close` and, where none is given, a Content-Type are added.
+
+    Raises InvalidOptionError for a status that is not from 200 to 599, and InvalidHeaderError.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: str | bytes = b"", headers: Fields = ()) -> None:
+        if not isinstance(status, int) or not 200 <= status <= 599:
+            raise InvalidOptionError(f"the status of an answer is from 200 to 599, not {status!r}")
+        self.status = int(status)
+        self.headers = rules.check_fields(headers)
+        if isinstance(body, str):
+            body = body.encode()
+        if not any(name.lower() == "content-type" for name, _ in self.headers):
+            self.headers = (*self.headers, ("Content-Type", "text/plain; charset=utf-8"))
+        self.body = body
+
+    @property
+    def reason(self) -> str:
+        """The words for the status (RFC 9110 §15)."""
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:
+            return ""
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.reason}>"
+
+
+class Admission(NamedTuple):
+    """What a server looks at before it accepts a connection.
+
+    `origins` are those that a request may come from: strings, regular expressions that match a whole origin, and None
+    for requests without one; None in place of the sequence allows all. `select_subprotocol` chooses among what the
+    client offers, and may choose None; None in its place chooses as Godot does. `server_header` is the value of
+    `Server`, None for no such header. `refusal` is the answer to whoever asks. `is_asked` says that every request that
+    is proper HTTP waits for an answer by the program.
+    """
+
+    origins: Origins | None = None
+    select_subprotocol: SubprotocolChoice | None = None
+    server_header: str | None = None
+    refusal: Response | None = None
+    is_asked: bool = False
+
+
+class Desk(Protocol):
+    """Where requests are answered."""
+
+    def prepare(self) -> http11.Response:
+        """Return the answer that the rules ask for."""
+
+    def refusal(self, response: Response) -> http11.Response:
+        """Return this refusal in the other form."""
+
+    def answer(self, response: http11.Response) -> None:
+        """Send it."""
+
+
+class Request:
+    """A client's request for a connection, which waits to be answered with `accept()` or `reject()`.
+
+    It has not been judged yet: it is proper HTTP, but it need not be a WebSocket's. `path` has the query with it;
+    `headers` is a multi-valued mapping that knows no case: `headers.get_all(name)` gives all values,
+    `headers[name]` raises if there are several. `remote_address` is the IP address and the port that it came from.
+    `tls` is the TLS session, whose `getpeercert()` tells who the client is, or None. `id` is what the client will
+    have, 0 outside a `WebSocketServer`. It must be answered within `handshake_timeout`, or the answer is 503.
+    """
+
+    __slots__ = ("_desk", "_is_held", "headers", "id", "method", "path", "remote_address", "tls")
+
+    def __init__(
+        self,
+        request: http11.Request,
+        remote_address: tuple[str, int],
+        tls: SSLObject | None,
+        desk: Desk,
+    ) -> None:
+        self.method = request.method
+        self.path = request.path
+        self.headers = request.headers
+        self.remote_address = remote_address
+        self.tls = tls
+        self.id = 0
+        self._is_held = False
+        self._desk: Desk | None = desk
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether it was answered."""
+        return self._desk is None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether `hold()` was called."""
+        return self._is_held
+
+    def hold(self) -> None:
+        """Let it wait: what `process_request` returns does not count, `accept()` or `reject()` is called later."""
+        self._is_held = True
+
+    def accept(self, headers: Fields = ()) -> bool:
+        """Open the connection; return False if it was refused because a rule forbids it.
+
+        `headers` go into the answer, behind those of `handshake_headers`. The rules are those of RFC 6455 §4.2.1 and
+        those that the server was given. Raises what `select_subprotocol` raised, with the request unanswered;
+        InvalidStateError if there was an answer already, and InvalidHeaderError.
+        """
+        fields = rules.check_headers(headers)
+        response = self.prepare()
+        is_accepted = response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
+        if is_accepted:
+            for name, value in fields:
+                response.headers[name] = value
+        self.answer(response)
+        return is_accepted
+
+    def reject(self, response: Response) -> None:
+        """Answer with something else than a connection. Raises InvalidStateError if there was an answer already."""
+        self.answer(self._unanswered().refusal(response))
+
+    def prepare(self) -> http11.Response:
+        """Return what `accept()` would answer, an upgrade or a refusal, in the form that `websockets` has for it.
+
+        For `answer()`, with changes. Raises as `accept()` does.
+        """
+        return self._unanswered().prepare()
+
+    def answer(self, response: http11.Response) -> None:
+        """Answer with what `prepare()` gave, or with another refusal in that form.
+
+        Raises InvalidStateError if there was an answer already, or for an upgrade that `prepare()` did not agree to.
+        """
+        self._unanswered().answer(response)
+        self._desk = None
+
+    def _unanswered(self) -> Desk:
+        if self._desk is None:
+            raise InvalidStateError(
+                f"the request for {self.path} was answered already: answer it once, and within handshake_timeout"
+            )
+        return self._desk
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path} from {self.remote_address[0]}:{self.remote_address[1]}>"

@@ -1,0 +1,190 @@
+"""The settings of a server: where it listens, by which certificate, and whom it lets in."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from . import rules
+from .errors import InvalidOptionError, InvalidStateError
+from .multiplayer_peer import WebSocketMultiplayerPeer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from ssl import SSLContext
+
+    from .admission import Origins, Request, Response, SubprotocolChoice
+    from .certificates import PEM
+    from .transport.base import Options
+
+
+class ServerSettings(WebSocketMultiplayerPeer):
+    """What is set of a server; unless it says otherwise, a change holds for the connections that come after it."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.tls: SSLContext | None = None
+        """A server's SSLContext makes it wss. It may be replaced while the server listens."""
+        self.refuse_new_connections = False
+        """Whether new connections are answered with 503 (Godot, which drops them at once)."""
+        self.process_request: Callable[[Request], Response | None] | None = None
+        """What is asked before a connection is accepted.
+
+        It is called in `poll()` with the `Request`, and returns None to go on, or the `Response` that refuses. It may
+        also call `request.hold()`, and `request.accept()` or `request.reject(response)` later. If it raises, the client
+        gets 500, and the exception comes out of `poll()`.
+        """
+        self.select_subprotocol: SubprotocolChoice | None = None
+        """What chooses among the subprotocols that a client offers, and may choose None.
+
+        If it is None, the first of the client's that is in `supported_protocols` is taken, as in Godot, and a client
+        without one is refused. It may raise as `process_request` may.
+        """
+        self._origins: Origins | None = None
+        self._server_header: str | None = None
+        self._max_connections: int | None = None
+        self._bind_ip = "*"
+        self._private_key: PEM | None = None
+        self._ssl_certificate: PEM | None = None
+        self._ca_chain: PEM | None = None
+        self._tls: SSLContext | None = None  # of the three above
+
+    def is_listening(self) -> bool:
+        """Tell whether it listens."""
+        raise NotImplementedError
+
+    # Where.
+
+    @property
+    def bind_ip(self) -> str:
+        """The address to listen at; "*", as at first, is all of them, IPv6 and IPv4 (Godot)."""
+        return self._bind_ip
+
+    @bind_ip.setter
+    def bind_ip(self, address: str) -> None:
+        self._refuse_while_listening("bind_ip")
+        self._bind_ip = address
+
+    # Whom it lets in, and what it answers.
+
+    @property
+    def max_connections(self) -> int | None:
+        """How many connections there may be at a time, those whose handshake is not over included; None for any number.
+
+        Whoever comes then gets 503. The system's own limit is that of file descriptors, `ulimit -n`.
+        """
+        return self._max_connections
+
+    @max_connections.setter
+    def max_connections(self, count: int | None) -> None:
+        if count is not None and (not isinstance(count, int) or count < 1):
+            raise InvalidOptionError(f"max_connections is a whole number from 1 on, or None, not {count!r}")
+        self._max_connections = count
+
+    @property
+    def origins(self) -> Origins | None:
+        """The values of `Origin` that are let in, None for any; another one gets 403 (RFC 6455 §10.2).
+
+        Each is a string like "https://game.example", a compiled regular expression that matches a whole origin, or None
+        for clients that send no origin, which those outside of browsers do not.
+        """
+        return self._origins
+
+    @origins.setter
+    def origins(self, origins: Iterable[str | re.Pattern[str] | None] | None) -> None:
+        if origins is not None:
+            origins = (origins,) if isinstance(origins, str) else tuple(origins)
+            for origin in origins:
+                if not isinstance(origin, (str, re.Pattern, type(None))):
+                    raise InvalidOptionError(f"an origin is a str, a regular expression or None, not {origin!r}")
+        self._origins = origins
+
+    @property
+    def server_header(self) -> str | None:
+        """The value of the header `Server` in every answer; None, as at first, for no such header."""
+        return self._server_header
+
+    @server_header.setter
+    def server_header(self, value: str | None) -> None:
+        if value is not None:
+            rules.check_fields({"Server": value})
+        self._server_header = value
+
+    def set_extra_headers(self, headers: Mapping[str, str] | Iterable[str | tuple[str, str]] = ()) -> None:
+        """Set `handshake_headers`, which go into the answer to every client (Godot 3.5)."""
+        self.handshake_headers = headers
+
+    # TLS.
+
+    @property
+    def private_key(self) -> PEM | None:
+        """The key of `ssl_certificate`: the path of a PEM file, or PEM as str or bytes (Godot 3).
+
+        Both of them make it wss, as `tls` does, which has everything else that can be set about TLS. While the server
+        listens, `renew_certificate()` changes them.
+        """
+        return self._private_key
+
+    @private_key.setter
+    def private_key(self, key: PEM | None) -> None:
+        self._refuse_while_listening("private_key")
+        self._private_key = key
+
+    @property
+    def ssl_certificate(self) -> PEM | None:
+        """The certificate that clients are shown, in the forms of `private_key` (Godot 3)."""
+        return self._ssl_certificate
+
+    @ssl_certificate.setter
+    def ssl_certificate(self, certificate: PEM | None) -> None:
+        self._refuse_while_listening("ssl_certificate")
+        self._ssl_certificate = certificate
+
+    @property
+    def ca_chain(self) -> PEM | None:
+        """The certificates from `ssl_certificate` on to an authority that clients know, in the same forms (Godot 3)."""
+        return self._ca_chain
+
+    @ca_chain.setter
+    def ca_chain(self, chain: PEM | None) -> None:
+        self._refuse_while_listening("ca_chain")
+        self._ca_chain = chain
+
+    def renew_certificate(
+        self, private_key: PEM | None = None, ssl_certificate: PEM | None = None, ca_chain: PEM | None = None
+    ) -> None:
+        """Show a new certificate to those who connect from now on; who is connected stays.
+
+        What is given replaces the property of that name; what is not is read again, if it is a file. Nothing changes if
+        that raises InvalidOptionError, because they cannot be used together. Raises InvalidStateError if the server
+        does not listen with a certificate of these properties; an SSLContext in `tls` is replaced or loaded anew.
+        """
+        if self._tls is None:
+            raise InvalidStateError("there is no certificate to renew: set private_key and ssl_certificate, and listen")
+        parts = (
+            self._private_key if private_key is None else private_key,
+            self._ssl_certificate if ssl_certificate is None else ssl_certificate,
+            self._ca_chain if ca_chain is None else ca_chain,
+        )
+        self._tls = _context_of(*parts)
+        self._private_key, self._ssl_certificate, self._ca_chain = parts
+
+    def _context(self) -> SSLContext | None:
+        parts = (self._private_key, self._ssl_certificate, self._ca_chain)
+        if parts == (None, None, None):
+            return None
+        if self.tls is not None:
+            raise InvalidOptionError("set either tls or private_key and ssl_certificate, for both would show a key")
+        return _context_of(*parts)
+
+    def _refuse_while_listening(self, name: str) -> None:
+        if self.is_listening():
+            raise InvalidStateError(f"{name} cannot change while the server listens: stop() it first")
+
+
+def _context_of(key: PEM | None, certificate: PEM | None, chain: PEM | None) -> SSLContext:
+    if key is None or certificate is None:
+        raise InvalidOptionError("private_key and ssl_certificate belong together: set both for wss, none for ws")
+    from .certificates import server_context
+
+    return server_context(key, certificate, chain)

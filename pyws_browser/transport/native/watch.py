@@ -1,0 +1,126 @@
+"""What a server waits for: its listener, its connections' sockets, and their deadlines.
+
+A look costs what is active, not what is connected.
+"""
+
+from __future__ import annotations
+
+import selectors
+from heapq import heappop, heappush
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import socket
+
+    from .transport import NativeTransport
+
+
+class Watchable(Protocol):
+    """A connection as it is watched: what `Watch` notes down of it begins with -1, 0 and infinity."""
+
+    fd: int
+    """The descriptor that is known here, -1 if none is."""
+    interest: int
+    """What the selector watches for."""
+    due: float
+    """The deadline that counts."""
+    id: int
+
+    @property
+    def transport(self) -> NativeTransport:
+        """What is watched."""
+
+
+W = TypeVar("W", bound=Watchable)
+
+
+class Watch(Generic[W]):
+    """Tells which of the connections have something to do, and whether somebody knocks at the listener."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._selector = selectors.DefaultSelector()
+        self._by_fd: dict[int, W] = {}
+        self._restless: dict[int, W] = {}
+        self._due: list[tuple[float, int, W]] = []  # a heap; an entry counts if its connection still has it
+        self._rest_until = 0.0
+        self._selector.register(listener, selectors.EVENT_READ)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._selector.close()
+        for registry in (self._by_fd, self._restless, self._due):
+            registry.clear()
+
+    def disturb(self, connection: W) -> None:
+        """Be told that a connection has something to do that no descriptor shows."""
+        self._restless[connection.id] = connection
+
+    def rest(self, seconds: float) -> None:
+        """Do not look at the listener for a while: it cannot be answered now."""
+        if not self._rest_until:
+            self._selector.unregister(self._listener)
+        self._rest_until = monotonic() + seconds
+
+    def look(self) -> tuple[dict[int, W], bool]:
+        """Return the connections that have something to do, by their ids, and whether somebody knocks."""
+        active, self._restless = self._restless, {}
+        is_knocking = False
+        for key, _ in self._selector.select(0):
+            connection = self._by_fd.get(key.fd)
+            if connection is None:
+                is_knocking = True
+            else:
+                active[connection.id] = connection
+        now = monotonic()
+        while self._due and self._due[0][0] <= now:
+            due, id_, connection = heappop(self._due)
+            if connection.due == due and connection.fd >= 0:
+                connection.due = inf
+                active[id_] = connection
+        if self._rest_until and self._rest_until <= now:
+            self._rest_until = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ)
+            is_knocking = True
+        return active, is_knocking
+
+    def wait(self, timeout: float) -> bool:
+        """Sleep until there is something to do, for `timeout` seconds at most; tell whether there is."""
+        if self._restless:
+            return True
+        end = min(self._due[0][0] if self._due else inf, self._rest_until or inf)
+        timeout = max(min(timeout, end - monotonic()), 0)
+        return bool(self._selector.select(timeout)) or end <= monotonic()
+
+    def update(self, connection: W) -> None:
+        """Note what a connection waits for now; one that has ended is forgotten."""
+        transport = connection.transport
+        has_ended = transport.close_status is not None
+        self._watch(connection, 0 if has_ended else _interest_of(transport))
+        if has_ended:
+            if self._by_fd.get(connection.fd) is connection:
+                del self._by_fd[connection.fd]
+            connection.fd = -1
+        elif transport.deadline != connection.due:
+            connection.due = transport.deadline
+            if connection.due != inf:
+                heappush(self._due, (connection.due, connection.id, connection))
+
+    def _watch(self, connection: W, interest: int) -> None:
+        if interest == connection.interest:
+            return
+        if not connection.interest:
+            self._by_fd[connection.fd] = connection
+            self._selector.register(connection.fd, interest)
+        elif interest:
+            self._selector.modify(connection.fd, interest)
+        else:
+            self._selector.unregister(connection.fd)
+        connection.interest = interest
+
+
+def _interest_of(transport: NativeTransport) -> int:
+    interest = 0 if transport.is_held_back else selectors.EVENT_READ
+    return interest | (selectors.EVENT_WRITE if transport.wants_write else 0)
