@@ -627,7 +627,7 @@ def test_the_limit_of_packets_holds_for_all_of_a_sessions(session: Session) -> N
     session.server.compression = False
     session.listen(max_outbound_packets=2)
     one, other = session.join(), session.join()
-    session.until(lambda: not session.server._restless)
+    session.until(lambda: session.server._watch and not session.server._watch._restless)
     peer = session.server.get_peer(other.get_unique_id())
     with peer.batch():
         peer.send(b"raw")
