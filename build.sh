@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly BUILD=$PWD/.build
-readonly VENV=$BUILD/venv
+VENV=$BUILD/venv
 # The Pyodide releases to test on. The page of `demo` and `serve` loads the first.
 read -ra PYODIDE_VERSIONS <<<"${PYODIDE_VERSIONS:-314.0.7 0.29.5}"
 # The files whose every branch the CPython tests take.
@@ -26,6 +26,8 @@ Usage: ./build.sh COMMAND
   conformance     run the whole Autobahn suite against client and server (10 minutes and more)
   bench           measure the native side beside its peers, the Variant codec, and the import in a page
   wheel           build dist/pyws_browser-*.whl
+  wheel --compiled
+                  build the one for this platform and Python, in which mypyc compiled the inner loops (needs a C compiler)
   lint            check style, formatting and types
   serve           serve the page alone
   clean           remove everything that this script made
@@ -40,10 +42,7 @@ main() {
     case $command in
         demo) demo "$@" ;;
         test) run_tests "$@" ;;
-        wheel)
-            locked set_up_wheel
-            wheel
-            ;;
+        wheel) build_wheel "$@" ;;
         conformance) conformance "$@" ;;
         bench) bench "$@" ;;
         lint) lint ;;
@@ -70,6 +69,16 @@ serve() {
     exec "$VENV/bin/python" web/serve.py --pyodide "$PYWS_DIST" "$@"
 }
 
+build_wheel() {
+    if [[ ${1:-} == --compiled ]]; then
+        locked set_up_compiled_wheel
+        compiled_wheel
+    else
+        locked set_up_wheel
+        wheel
+    fi
+}
+
 # Runs every suite even when one fails, so that one run tells everything.
 run_tests() {
     local is_fast=false failures=0 version
@@ -78,11 +87,14 @@ run_tests() {
         locked set_up_tests
     else
         locked set_up_browser_tests "${PYODIDE_VERSIONS[@]}"
+        locked set_up_compiled_tests
     fi
 
     say "Tests on CPython"
     test_on_cpython "$is_fast" || failures=1
     if ! $is_fast; then
+        say "Tests on CPython, compiled"
+        test_compiled || failures=1
         for version in "${PYODIDE_VERSIONS[@]}"; do
             say "Tests in Chromium on Pyodide $version"
             test_in_browser "$version" || failures=1
@@ -100,6 +112,15 @@ test_on_cpython() {
     cat "$BUILD/covered.txt" >&2
     echo "These files are to be covered whole: add the missing tests" >&2
     return 1
+}
+
+# Everything that runs on CPython but the interop tests, which look at Godot and not at us.
+test_compiled() {
+    (
+        use_compiled_venv
+        "$VENV/bin/python" -P -c "import pyws_browser; assert pyws_browser.compiled"
+        "$VENV/bin/pytest" -m "not browser and not interop" --ignore=tests/browser
+    )
 }
 
 test_in_browser() {
@@ -173,15 +194,29 @@ set_up_tests() {
     set_up_package
 }
 
+# In an environment of its own, for both wheels are of the same package.
+use_compiled_venv() {
+    VENV=$BUILD/venv-compiled
+}
+
+set_up_compiled_tests() {
+    set_up_compiled_wheel
+    (
+        use_compiled_venv
+        set_up_groups test
+        once "$VENV/.installed" "$(hash_of "$(compiled_wheel)")" install_package "$(compiled_wheel)"
+    )
+}
+
 set_up_package() {
     set_up_wheel
-    once "$VENV/.installed" "$(hash_of "$(wheel)")" install_package
+    once "$VENV/.installed" "$(hash_of "$(wheel)")" install_package "$(wheel)"
 }
 
 # Uninstalled first, because pip takes a wheel of the same version for the same wheel.
 install_package() {
     quietly "$VENV/bin/pip" uninstall --yes pyws-browser
-    quietly "$VENV/bin/pip" install "$(wheel)"
+    quietly "$VENV/bin/pip" install "$1"
 }
 
 set_up_wheel() {
@@ -192,8 +227,32 @@ set_up_wheel() {
 
 make_wheel() {
     say "Building the wheel"
-    rm -rf dist
+    rm -f dist/*-none-any.whl
     quietly "$VENV/bin/python" -m build --wheel --no-isolation
+}
+
+set_up_compiled_wheel() {
+    have cc || need "A C compiler" gcc libc6-dev
+    set_up_groups compile
+    [[ -e $(compiled_wheel) ]] || rm -f dist/.compiled-from
+    once dist/.compiled-from "$(hash_of pyws_browser pyproject.toml README.md LICENSE) $(<"$VENV/.made-by")" make_compiled_wheel
+}
+
+# From a copy, because the compiler puts what it makes beside the sources.
+make_compiled_wheel() {
+    local copy=$BUILD/to-compile
+    say "Compiling the wheel"
+    rm -rf "$copy"
+    rm -f dist/*-cp*.whl
+    mkdir -p "$copy"
+    cp -r pyws_browser pyproject.toml README.md LICENSE "$copy"
+    (cd "$copy" && HATCH_BUILD_HOOKS_ENABLE=true quietly "$VENV/bin/python" -m build --wheel --no-isolation --outdir "$OLDPWD/dist")
+    rm -rf "$copy"
+}
+
+compiled_wheel() {
+    local wheels=("$PWD"/dist/pyws_browser-*-cp*.whl)
+    echo "${wheels[0]}"
 }
 
 wheel() {

@@ -50,6 +50,7 @@ from .signals import Signal
 from .transport.base import State
 
 if TYPE_CHECKING:
+    from ._compiled import compiled
     from .admission import Request, Response
     from .client import WebSocketClient
     from .multiplayer_peer import ConnectionStatus, TransferMode, WebSocketMultiplayerPeer
@@ -111,6 +112,7 @@ __all__ = [
     "WebSocketServer",
     "WriteMode",
     "WrongThreadError",
+    "compiled",
 ]
 
 # A page compiles what it imports, and few pages need these: they are loaded at their first use.
@@ -123,6 +125,7 @@ _LOADED_ON_USE = {
     "WebSocketClient": ".client",
     "WebSocketMultiplayerPeer": ".multiplayer_peer",
     "WebSocketServer": ".server",
+    "compiled": "._compiled",
 }
 
 if not TYPE_CHECKING:  # type checkers see the imports above instead

@@ -269,7 +269,7 @@ class ConnectTimeoutError(ConnectError):
     error = Error.ERR_TIMEOUT
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"the connection was not open after {seconds} s: look at the server, or raise the limit")
+        super().__init__(f"the connection was not open after {seconds:g} s: look at the server, or raise the limit")
 
 
 class ConnectionLostError(WebSocketError):
@@ -284,7 +284,7 @@ class CloseTimeoutError(ConnectionLostError):
     error = Error.ERR_TIMEOUT
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"the other side did not answer the Close frame within {seconds} s")
+        super().__init__(f"the other side did not answer the Close frame within {seconds:g} s")
 
 
 class HeartbeatTimeoutError(ConnectionLostError):
@@ -293,7 +293,7 @@ class HeartbeatTimeoutError(ConnectionLostError):
     error = Error.ERR_TIMEOUT
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"nothing came from the other side for {seconds} s after a ping")
+        super().__init__(f"nothing came from the other side for {seconds:g} s after a ping")
 
 
 class InboundOverflowError(WebSocketError):

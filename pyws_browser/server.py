@@ -22,7 +22,7 @@ from .transport.base import Options
 if TYPE_CHECKING or not IN_BROWSER:
     import socket
 
-    from .transport.native import NativeTransport
+    from .transport.native import ServerTransport
     from .transport.native.watch import Watch
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class _Client(Link):
 
     __slots__ = ("due", "fd", "interest", "is_refused", "was_asked")
 
-    transport: NativeTransport
+    transport: ServerTransport
 
-    def __init__(self, id_: int, transport: NativeTransport, owner: WebSocketServer) -> None:
+    def __init__(self, id_: int, transport: ServerTransport, owner: WebSocketServer) -> None:
         super().__init__(id_, transport, owner)
         self.fd = transport.fileno()
         self.interest = 0
@@ -286,7 +286,7 @@ class WebSocketServer(ServerSettings):
                 sock.close()
                 continue
             options = self._options._replace(tls=self.tls or self._tls)
-            client = _Client(self._new_id(), NativeTransport.accept(sock, address, options, admission), self)
+            client = _Client(self._new_id(), ServerTransport(sock, address[:2], options, admission), self)
             client.is_refused = admission.refusal is not None
             self._refused += client.is_refused
             client.transport.set_wakeup(partial(self._watch.disturb, client))

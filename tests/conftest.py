@@ -17,6 +17,11 @@ from .interop.engine import INSTALL, PROGRAM, Engine, environment  # noqa: E402
 from .interop.program import Program, Start  # noqa: E402
 
 
+def pytest_report_header() -> str:
+    """Say which of the wheels is tested."""
+    return f"pyws_browser: {'compiled' if pyws_browser.compiled else 'plain'}, {pyws_browser.__path__[0]}"
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say it once, whatever pytest was told to report."""
     if any(INSTALL in str(report.longrepr) for report in terminalreporter.getreports("skipped")):

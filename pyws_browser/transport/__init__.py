@@ -15,7 +15,7 @@ IN_BROWSER: Final[bool] = sys.platform == "emscripten"
 if IN_BROWSER:
     from .browser import BrowserTransport as _Transport
 else:
-    from .native import NativeTransport as _Transport  # type: ignore[assignment]
+    from .native import ClientTransport as _Transport  # type: ignore[assignment]
 
 
 def connect(url: str, options: Options) -> Transport:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
+from .._compiled import compiled
 from ..errors import Error, VariantDecodeError, VariantEncodeError
 
 if TYPE_CHECKING:
@@ -55,9 +56,7 @@ def two_words(data: bytes, pos: i64) -> tuple[i64, i64]:  # pragma: no cover -- 
     return u32(data, pos), word - 0x100000000 if word & 0x80000000 else word
 
 
-COMPILED: Final = not hasattr(u32, "__code__")
-
-if not COMPILED:  # then one call of `struct` is faster than all the arithmetic
+if not compiled:  # then one call of `struct` is faster than all the arithmetic
     _unpack_u32 = struct.Struct("<I").unpack_from
     globals()["u32"] = lambda data, pos: _unpack_u32(data, pos)[0]
     globals()["two_words"] = struct.Struct("<Ii").unpack_from

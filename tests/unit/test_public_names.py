@@ -13,6 +13,7 @@ from pyws_browser import errors
 NAMES = {
     *("MemoryNetwork", "PacketPeer", "Signal", "WebSocketPeer"),
     *("Request", "Response", "WebSocketClient", "WebSocketMultiplayerPeer", "WebSocketServer"),
+    "compiled",
     *("CloseCode", "Compression", "ConnectionStatus", "Error", "State", "TransferMode", "WriteMode"),
 }
 

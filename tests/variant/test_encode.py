@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import pyws_browser
 from pyws_browser.errors import Error, InvalidOptionError, VariantEncodeError
 from pyws_browser.variant import (
     RID,
@@ -39,7 +40,6 @@ from pyws_browser.variant import (
     Vector4,
     Vector4i,
     _rows,
-    _scalars,
     decode,
     encode,
 )
@@ -234,7 +234,7 @@ def test_an_array_is_sent_in_the_order_of_the_other_machines() -> None:
     assert encode(PoolColorArray([Color(1, 0, 0, 0)])).endswith(b"\0\0\x80\x3f" + bytes(12))
 
 
-@pytest.mark.skipif(_scalars.COMPILED, reason="compiled constants stay as they are")
+@pytest.mark.skipif(pyws_browser.compiled, reason="compiled constants stay as they are")
 def test_a_big_endian_machine_turns_the_numbers_around(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_rows, "_SWAPPED", sys.byteorder == "little")
     data = encode([array("i", [1]), PoolVector3Array([(1, 2, 3)]), b"ab", Vector2(1e300)])

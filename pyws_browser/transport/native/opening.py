@@ -174,7 +174,7 @@ class ClientOpening(Opening):
         sock = self._dialler.poll()
         if sock is None:
             return False
-        self._adopt_socket(sock, sock.getpeername())
+        self._adopt_socket(sock, sock.getpeername()[:2])
         self._phase = self._start_tls
         return True
 

@@ -49,48 +49,29 @@ _LEAST_READ: Final = 4 * 1024
 """What a read counts in that at least, so that many small ones end as well."""
 
 
-ANYBODY: Final = Admission()
-
-
 class NativeTransport(Transport):
-    """A connection over a socket: a client's if made by the constructor, a server's if made by `accept()`."""
+    """A connection over a socket, which `opening` brings about."""
 
-    def __init__(self, url: str, options: Options) -> None:
-        parsed = parse_url(url)
-        super().__init__(parsed, options)
-        self._begin(ClientOpening(parsed, options, self._wake), is_client=True)
+    _opening: Opening | None
 
-    @classmethod
-    def accept(
-        cls, sock: socket.socket, address: tuple[str, int], options: Options, admission: Admission = ANYBODY
-    ) -> NativeTransport:
-        """Return the server's side of a connection that was just accepted from `address`."""
-        self = cls.__new__(cls)
-        host, port = sock.getsockname()[:2]
-        scheme = "ws" if options.tls is None else "wss"
-        url = WebSocketURL(scheme, host, port)
-        Transport.__init__(self, url, options)
-        self._begin(ServerOpening(sock, address, url, options, admission, self._wake), is_client=False)
-        return self
-
-    def _begin(self, opening: Opening, *, is_client: bool) -> None:
+    def __init__(self, url: WebSocketURL, options: Options, *, is_client: bool) -> None:
+        super().__init__(url, options)
         self._is_client = is_client
-        self._opening: Opening | None = opening
         self._phase = self._await_opening
         self._stream: TCPStream | TLSStream | None = None
         self._messages = MessageStream(
             is_client=is_client,
-            max_size=self.options.inbound_buffer_size,
-            too_big_code=CloseCode.INBOUND_MESSAGE_TOO_BIG if self.options.web_limits else CloseCode.MESSAGE_TOO_BIG,
+            max_size=options.inbound_buffer_size,
+            too_big_code=CloseCode.INBOUND_MESSAGE_TOO_BIG if options.web_limits else CloseCode.MESSAGE_TOO_BIG,
         )
+        self._outlet = Outlet(self._messages)
         self._deadline = math.inf
         self._cause: WebSocketError | None = None
-        self._remote_address = opening.remote_address
-        self._outlet = Outlet(self._messages)
+        self._remote_address = ("", 0)
         self._is_dry = False
         self._is_held_back = False
         self._has_shut_down = False
-        self._heart = Heart(self.options.heartbeat_interval)
+        self._heart = Heart(options.heartbeat_interval)
 
     # What the seam asks for.
 
@@ -395,9 +376,29 @@ class NativeTransport(Transport):
             self._opening = None
         if self._stream is not None:
             self._stream.close()
-            self._stream = None
+            self._stream = self._outlet.stream = None
 
     def _connected_stream(self) -> TCPStream | TLSStream:
         if self._stream is None:
             raise NotConnectedError("there is no TCP connection: not yet, or no longer")
         return self._stream
+
+
+class ClientTransport(NativeTransport):
+    """A client's connection."""
+
+    def __init__(self, url: str, options: Options) -> None:
+        super().__init__(parse_url(url), options, is_client=True)
+        self._opening = ClientOpening(self.url, options, self._wake)
+
+
+class ServerTransport(NativeTransport):
+    """A server's side of a connection that was just accepted from `address`."""
+
+    def __init__(
+        self, sock: socket.socket, address: tuple[str, int], options: Options, admission: Admission | None = None
+    ) -> None:
+        host, port = sock.getsockname()[:2]
+        super().__init__(WebSocketURL("ws" if options.tls is None else "wss", host, port), options, is_client=False)
+        self._opening = ServerOpening(sock, address, self.url, options, admission or Admission(), self._wake)
+        self._remote_address = self._opening.remote_address
