@@ -9,7 +9,7 @@ from . import rules
 from .errors import AlreadyConnectedError, NoSuchPeerError
 from .multiplayer_peer import SERVER, ConnectionStatus, Link, WebSocketMultiplayerPeer
 from .peer import WebSocketPeer
-from .settings import web_limits_by_default
+from .settings import ClientSettings, web_limits_by_default
 from .signals import Signal
 from .transport import IN_BROWSER, connect
 from .transport.base import Options, State
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     TrustedCertificate: TypeAlias = str | bytes | os.PathLike[str] | SSLContext
 
 
-class WebSocketClient(WebSocketMultiplayerPeer):
+class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
     """Connects to a server; `poll()` it often (Godot 3 `WebSocketClient`).
 
     These signals are emitted in `poll()`, in the order in which things happened:

@@ -26,6 +26,7 @@
     ├── ConnectError                     no connection came about
     │   ├── NameResolutionError
     │   ├── HandshakeError               the server's answer is in .status, .headers and .body
+    │   ├── ProxyError               its answer is in .status and .headers
     │   ├── TLSError
     │   └── ConnectTimeoutError
     ├── ConnectionLostError              an open connection ended without a closing handshake
@@ -257,6 +258,18 @@ class HandshakeError(ConnectError):
         self.body = body
 
 
+class ProxyError(ConnectError):
+    """The proxy cannot be reached, or it did not connect.
+
+    `status` is the status of an HTTP proxy's answer (0 if there was none), `headers` its fields in their order.
+    """
+
+    def __init__(self, message: str, status: int = 0, headers: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = tuple(headers)
+
+
 class TLSError(ConnectError):
     """The TLS handshake failed: the certificate was not accepted, or the server speaks no TLS."""
 
@@ -268,8 +281,8 @@ class ConnectTimeoutError(ConnectError):
 
     error = Error.ERR_TIMEOUT
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"the connection was not open after {seconds:g} s: look at the server, or raise the limit")
+    def __init__(self, seconds: float, what: str = "the connection was not open") -> None:
+        super().__init__(f"{what} after {seconds:g} s: look at the other side, or raise handshake_timeout")
 
 
 class ConnectionLostError(WebSocketError):

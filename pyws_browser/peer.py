@@ -20,12 +20,13 @@ from .errors import (
     WrongThreadError,
 )
 from .packet_peer import PacketPeer
-from .settings import ConnectionSettings, web_limits_by_default
+from .settings import ClientSettings, web_limits_by_default
 from .transport import IN_BROWSER, connect
 from .transport.base import OPEN, Message, Options, State, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from socket import socket
     from ssl import SSLContext
     from types import TracebackType
     from typing import Self
@@ -42,7 +43,7 @@ class WriteMode(IntEnum):
     BINARY = 1
 
 
-class WebSocketPeer(PacketPeer, ConnectionSettings):
+class WebSocketPeer(PacketPeer, ClientSettings):
     """One end of a WebSocket connection (Godot 3 and 4, `WebSocketPeer`).
 
     It connects with `connect_to_url()`; from then on the program calls `poll()` often, once a frame say. Nothing
@@ -65,7 +66,7 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
         if web_limits is None:
             web_limits = web_limits_by_default()
         PacketPeer.__init__(self)
-        ConnectionSettings.__init__(self, Options(web_limits=IN_BROWSER or web_limits))
+        ClientSettings.__init__(self, Options(web_limits=IN_BROWSER or web_limits))
         self._connector: Connector = connector or connect
         self._transport: Transport | None = None
         self._thread = 0
@@ -83,17 +84,23 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
     # Connecting and closing.
 
     def connect_to_url(
-        self, url: str, protocols: Iterable[str] | None = None, *, tls: SSLContext | None = None
+        self,
+        url: str,
+        protocols: Iterable[str] | None = None,
+        *,
+        tls: SSLContext | None = None,
+        sock: socket | None = None,
     ) -> None:
         """Begin to connect; `poll()` goes on with it (Godot 4 `WebSocketPeer.connect_to_url`).
 
         `url` is read by the WHATWG rules: ws, wss, http or https, no fragment, relative only in a page. `protocols`
-        are the subprotocols to offer, `supported_protocols` if None. `tls` replaces the default certificate checks
-        (CPython only). Packets of the connection before that were not fetched are given up.
+        are the subprotocols to offer, `supported_protocols` if None. `tls` replaces the default certificate checks, and
+        `sock` is a connected socket to use, which is this peer's from then on (both CPython only). Packets of the
+        connection before that were not fetched are given up.
 
         Raises:
-            InvalidURLError, InvalidSubprotocolError: nothing was begun.
-            UnsupportedInBrowserError: `tls` in a page, or ws from an https page.
+            InvalidURLError, InvalidSubprotocolError, InvalidOptionError: nothing was begun.
+            UnsupportedInBrowserError: `tls` or `sock` in a page, or ws from an https page.
             AlreadyConnectedError: the state is not CLOSED.
 
         """
@@ -106,7 +113,9 @@ class WebSocketPeer(PacketPeer, ConnectionSettings):
                 )
         if tls is not None:
             self._refuse_in_browser("tls")
-        options = self._options._replace(tls=tls)
+        if sock is not None:
+            self._refuse_in_browser("sock")
+        options = self._options._replace(tls=tls, sock=sock)
         if protocols is not None:
             options = options._replace(subprotocols=rules.check_subprotocols(protocols))
         self._attach(self._connector(url, options))

@@ -97,13 +97,20 @@ class WebSocketServer(ServerSettings):
         self._thread = 0
 
     def listen(
-        self, port: int, protocols: Iterable[str] | None = None, gd_mp_api: bool = False, *, dialect: int = 3
+        self,
+        port: int,
+        protocols: Iterable[str] | None = None,
+        gd_mp_api: bool = False,
+        *,
+        dialect: int = 3,
+        sock: socket.socket | None = None,
     ) -> None:
         """Listen at `port` of `bind_ip`, 0 for any free one (Godot `WebSocketServer.listen`).
 
         `protocols` are the subprotocols that are known, `supported_protocols` if None. If there are any, a client has
         to offer one of them. `gd_mp_api` begins a multiplayer session: `dialect` 3 is for clients of Godot 3, 4 for
-        those of Godot 4, and it makes `put_var()` write the Variants of that version.
+        those of Godot 4, and it makes `put_var()` write the Variants of that version. `sock` is a listening socket to
+        use in place of `port` and `bind_ip`, a unix socket say, which is the server's from then on.
 
         Raises:
             InvalidOptionError, InvalidSubprotocolError: an argument or a certificate is not what it has to be.
@@ -119,7 +126,7 @@ class WebSocketServer(ServerSettings):
         if protocols is not None:
             self.supported_protocols = tuple(protocols)
         try:
-            self._listener = _listening_socket(self._bind_ip, port)
+            self._listener = _listening_socket(self._bind_ip, port) if sock is None else _given_listener(sock)
         except OSError as exc:
             in_use = exc.errno == errno.EADDRINUSE
             raise ListenError(
@@ -137,11 +144,9 @@ class WebSocketServer(ServerSettings):
 
     @property
     def port(self) -> int:
-        """The port it listens at, 0 if it does not."""
-        if self._listener is None:
-            return 0
-        port: int = self._listener.getsockname()[1]
-        return port
+        """The port it listens at, 0 if it does not, or at a unix socket."""
+        address = None if self._listener is None else self._listener.getsockname()
+        return int(address[1]) if isinstance(address, tuple) else 0
 
     def is_listening(self) -> bool:
         """Tell whether it listens."""
@@ -286,7 +291,7 @@ class WebSocketServer(ServerSettings):
                 sock.close()
                 continue
             options = self._options._replace(tls=self.tls or self._tls)
-            client = _Client(self._new_id(), ServerTransport(sock, address[:2], options, admission), self)
+            client = _Client(self._new_id(), ServerTransport(sock, address, options, admission), self)
             client.is_refused = admission.refusal is not None
             self._refused += client.is_refused
             client.transport.set_wakeup(partial(self._watch.disturb, client))
@@ -354,6 +359,13 @@ class WebSocketServer(ServerSettings):
         if self._session is not None and client.transport.inbox:
             return self._session.has_room
         return client.transport.can_resume
+
+
+def _given_listener(sock: socket.socket) -> socket.socket:
+    if sock.type != socket.SOCK_STREAM or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise InvalidOptionError(f"sock is a stream socket that listens, not {sock!r}: call its bind() and listen()")
+    sock.setblocking(False)
+    return sock
 
 
 def _listening_socket(address: str, port: int) -> socket.socket:

@@ -144,6 +144,46 @@ class ConnectionSettings:
             raise rules.unsupported(feature)
 
 
+class ClientSettings(ConnectionSettings):
+    """Those, and the way that a client takes to its server."""
+
+    @property
+    def proxy(self) -> str | bool | None:
+        """The proxy to connect through: its URL, None for none, True for that of the environment (not in a page).
+
+        The URL is http://, https:// or socks5://host:port, with user:password@ before the host where it is needed. True
+        takes `https_proxy`, `no_proxy` and the like, and the system's settings on Windows and macOS, but nothing for
+        this machine itself. The proxy resolves the server's name.
+        """
+        return self._options.proxy
+
+    @proxy.setter
+    def proxy(self, proxy: str | bool | None) -> None:
+        self._refuse_in_browser("proxy")
+        if isinstance(proxy, str):
+            from .proxy import parse_proxy
+
+            parse_proxy(proxy)
+        elif proxy not in (True, False, None):
+            raise InvalidOptionError(f"proxy is a URL, None or True, not {proxy!r}")
+        self._options = self._options._replace(proxy=proxy or None)
+
+    @property
+    def unix_path(self) -> str | None:
+        """The path of the unix socket to connect to, None for the URL's host and port (not in a page).
+
+        The URL says the rest: the Host header, the resource, and the name in the server's certificate.
+        """
+        return self._options.unix_path
+
+    @unix_path.setter
+    def unix_path(self, path: str | os.PathLike[str] | None) -> None:
+        if path is not None:
+            self._refuse_in_browser("unix_path")
+            path = os.fspath(path)
+        self._options = self._options._replace(unix_path=path)
+
+
 def web_limits_by_default() -> bool:
     """Tell whether the environment variable PYWS_WEB_LIMITS holds peers to what a page can do."""
     return os.environ.get("PYWS_WEB_LIMITS", "") not in ("", "0")

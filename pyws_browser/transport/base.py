@@ -33,6 +33,7 @@ from ..rules import unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from socket import socket
     from ssl import SSLContext
 
     from ..url import WebSocketURL
@@ -91,6 +92,9 @@ class Options(NamedTuple):
     web_limits: bool = False
     compression: Compression | None = Compression()
     max_outbound_packets: int = 0
+    proxy: str | bool | None = True
+    unix_path: str | None = None
+    sock: socket | None = None
 
 
 class Transport(ABC):

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from pyws_browser import ConnectError, State, TLSError, WebSocketPeer, WebSocketServer
-from pyws_browser.transport.native import opening as native
+from pyws_browser.transport.native import client_opening as native
 
 from ..support import client_context, pump, server_context
 

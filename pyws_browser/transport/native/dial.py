@@ -1,14 +1,15 @@
-"""Connecting without waiting: name look-up, then Happy Eyeballs over what it gave (RFC 8305)."""
+"""Connecting without waiting: name look-up, then Happy Eyeballs over what it gave (RFC 8305); or a unix socket."""
 
 from __future__ import annotations
 
 import errno
 import socket
+import ssl
 import threading
 import time
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ...errors import ConnectError, NameResolutionError
+from ...errors import ConnectError, InvalidOptionError, NameResolutionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +110,67 @@ class Dialler:
         self._failures.append(problem)
         attempt.close()
         self._next_attempt = 0.0  # a failure lets the next one start at once
+
+
+class UnixDialler:
+    """Connects to a unix socket, in the shape of `Dialler`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._sock: socket.socket | None = None
+
+    def poll(self) -> socket.socket | None:
+        """Return the connected, non-blocking socket, or None if the listener's queue is full.
+
+        Raises ConnectError if nobody listens there.
+        """
+        if not hasattr(socket, "AF_UNIX"):
+            raise ConnectError("this system has no unix sockets: connect to a port")
+        if self._sock is None:
+            self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._sock.setblocking(False)
+        try:
+            self._sock.connect(self._path)
+        except (BlockingIOError, InterruptedError):
+            return None
+        except (OSError, ValueError) as exc:  # a path with a NUL, or too long
+            reason = getattr(exc, "strerror", None) or str(exc)
+            raise ConnectError(f"nothing answers at the unix socket {self._path}: {reason}") from exc
+        sock, self._sock = self._sock, None
+        return sock
+
+    def close(self) -> None:
+        """Give up; harmless after the end."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+
+class GivenSocket:
+    """Has a socket already, in the shape of `Dialler`.
+
+    Raises InvalidOptionError for what is no connected stream socket; it is left as it was.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        if not isinstance(sock, socket.socket) or isinstance(sock, ssl.SSLSocket) or sock.type != socket.SOCK_STREAM:
+            raise InvalidOptionError(f"sock is a plain stream socket, on which TLS is begun here, not {sock!r}")
+        try:
+            sock.getpeername()
+        except OSError as exc:
+            raise InvalidOptionError(f"sock is not connected: {exc.strerror}") from exc
+        self._sock: socket.socket | None = sock
+
+    def poll(self) -> socket.socket | None:
+        """Return the socket."""
+        sock, self._sock = self._sock, None
+        return sock
+
+    def close(self) -> None:
+        """Close it if nobody took it."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
 
 
 def _addresses_without_lookup(host: str) -> list[Address] | None:

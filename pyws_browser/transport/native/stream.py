@@ -76,8 +76,8 @@ class TLSStream:
 
     reads_all = False  # a read gives one record
 
-    def __init__(self, tcp: TCPStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
-        self.sock = tcp.sock
+    def __init__(self, tcp: TCPStream | TLSStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
+        self.sock: socket.socket = tcp.sock
         self._tcp = tcp
         self._arrived = ssl.MemoryBIO()
         self._to_send = ssl.MemoryBIO()
@@ -139,7 +139,7 @@ class TLSStream:
             if not sent:
                 return False
             self._unsent = self._unsent[sent:]
-        return True
+        return self._tcp.flush()  # TLS to a proxy may be below this
 
     def shut_down(self) -> None:
         """Tell the other side that nothing more comes."""

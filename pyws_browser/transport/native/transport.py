@@ -1,6 +1,6 @@
 """One native connection: what happens on its socket, in the order in which it happens.
 
-Theory of operation. A connection goes through phases, each of them a method: the opening (which `opening.py` does), the
+Theory of operation. A connection goes through phases, each of them a method: the opening (see `opening.py`), the
 exchange of messages, and the end of the TCP connection. `poll()` runs the present phase, which does what can be done
 without waiting; when a phase is over it names the next one and says so, and that one runs in the same poll. Whatever
 goes wrong is raised inside a phase as one of our exceptions and ends the connection in one place, `_fail()`.
@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ...admission import Admission
 from ...errors import (
@@ -26,9 +26,11 @@ from ...rules import CloseCode, encode_text
 from ...url import WebSocketURL, parse_url
 from ...wire.messages import BINARY, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
+from .client_opening import ClientOpening
 from .heart import Heart
-from .opening import ClientOpening, Opened, Opening, ServerOpening, reason_of
+from .opening import Opened, Opening, host_and_port, reason_of
 from .outlet import Outlet
+from .server_opening import ServerOpening
 from .stream import READ_SIZE
 
 if TYPE_CHECKING:
@@ -396,9 +398,15 @@ class ServerTransport(NativeTransport):
     """A server's side of a connection that was just accepted from `address`."""
 
     def __init__(
-        self, sock: socket.socket, address: tuple[str, int], options: Options, admission: Admission | None = None
+        self,
+        sock: socket.socket,
+        address: tuple[Any, ...] | str | bytes,
+        options: Options,
+        admission: Admission | None = None,
     ) -> None:
-        host, port = sock.getsockname()[:2]
-        super().__init__(WebSocketURL("ws" if options.tls is None else "wss", host, port), options, is_client=False)
+        host, port = host_and_port(sock.getsockname())
+        scheme = "ws" if options.tls is None else "wss"
+        url = WebSocketURL(scheme, host, port) if port else WebSocketURL(scheme, "localhost", 80)
+        super().__init__(url, options, is_client=False)
         self._opening = ServerOpening(sock, address, self.url, options, admission or Admission(), self._wake)
         self._remote_address = self._opening.remote_address

@@ -1,0 +1,141 @@
+"""How a client's connection comes about: dial, perhaps a proxy, perhaps TLS, and the request."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from typing import TYPE_CHECKING
+
+from ...errors import ConnectError, ConnectTimeoutError, InvalidOptionError, ProxyError
+from ...proxy import proxy_for
+from ...wire.handshake import ClientHandshake
+from ...wire.tunnel import tunnel_through
+from .dial import Dialler, GivenSocket, UnixDialler
+from .opening import Opening, reason_of
+from .stream import TLSStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...proxy import Proxy
+    from ...url import WebSocketURL
+    from ...wire.tunnel import Tunnel
+    from ..base import Options
+
+
+class ClientOpening(Opening):
+    """A client's: it dials, perhaps a proxy, and asks.
+
+    Raises InvalidOptionError if the options contradict each other.
+    """
+
+    _handshake: ClientHandshake
+
+    def __init__(self, url: WebSocketURL, options: Options, wake: Callable[[], None]) -> None:
+        super().__init__(url, options, self._dial, wake)
+        self._handshake = ClientHandshake(url, options.subprotocols, options.headers, options.compression)
+        self._proxy: Proxy | None = None
+        self._dialler: Dialler | UnixDialler | GivenSocket
+        if options.sock is None and options.unix_path is None:
+            self._proxy = proxy_for(options.proxy, url)
+            self._dialler = Dialler(*(self._proxy or url)[1:3], wake)
+        elif isinstance(options.proxy, str) or (options.sock is not None and options.unix_path is not None):
+            raise InvalidOptionError("proxy, unix_path and sock are three ways to the server: set one of them")
+        elif options.sock is not None:
+            self._dialler = GivenSocket(options.sock)
+        else:
+            assert options.unix_path is not None  # noqa: S101
+            self._dialler = UnixDialler(options.unix_path)
+        self._tunnel: Tunnel | None = None
+
+    def close(self) -> None:
+        """Free what it holds."""
+        self._dialler.close()
+        super().close()
+
+    def _dial(self) -> bool:
+        proxy = self._proxy
+        try:
+            sock = self._dialler.poll()
+        except ConnectError as exc:
+            if proxy is None:
+                raise
+            raise ProxyError(f"the proxy {proxy} cannot be reached: {exc}") from exc
+        if sock is None:
+            return False
+        try:
+            self._adopt_socket(sock, sock.getpeername())
+        except OSError as exc:
+            sock.close()
+            raise ConnectError(f"the connection broke at once: {reason_of(exc)}") from exc
+        if proxy is None:
+            self._phase = self._start_tls
+        elif proxy.scheme == "https":
+            self._secure(_default_context(), proxy.host)
+            self._phase = self._greet_proxy
+        else:
+            self._phase = self._greet_proxy
+        return True
+
+    def _greet_proxy(self) -> bool:
+        assert self._proxy is not None  # noqa: S101
+        if not self._is_tls_ready(self._proxy.host):
+            return False
+        self._tunnel = tunnel_through(self._proxy, self._url.host, self._url.port)
+        self._phase = self._pass_proxy
+        return True
+
+    def _pass_proxy(self) -> bool:
+        tunnel = self._tunnel
+        assert tunnel is not None  # noqa: S101
+        while True:
+            self._unsent, tunnel.to_send = self._unsent + tunnel.to_send, b""
+            self._flush()
+            try:
+                data = self._connected_stream().read()
+            except OSError as exc:
+                raise ProxyError(f"the connection to the proxy {self._proxy} broke: {reason_of(exc)}") from exc
+            if data is None:
+                return False
+            if not data:
+                raise ProxyError(f"the proxy {self._proxy} closed the connection before its answer was complete")
+            if tunnel.receive(data):
+                self._phase = self._start_tls
+                return True
+
+    def _start_tls(self) -> bool:
+        if self._url.secure:
+            self._secure(self._options.tls or _default_context(), self._url.host)
+        self._phase = self._ask
+        return True
+
+    def _ask(self) -> bool:
+        if not self._is_tls_ready(self._url.host):
+            return False
+        self._unsent = self._handshake.request
+        self._phase = self._await_response
+        return True
+
+    def _await_response(self) -> bool:
+        self._flush()
+        rest = self._read(self._handshake.receive)
+        if rest is not None:
+            self._finish(rest)
+        return False
+
+    def _time_out(self) -> None:
+        if self._phase == self._pass_proxy:
+            seconds = self._options.handshake_timeout
+            raise ConnectTimeoutError(seconds, f"the proxy {self._proxy} had not connected")
+        super()._time_out()
+
+    def _secure(self, context: ssl.SSLContext, host: str) -> None:
+        self._stream = TLSStream(self._connected_stream(), context, host)
+
+
+@functools.cache
+def _default_context() -> ssl.SSLContext:
+    """The system's trusted certificates, host names checked."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

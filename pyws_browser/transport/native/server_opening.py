@@ -1,0 +1,176 @@
+"""How a server's connection comes about: perhaps TLS, the request, and the answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from ...admission import Request, Response
+from ...errors import InvalidURLError
+from ...url import parse_url
+from ...wire.handshake import MAX_HEAD_BYTES, ServerHandshake
+from .opening import Opening
+from .stream import TLSStream
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from websockets import http11
+
+    from ...admission import Admission
+    from ...url import WebSocketURL
+    from ..base import Options
+
+REFUSAL_TIMEOUT: Final = 2.0
+"""Seconds that a refused client has, once it was sent its answer, to end the TCP connection."""
+
+_READING_TIME: Final = 0.02
+"""Seconds after which a poll throws away no more of what a refused client sends."""
+
+
+class ServerOpening(Opening):
+    """A server's, of a socket that was just accepted: it is asked, and answers."""
+
+    _handshake: ServerHandshake
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        address: tuple[Any, ...] | str | bytes,
+        url: WebSocketURL,
+        options: Options,
+        admission: Admission,
+        wake: Callable[[], None],
+    ) -> None:
+        super().__init__(url, options, self._await_tls, wake)
+        self.request: Request | None = None
+        """What waits for an answer by the program, if the admission says that it is asked."""
+        self._adopt_socket(sock, address)
+        if options.tls is not None:
+            self._stream = TLSStream(self._connected_stream(), options.tls, None)
+        self._admission = admission
+        self._handshake = ServerHandshake(
+            options.subprotocols,
+            options.headers,
+            options.compression,
+            origins=admission.origins,
+            choose=admission.select_subprotocol,
+            server_header=admission.server_header,
+        )
+        self._rest = b""
+        self._has_shut_down = False
+
+    def close(self) -> None:
+        """Free what it holds."""
+        self.request = None
+        super().close()
+
+    # What a request asks for.
+
+    def prepare(self) -> http11.Response:
+        """Return the answer that the rules ask for."""
+        return self._handshake.prepare()
+
+    def refusal(self, response: Response) -> http11.Response:
+        """Return this refusal in the other form."""
+        return self._handshake.refusal(response.status, response.reason, response.headers, response.body)
+
+    def answer(self, response: http11.Response) -> None:
+        """Let the next poll send it."""
+        self._handshake.answer(response)
+        self._wake()
+
+    # The phases.
+
+    def _await_tls(self) -> bool:
+        if not self._is_tls_ready(self.remote_address[0]):
+            return False
+        self._phase = self._await_request
+        return True
+
+    def _await_request(self) -> bool:
+        rest = self._read(self._handshake.receive_request)
+        if rest is None:
+            return False
+        self._rest = rest
+        handshake, admission = self._handshake, self._admission
+        if handshake.failure is not None:
+            self._phase = self._send_answer
+        elif admission.refusal is not None:
+            handshake.answer(self.refusal(admission.refusal))
+            self._phase = self._send_answer
+        elif admission.is_asked:
+            assert handshake.request is not None  # noqa: S101
+            tls = self._stream.session if isinstance(self._stream, TLSStream) else None
+            self.request = Request(handshake.request, self.remote_address, tls, self)
+            self._phase = self._await_answer
+        else:
+            handshake.answer(handshake.prepare())
+            self._phase = self._send_answer
+        return True
+
+    def _await_answer(self) -> bool:
+        """See to it that the client is still there; it may even have sent more."""
+        if self._handshake.response:
+            self.request = None
+            self._phase = self._send_answer
+            return True
+        rest = self._read(self._keep_rest)
+        if rest is None:
+            return False
+        assert self.request is not None  # noqa: S101
+        self.request.reject(Response(400, "The server had not answered yet: wait for that before you go on.\n"))
+        return True
+
+    def _keep_rest(self, data: bytes) -> bytes | None:
+        self._rest += data
+        return None if len(self._rest) <= MAX_HEAD_BYTES else b""
+
+    def _send_answer(self) -> bool:
+        if self._handshake.failure is not None:
+            self.deadline = time.monotonic() + self._options.handshake_timeout
+            self._phase = self._dismiss
+        else:
+            self._phase = self._await_sent
+        self._unsent = self._handshake.response
+        return True
+
+    def _await_sent(self) -> bool:
+        if not self._flush():
+            return False
+        handshake, url = self._handshake, self._url
+        try:
+            self._url = parse_url(f"{url.scheme}://{handshake.host or url.authority}{handshake.path}")
+        except InvalidURLError:  # a Host header that only this client understands; the address serves
+            self._url = url._replace(resource=handshake.path)
+        self._finish(self._rest)
+        return False
+
+    def _dismiss(self) -> bool:
+        """See a refused client off: its answer is sent, and what it still sends is thrown away until it leaves."""
+        assert self._handshake.failure is not None  # noqa: S101
+        if self._flush() and not self._has_shut_down:
+            self._connected_stream().shut_down()
+            self._has_shut_down = True
+            self.deadline = time.monotonic() + REFUSAL_TIMEOUT
+        end = time.monotonic() + _READING_TIME
+        while time.monotonic() < end:
+            try:
+                data = self._connected_stream().read()
+            except OSError:  # a reset, which is as good as an end
+                data = b""
+            if data is None:
+                return False
+            if not data:
+                raise self._handshake.failure
+        self._wake()
+        return False
+
+    def _time_out(self) -> None:
+        if self._handshake.failure is not None:
+            raise self._handshake.failure
+        if self.request is None:
+            super()._time_out()
+        else:
+            self.request.reject(Response(503, "The server took too long to decide: try again later.\n"))
