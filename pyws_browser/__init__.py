@@ -7,11 +7,13 @@ from .compression import Compression
 from .errors import (
     AlreadyConnectedError,
     BlockedPortError,
+    CertificateError,
     CloseTimeoutError,
     ConnectError,
     ConnectionLostError,
     ConnectTimeoutError,
     Error,
+    ExpiredCertificateError,
     HandshakeError,
     HeartbeatTimeoutError,
     InboundOverflowError,
@@ -38,10 +40,12 @@ from .errors import (
     RemoteProtocolError,
     TLSError,
     UnsupportedInBrowserError,
+    UntrustedCertificateError,
     VariantDecodeError,
     VariantEncodeError,
     VariantError,
     WebSocketError,
+    WrongHostError,
     WrongThreadError,
 )
 from .packet_peer import PacketPeer
@@ -63,6 +67,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AlreadyConnectedError",
     "BlockedPortError",
+    "CertificateError",
     "CloseCode",
     "CloseTimeoutError",
     "Compression",
@@ -71,6 +76,7 @@ __all__ = [
     "ConnectionLostError",
     "ConnectionStatus",
     "Error",
+    "ExpiredCertificateError",
     "HandshakeError",
     "HeartbeatTimeoutError",
     "InboundOverflowError",
@@ -104,6 +110,7 @@ __all__ = [
     "TLSError",
     "TransferMode",
     "UnsupportedInBrowserError",
+    "UntrustedCertificateError",
     "VariantDecodeError",
     "VariantEncodeError",
     "VariantError",
@@ -113,6 +120,7 @@ __all__ = [
     "WebSocketPeer",
     "WebSocketServer",
     "WriteMode",
+    "WrongHostError",
     "WrongThreadError",
     "compiled",
 ]

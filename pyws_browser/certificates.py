@@ -49,6 +49,7 @@ def client_context(certificate: PEM | ssl.SSLContext | None, *, verify: bool) ->
 def server_context(key: PEM, certificate: PEM, chain: PEM | None) -> ssl.SSLContext:
     """Return what shows `certificate`, and `chain` from it to an authority, if any."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
     shown = _read(certificate, "ssl_certificate")
     if chain is not None:
         shown += "\n" + _read(chain, "ca_chain")

@@ -28,6 +28,10 @@
     │   ├── HandshakeError               the server's answer is in .status, .headers and .body
     │   ├── ProxyError               its answer is in .status and .headers
     │   ├── TLSError
+    │   │   └── CertificateError
+    │   │       ├── ExpiredCertificateError
+    │   │       ├── UntrustedCertificateError
+    │   │       └── WrongHostError
     │   └── ConnectTimeoutError
     ├── ConnectionLostError              an open connection ended without a closing handshake
     │   ├── CloseTimeoutError
@@ -274,6 +278,22 @@ class TLSError(ConnectError):
     """The TLS handshake failed: the certificate was not accepted, or the server speaks no TLS."""
 
     error = Error.ERR_UNAUTHORIZED
+
+
+class CertificateError(TLSError):
+    """The other side's certificate was not accepted."""
+
+
+class ExpiredCertificateError(CertificateError):
+    """The time of the other side's certificate, or of one above it, is over or has not begun."""
+
+
+class UntrustedCertificateError(CertificateError):
+    """The other side's certificate comes from an authority that is not trusted here, or is its own authority."""
+
+
+class WrongHostError(CertificateError):
+    """The server's certificate is for another host than the URL's."""
 
 
 class ConnectTimeoutError(ConnectError):

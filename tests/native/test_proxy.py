@@ -14,8 +14,8 @@ from pyws_browser import (
     InvalidOptionError,
     ProxyError,
     State,
-    TLSError,
     UnsupportedInBrowserError,
+    UntrustedCertificateError,
     WebSocketClient,
     WebSocketPeer,
     WebSocketServer,
@@ -267,7 +267,7 @@ class TestTLSToTheProxy:
         peer.proxy = f"https://{proxy.authority}"
         peer.connect_to_url("ws://game.example/")
         cause = outcome(peer)
-        assert type(cause) is TLSError
+        assert type(cause) is UntrustedCertificateError
         assert "certificate of 127.0.0.1" in str(cause)
 
 

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import datetime
 import os
+import socket
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import trustme
 
-from pyws_browser import ConnectError, State, TLSError, WebSocketPeer, WebSocketServer
+from pyws_browser import (
+    ConnectError,
+    ExpiredCertificateError,
+    InvalidOptionError,
+    InvalidStateError,
+    State,
+    TLSError,
+    UntrustedCertificateError,
+    WebSocketPeer,
+    WebSocketServer,
+    WrongHostError,
+)
 from pyws_browser.transport.native import client_opening as native
 
 from ..support import client_context, pump, server_context
 
 YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+TOMORROW = YESTERDAY + datetime.timedelta(days=2)
+WEEK = datetime.timedelta(days=7)
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +93,10 @@ def test_the_default_trusts_no_unknown_authority(serve: Serve, authority: trustm
     server = serve(server_context(authority, "127.0.0.1"))
     peer = attempt(server, f"wss://127.0.0.1:{server.port}/", None)
     assert peer.ready_state is State.CLOSED
-    assert type(peer.close_cause) is TLSError
+    assert type(peer.close_cause) is UntrustedCertificateError
     assert "certificate of 127.0.0.1 was not accepted" in str(peer.close_cause)
+    assert "trust its authority" in str(peer.close_cause)
+    assert isinstance(peer.close_cause.__cause__, ssl.SSLCertVerificationError)
 
 
 def test_the_default_context_can_be_trusted_with_the_name(
@@ -94,8 +111,24 @@ def test_the_default_context_can_be_trusted_with_the_name(
 def test_a_certificate_for_another_name(serve: Serve, authority: trustme.CA) -> None:
     server = serve(server_context(authority, "other.example"))
     peer = attempt(server, f"wss://localhost:{server.port}/", client_context(authority))
-    assert type(peer.close_cause) is TLSError
+    assert type(peer.close_cause) is WrongHostError
     assert "localhost" in str(peer.close_cause)
+
+
+def test_a_certificate_for_another_address(serve: Serve, authority: trustme.CA) -> None:
+    server = serve(server_context(authority, "127.0.0.2"))
+    peer = attempt(server, f"wss://127.0.0.1:{server.port}/", client_context(authority))
+    assert type(peer.close_cause) is WrongHostError
+
+
+def test_a_certificate_that_is_its_own_authority(serve: Serve, authority: trustme.CA) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    lonely = trustme.CA()
+    with lonely.cert_pem.tempfile() as certificate, lonely.private_key_pem.tempfile() as key:
+        context.load_cert_chain(certificate, key)
+    server = serve(context)
+    peer = attempt(server, f"wss://127.0.0.1:{server.port}/", client_context(authority))
+    assert type(peer.close_cause) is UntrustedCertificateError
 
 
 def test_an_expired_certificate(serve: Serve, authority: trustme.CA) -> None:
@@ -103,8 +136,140 @@ def test_an_expired_certificate(serve: Serve, authority: trustme.CA) -> None:
     authority.issue_cert("127.0.0.1", not_after=YESTERDAY).configure_cert(context)
     server = serve(context)
     peer = attempt(server, f"wss://127.0.0.1:{server.port}/", client_context(authority))
-    assert type(peer.close_cause) is TLSError
+    assert type(peer.close_cause) is ExpiredCertificateError
     assert "expired" in str(peer.close_cause)
+
+
+def test_a_certificate_of_tomorrow(serve: Serve, authority: trustme.CA) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", not_before=TOMORROW, not_after=TOMORROW + WEEK).configure_cert(context)
+    server = serve(context)
+    peer = attempt(server, f"wss://127.0.0.1:{server.port}/", client_context(authority))
+    assert type(peer.close_cause) is ExpiredCertificateError
+    assert "look at the clocks" in str(peer.close_cause)
+
+
+def test_a_handshake_that_fails_otherwise(serve: Serve, authority: trustme.CA) -> None:
+    context = server_context(authority, "127.0.0.1")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    trust = client_context(authority)
+    trust.minimum_version = ssl.TLSVersion.TLSv1_3
+    server = serve(context)
+    peer = attempt(server, f"wss://127.0.0.1:{server.port}/", trust)
+    assert type(peer.close_cause) is TLSError
+    assert "no TLS connection to 127.0.0.1" in str(peer.close_cause)
+
+
+def test_both_sides_agree_on_http_1_1(serve: Serve, authority: trustme.CA) -> None:
+    context = server_context(authority, "127.0.0.1")
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    seen: list[str | None] = []
+    server = serve(context)
+    server.process_request = lambda asked: seen.append(asked.tls and asked.tls.selected_alpn_protocol())  # type: ignore
+    authority.configure_trust(native._default_context())
+    try:
+        with attempt(server, f"wss://127.0.0.1:{server.port}/", None) as peer:
+            assert peer.ready_state is State.OPEN
+    finally:
+        native._default_context.cache_clear()
+    assert seen == ["http/1.1"]
+
+
+def test_the_server_is_told_the_name_that_is_asked_for(serve: Serve, authority: trustme.CA) -> None:
+    """One server for two names, each with its own certificate (RFC 6066 §3)."""
+    context = server_context(authority, "one.localhost")
+    other = server_context(authority, "two.localhost")
+    names: list[str | None] = []
+
+    def choose(session: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        names.append(name)
+        if name == "two.localhost":
+            session.context = other
+
+    context.sni_callback = choose
+    server = serve(context)
+    for name in ("one.localhost", "two.localhost"):
+        with attempt(server, f"wss://{name}:{server.port}/", client_context(authority)) as peer:
+            assert peer.ready_state is State.OPEN, peer.close_cause
+    assert names == ["one.localhost", "two.localhost"]
+
+
+class TestRenewal:
+    """A new certificate while the server listens: for those who come; who is there stays."""
+
+    @pytest.fixture
+    def old_and_new(self) -> tuple[trustme.CA, trustme.CA]:
+        return trustme.CA(), trustme.CA()
+
+    def check(self, server: WebSocketServer, old: trustme.CA, new: trustme.CA, renew: Callable[[], None]) -> None:
+        url = f"wss://127.0.0.1:{server.port}/"
+        with attempt(server, url, client_context(old)) as before:
+            assert before.ready_state is State.OPEN
+            renew()
+            with attempt(server, url, client_context(new)) as after:
+                assert after.ready_state is State.OPEN
+            assert type(attempt(server, url, client_context(old)).close_cause) is UntrustedCertificateError
+            before.send("still here")
+            pump(before, server, until=before.get_available_packet_count)
+            assert before.receive() == "still here"
+
+    def test_by_another_context(self, serve: Serve, old_and_new: tuple[trustme.CA, trustme.CA]) -> None:
+        old, new = old_and_new
+        server = serve(server_context(old, "127.0.0.1"))
+
+        def renew() -> None:
+            server.tls = server_context(new, "127.0.0.1")
+
+        self.check(server, old, new, renew)
+
+    def test_by_loading_it_into_the_same_context(
+        self, serve: Serve, old_and_new: tuple[trustme.CA, trustme.CA]
+    ) -> None:
+        old, new = old_and_new
+        context = server_context(old, "127.0.0.1")
+        self.check(serve(context), old, new, lambda: new.issue_cert("127.0.0.1").configure_cert(context))
+
+    def test_by_new_files_under_the_old_names(self, tmp_path: Path, old_and_new: tuple[trustme.CA, trustme.CA]) -> None:
+        old, new = old_and_new
+        key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+
+        def write(authority: trustme.CA) -> None:
+            issued = authority.issue_cert("127.0.0.1")
+            key.write_bytes(issued.private_key_pem.bytes())
+            certificate.write_bytes(issued.cert_chain_pems[0].bytes())
+
+        write(old)
+        with WebSocketServer() as server:
+            server.bind_ip, server.private_key, server.ssl_certificate = "127.0.0.1", key, certificate
+            server.data_received.connect(lambda id_: [server.get_peer(id_).send(m) for m in server.get_peer(id_)])
+            server.listen(0)
+
+            def renew() -> None:
+                write(new)
+                server.renew_certificate()
+
+            self.check(server, old, new, renew)
+
+    def test_by_new_values(self, old_and_new: tuple[trustme.CA, trustme.CA]) -> None:
+        old, new = old_and_new
+        first, second = (authority.issue_cert("127.0.0.1") for authority in old_and_new)
+        with WebSocketServer() as server:
+            server.bind_ip = "127.0.0.1"
+            server.private_key = first.private_key_pem.bytes()
+            server.ssl_certificate = first.cert_chain_pems[0].bytes()
+            server.data_received.connect(lambda id_: [server.get_peer(id_).send(m) for m in server.get_peer(id_)])
+            server.listen(0)
+            with pytest.raises(InvalidOptionError, match="cannot be used together"):
+                server.renew_certificate(second.private_key_pem.bytes())
+            assert server.private_key == first.private_key_pem.bytes(), "the old one stays"
+            parts = second.private_key_pem.bytes(), second.cert_chain_pems[0].bytes()
+            self.check(server, old, new, lambda: server.renew_certificate(*parts))
+            assert (server.private_key, server.ssl_certificate) == parts
+
+    def test_there_must_be_one(self, serve: Serve, authority: trustme.CA) -> None:
+        server = serve(server_context(authority, "127.0.0.1"))
+        with pytest.raises(InvalidStateError, match="no certificate to renew"):
+            server.renew_certificate()
 
 
 def test_a_server_that_speaks_no_tls(authority: trustme.CA) -> None:
@@ -113,6 +278,16 @@ def test_a_server_that_speaks_no_tls(authority: trustme.CA) -> None:
         server.listen(0)
         peer = attempt(server, f"wss://127.0.0.1:{server.port}/", client_context(authority))
         assert type(peer.close_cause) is TLSError
+
+
+def test_a_server_that_answers_in_plain_text() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, WebSocketPeer(web_limits=False) as peer:
+        peer.connect_to_url("wss://game.example/", sock=ours)
+        theirs.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        pump(peer, until=lambda: peer.ready_state is State.CLOSED)
+        assert type(peer.close_cause) is TLSError
+        assert "is ws: meant" in str(peer.close_cause)
 
 
 def test_a_client_that_speaks_no_tls_is_dropped(serve: Serve, authority: trustme.CA) -> None:

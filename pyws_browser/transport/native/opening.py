@@ -7,12 +7,12 @@ does what can be done without waiting and returns whether the next one, which it
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...errors import ConnectError, ConnectTimeoutError, NotConnectedError, TLSError
+from ...errors import ConnectError, ConnectTimeoutError, NotConnectedError
 from .stream import TCPStream, TLSStream
+from .tls import tls_error
 
 if TYPE_CHECKING:
     import socket
@@ -100,10 +100,8 @@ class Opening:
         """Go on with the TLS handshake, if there is one, with `host`; return whether it is done."""
         try:
             return self._connected_stream().handshake()
-        except ssl.SSLCertVerificationError as exc:
-            raise TLSError(f"the certificate of {host} was not accepted: {exc.verify_message}") from exc
-        except (ssl.SSLError, OSError) as exc:
-            raise TLSError(f"no TLS connection to {host}: {reason_of(exc)}") from exc
+        except OSError as exc:
+            raise tls_error(exc, host) from exc
 
     def _read(self, receive: Callable[[bytes], bytes | None]) -> bytes | None:
         """Hand over what has come; return what follows once it is complete."""
