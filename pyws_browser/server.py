@@ -277,6 +277,7 @@ class WebSocketServer(ServerSettings):
     def _accept(self, active: dict[int, _Client]) -> None:
         """Take in those who knock."""
         assert self._listener is not None and self._watch is not None  # noqa: S101, PT018
+        options: Options | None = None  # one for all of them
         while True:
             try:
                 sock, address = self._listener.accept()
@@ -290,7 +291,8 @@ class WebSocketServer(ServerSettings):
             if admission.refusal is not None and self._refused >= _MAX_REFUSED:
                 sock.close()
                 continue
-            options = self._options._replace(tls=self.tls or self._tls)
+            if options is None:
+                options = self._options._replace(tls=self.tls or self._tls)
             client = _Client(self._new_id(), ServerTransport(sock, address, options, admission), self)
             client.is_refused = admission.refusal is not None
             self._refused += client.is_refused

@@ -116,7 +116,8 @@ class Transport(ABC):
         self._inbox_bytes = 0
         self._counts_packets = options.max_outbound_packets > 0
         self._put_bytes = 0
-        self._put: deque[int] = deque()  # where each message that may still wait ends, in bytes that were ever put
+        # Where each message that may still wait ends, in bytes that were ever put.
+        self._put: deque[int] | None = deque() if self._counts_packets else None
 
     @abstractmethod
     def poll(self) -> None:
@@ -208,9 +209,10 @@ class Transport(ABC):
             raise OutboundBufferFullError(
                 f"{size} bytes do not fit: {buffered} of the {limit} bytes of the outbound buffer are taken; {advice}"
             )
-        if self._counts_packets:
+        put = self._put
+        if put is not None:
             # By their bytes, for the browser tells no more than how many of those wait.
-            put, gone = self._put, self._put_bytes - buffered
+            gone = self._put_bytes - buffered
             while put and put[0] <= gone:
                 put.popleft()
             limit = self.options.max_outbound_packets
@@ -222,7 +224,7 @@ class Transport(ABC):
     def _check_room_to_send(self, size: int) -> None:
         """Take note of a message that is to be sent, unless there is no room for it."""
         self.check_room(size)
-        if self._counts_packets:
+        if self._put is not None:
             self._put_bytes += size
             self._put.append(self._put_bytes)
 

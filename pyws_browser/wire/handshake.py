@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from email.utils import formatdate
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, cast
 
@@ -179,7 +180,8 @@ class ServerHandshake:
         choose: Callable[[Sequence[str]], str | None] | None = None,
         server_header: str | None = None,
     ) -> None:
-        self._protocol = _Protocol(subprotocols, compression, origins, choose)
+        # Made for a whole request only, for it weighs more than a connection that never gets that far.
+        self._make_protocol = partial(_Protocol, subprotocols, compression, origins, choose)
         self._headers = headers
         self._server_header = server_header
         self._head = _Head()
@@ -213,6 +215,7 @@ class ServerHandshake:
         if problem is not None:
             self._refuse(*problem)
             return b""
+        self._protocol = self._make_protocol()
         self._protocol.receive_data(head)
         events = self._protocol.events_received()
         if not events and not head.startswith(b"GET ") and head.split(b"\r\n")[0].endswith(b" HTTP/1.1"):

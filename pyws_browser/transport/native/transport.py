@@ -47,6 +47,9 @@ More would not be faster: what was read first has then left the processor's cach
 stays short enough for a frame of a game.
 """
 
+LEAVING_SIZE: Final = 8 * 1024 * 1024
+"""Bytes over `inbound_buffer_size` that are taken in of a connection that was held back when it was ended."""
+
 _LEAST_READ: Final = 4 * 1024
 """What a read counts in that at least, so that many small ones end as well."""
 
@@ -72,6 +75,7 @@ class NativeTransport(Transport):
         self._remote_address = ("", 0)
         self._is_dry = False
         self._is_held_back = False
+        self._is_leaving = False
         self._has_shut_down = False
         self._heart = Heart(options.heartbeat_interval)
 
@@ -167,6 +171,10 @@ class NativeTransport(Transport):
     def is_held_back(self) -> bool:
         """Whether it reads no further because `inbox` is full."""
         return self._is_held_back
+
+    def let_leave(self) -> None:
+        """Be told that the other side has ended the connection, which was held back: what it sent is soon all read."""
+        self._is_leaving = True
 
     @property
     def can_resume(self) -> bool:
@@ -308,7 +316,12 @@ class NativeTransport(Transport):
 
     def _room(self) -> int:
         # A page cannot hold a sender back, so neither does a peer that keeps to a page's limits.
-        return sys.maxsize if self.options.web_limits else self._inbox_room()
+        if self.options.web_limits:
+            return sys.maxsize
+        # Whoever has left gets the room for what the kernel still has; by one, for each may inflate to the limit.
+        if self._is_leaving and self._inbox_bytes < self.options.inbound_buffer_size + LEAVING_SIZE:
+            return 1
+        return self._inbox_room()
 
     def _enforce_web_limits(self) -> None:
         overflow = self._cut_overflow() if self.ready_state is OPEN else None
@@ -331,6 +344,8 @@ class NativeTransport(Transport):
 
     def _beat(self) -> None:
         now = time.monotonic()
+        if self._is_held_back:  # nothing is read, so nothing can tell of life
+            self._heart.feel_life(now)
         if self._messages.pong is not None:
             self._heart.feel_pong(self._messages.pong, now)
             self._messages.pong = None

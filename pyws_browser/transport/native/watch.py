@@ -5,7 +5,9 @@ A look costs what is active, not what is connected.
 
 from __future__ import annotations
 
+import select
 import selectors
+from contextlib import suppress
 from heapq import heappop, heappush
 from math import inf
 from time import monotonic
@@ -43,15 +45,23 @@ class Watch(Generic[W]):
         self._listener = listener
         self._selector = selectors.DefaultSelector()
         self._by_fd: dict[int, W] = {}
+        self._held_back: dict[int, W] = {}
         self._restless: dict[int, W] = {}
         self._due: list[tuple[float, int, W]] = []  # a heap; an entry counts if its connection still has it
         self._rest_until = 0.0
+        # Those who are not read from, because the program fetches nothing: whether they leave is watched by another
+        # epoll within the selector. Elsewhere than on Linux that is seen when the program fetches.
+        self._leaving = select.epoll() if hasattr(select, "epoll") else None
+        if self._leaving is not None:
+            self._selector.register(self._leaving, selectors.EVENT_READ)
         self._selector.register(listener, selectors.EVENT_READ)
 
     def close(self) -> None:
         """Watch nothing any more."""
         self._selector.close()
-        for registry in (self._by_fd, self._restless, self._due):
+        if self._leaving is not None:
+            self._leaving.close()
+        for registry in (self._by_fd, self._held_back, self._restless, self._due):
             registry.clear()
 
     def disturb(self, connection: W) -> None:
@@ -70,10 +80,12 @@ class Watch(Generic[W]):
         is_knocking = False
         for key, _ in self._selector.select(0):
             connection = self._by_fd.get(key.fd)
-            if connection is None:
+            if connection is not None:
+                active[connection.id] = connection
+            elif key.fileobj is self._listener:
                 is_knocking = True
             else:
-                active[connection.id] = connection
+                self._let_leave(active)
         now = monotonic()
         while self._due and self._due[0][0] <= now:
             due, id_, connection = heappop(self._due)
@@ -98,6 +110,7 @@ class Watch(Generic[W]):
         """Note what a connection waits for now; one that has ended is forgotten."""
         transport = connection.transport
         has_ended = transport.close_status is not None
+        self._hold_back(connection, transport.is_held_back and not has_ended)
         self._watch(connection, 0 if has_ended else _interest_of(transport))
         if has_ended:
             if self._by_fd.get(connection.fd) is connection:
@@ -107,6 +120,26 @@ class Watch(Generic[W]):
             connection.due = transport.deadline
             if connection.due != inf:
                 heappush(self._due, (connection.due, connection.id, connection))
+
+    def _let_leave(self, active: dict[int, W]) -> None:
+        assert self._leaving is not None  # noqa: S101
+        for fd, _ in self._leaving.poll(0):
+            connection = self._held_back.get(fd)
+            if connection is not None:
+                connection.transport.let_leave()
+                active[connection.id] = connection
+
+    def _hold_back(self, connection: W, is_held_back: bool) -> None:
+        """Look out for the end of a connection that is not read from; `EPOLLONESHOT` tells it once."""
+        if self._leaving is None or is_held_back == (connection.fd in self._held_back):
+            return
+        if is_held_back:
+            self._held_back[connection.fd] = connection
+            self._leaving.register(connection.fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
+        else:
+            del self._held_back[connection.fd]
+            with suppress(OSError):  # its descriptor is closed already
+                self._leaving.unregister(connection.fd)
 
     def _watch(self, connection: W, interest: int) -> None:
         if interest == connection.interest:
