@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..errors import MessageTooBigError, RemoteProtocolError
 
@@ -22,7 +22,8 @@ except ImportError:  # no compiled wheel of websockets for this platform
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Iterable
+
+Buffer: TypeAlias = bytes | memoryview
 
 # The first byte of a frame (§5.2): FIN, three reserved bits, opcode.
 FIN: Final = 0x80
@@ -237,14 +238,14 @@ class FrameSerialiser:
         self._mask_bit = 0x80 if masked else 0
         self._keys: list[bytes] = []
 
-    def serialise(self, frames: Iterable[tuple[int, bytes]]) -> list[bytes]:
+    def serialise(self, frames: list[tuple[int, bytes]]) -> list[Buffer]:
         """Return frames, each given as its first byte and its payload, as buffers to be sent one after the other.
 
         Payloads from 16 KiB on are buffers of their own, copied to be masked only; everything else is joined.
         """
         mask_bit = self._mask_bit
         keys = self._keys
-        buffers: list[bytes] = []
+        buffers: list[Buffer] = []
         parts: list[bytes] = []
         put = parts.append
         for head, payload in frames:

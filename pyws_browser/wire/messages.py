@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ..compression import Compression
     from .deflate import DeflateTerms
+    from .frames import Buffer
 
 _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
@@ -130,11 +131,11 @@ class MessageStream:
         self.outbox.append((FIN | opcode, payload))
         self.outbox_size += len(payload)
 
-    def serialise(self, opcode: int, payload: bytes) -> list[bytes]:
+    def serialise(self, opcode: int, payload: bytes) -> list[Buffer]:
         """Return what `send()` and `take()` would, for a message with nothing in `outbox` before it."""
         if self._deflater is not None:
             opcode, payload = self._deflate(self._deflater, opcode, payload)
-        return self._serialiser.serialise(((FIN | opcode, payload),))
+        return self._serialiser.serialise([(FIN | opcode, payload)])
 
     @staticmethod
     def _deflate(deflater: Deflater, opcode: int, payload: bytes) -> tuple[int, bytes]:
@@ -156,7 +157,7 @@ class MessageStream:
         self._put(CLOSE, payload)
         self.close_sent = (CloseCode.NO_STATUS_RECEIVED if code is None else code, reason)
 
-    def take(self, size: int) -> list[bytes]:
+    def take(self, size: int) -> list[Buffer]:
         """Take frames out of `outbox`, up to the one with which their payloads reach `size`, as few buffers."""
         frames = self.outbox
         if self.outbox_size <= size:

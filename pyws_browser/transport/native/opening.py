@@ -123,7 +123,7 @@ class Opening:
         stream = self._connected_stream()
         try:
             while self._unsent:
-                taken = stream.write((self._unsent,))
+                taken = stream.write([self._unsent])
                 if not taken:
                     break
                 self._unsent = self._unsent[taken:]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from ...wire.frames import Buffer
     from ...wire.messages import MessageStream
-    from .stream import Buffer, TCPStream, TLSStream
+    from .stream import TCPStream, TLSStream
 
 GATHER_SIZE: Final = 128 * 1024
 """Frames up to this many bytes together go to the kernel in one call."""
@@ -24,7 +23,7 @@ class Outlet:
         self.payload_size = 0
         """Payload bytes put since all was gone: as many as wait, or more if a part of them was sent."""
         self._messages = messages
-        self._unsent: Sequence[Buffer] = ()
+        self._unsent: list[Buffer] = []
 
     @property
     def buffered_amount(self) -> int:
@@ -75,7 +74,7 @@ class Outlet:
         except OSError:
             # The connection is broken in this direction. What the other side sent before may still be read, and
             # reading is what tells why.
-            self._unsent = ()
+            self._unsent = []
             self.payload_size = 0
             self.is_flushed = True
             messages.discard()
@@ -85,10 +84,10 @@ class Outlet:
         return self.is_flushed
 
 
-def _rest(buffers: Sequence[Buffer], size: int) -> Sequence[Buffer]:
+def _rest(buffers: list[Buffer], size: int) -> list[Buffer]:
     """Return what follows the first `size` bytes."""
     for index, buffer in enumerate(buffers):
         if size < len(buffer):
             return [memoryview(buffer)[size:], *buffers[index + 1 :]]
         size -= len(buffer)
-    return ()
+    return []

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from ...wire.frames import Buffer
 
 READ_SIZE: Final = 256 * 1024
 """Bytes asked of the kernel in one call; 64 KiB were slower in a flood (`benchmarks/README.md`)."""
@@ -21,8 +21,6 @@ _WRITE_SIZE: Final = 256 * 1024
 """Plain bytes that are encrypted ahead of what the kernel takes."""
 
 _HAS_SENDMSG: Final = hasattr(socket.socket, "sendmsg")  # not on Windows
-
-Buffer = bytes | memoryview
 
 
 class TCPStream:
@@ -48,7 +46,7 @@ class TCPStream:
         except (BlockingIOError, InterruptedError):
             return None
 
-    def write(self, buffers: Sequence[Buffer]) -> int:
+    def write(self, buffers: list[Buffer]) -> int:
         """Return how many bytes the kernel took."""
         try:
             if len(buffers) == 1 or not _HAS_SENDMSG:
@@ -118,7 +116,7 @@ class TLSStream:
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
 
-    def write(self, buffers: Sequence[Buffer]) -> int:
+    def write(self, buffers: list[Buffer]) -> int:
         """Return how many bytes were encrypted; not all of those may have gone to the kernel."""
         if not self.flush():
             return 0
@@ -135,7 +133,7 @@ class TLSStream:
         while self._unsent or self._to_send.pending:
             if not self._unsent:
                 self._unsent = memoryview(self._to_send.read())
-            sent = self._tcp.write((self._unsent,))
+            sent = self._tcp.write([self._unsent])
             if not sent:
                 return False
             self._unsent = self._unsent[sent:]
