@@ -53,6 +53,7 @@ class CloseCode(IntEnum):
     BAD_GATEWAY = 1014
     INBOUND_OVERFLOW = 4008  # ours, where a page must give up on a flood
     INBOUND_MESSAGE_TOO_BIG = 4009  # ours, what a page can say instead of 1009
+    PROGRAM_FAILED = 4011  # ours, what a page can say instead of 1011
 
 
 _WIRE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
@@ -82,6 +83,9 @@ _UNSUPPORTED = {
     "set_no_delay()": "the browser decides about TCP; hand several messages over together with batch()",
     "fileno()": "a page has no file descriptors; call poll() once a frame",
     "ping()": "the browser keeps pings to itself; send a message of your own and have it answered",
+    "pong()": "the browser answers pings by itself; send a message of your own as a sign of life",
+    "local_address": "a page is not told its own; let the server tell what it sees",
+    "remote_address": "a page is not told whom it is connected to; look at the URL it connected to",
     "latency": "the browser keeps pings to itself; time a message of your own and its answer",
     "heartbeat_interval": "the browser keeps pings to itself; let the server ping, the browser answers",
     "handshake_headers": "a page may set no headers; put a token into the URL, a subprotocol or the first message",
@@ -90,6 +94,15 @@ _UNSUPPORTED = {
     "proxy": "the browser goes through the proxy that it was set to use; set it there",
     "unix_path": "a page has no files; let the server listen at a port",
     "sock": "a page has no sockets; give the URL alone",
+    "additional_headers": "a page may set no headers; put a token into the URL, a subprotocol or the first message",
+    "user_agent_header": "the browser names itself; put what the server should know into the URL",
+    "origin": "the browser sends the page's own; let the server accept that",
+    "ping_interval": "the browser keeps pings to itself; let the server ping, the browser answers",
+    "ping_timeout": "the browser keeps pings to itself; let the server ping, the browser answers",
+    "ssl": "the browser checks certificates by its own store; install the certificate there",
+    "server_hostname": "the browser checks the name in the URL; use that of the certificate",
+    "other_arguments": "it is about a socket, and a page has none; leave it out",
+    "serve()": "a page cannot listen; run the server on CPython and connect to it",
     "tls": "the browser checks certificates by its own store; install the certificate there",
     "verify_ssl": "the browser always checks certificates, by its own store; install the certificate there",
     "trusted_ssl_certificate": "the browser checks certificates by its own store; install the certificate there",
@@ -97,9 +110,9 @@ _UNSUPPORTED = {
 }
 
 
-def unsupported(feature: str) -> UnsupportedInBrowserError:
+def unsupported(feature: str, name: str = "") -> UnsupportedInBrowserError:
     """Return the exception that says why a page cannot use `feature`, and what to do instead."""
-    return UnsupportedInBrowserError(f"{feature} is not available in a browser: {_UNSUPPORTED[feature]}")
+    return UnsupportedInBrowserError(f"{name or feature} is not available in a browser: {_UNSUPPORTED[feature]}")
 
 
 def is_wire_close_code(code: int) -> bool:

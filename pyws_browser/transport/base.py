@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
 from ..compression import Compression
 from ..errors import (
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from socket import socket
     from ssl import SSLContext
+
+    from websockets.http11 import Request, Response
 
     from ..url import WebSocketURL
 
@@ -78,7 +81,11 @@ class CloseStatus(NamedTuple):
 
 
 class Options(NamedTuple):
-    """What a connection is opened with. Sizes are in bytes, times in seconds."""
+    """What a connection is opened with. Sizes are in bytes, times in seconds.
+
+    `heartbeat_timeout` 0 stands for the interval. `keeps_handshake` is for those who want to look at `request` and
+    `response` later. `server_hostname` is the name that the certificate is checked for, if not that of the URL.
+    """
 
     subprotocols: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
@@ -95,6 +102,9 @@ class Options(NamedTuple):
     proxy: str | bool | None = True
     unix_path: str | None = None
     sock: socket | None = None
+    heartbeat_timeout: float = 0.0
+    keeps_handshake: bool = False
+    server_hostname: str = ""
 
 
 class Transport(ABC):
@@ -112,6 +122,13 @@ class Transport(ABC):
         """Whether what is sent is to be gathered until `release()`."""
         self.received_count = 0
         """How many messages ever came into `inbox`."""
+        self.request: Request | None = None
+        """The opening handshake's request, where `keeps_handshake` asks for it and the platform has it."""
+        self.response: Response | None = None
+        """Its answer, likewise."""
+        self.on_pong: Callable[[bytes], None] | None = None
+        """Called in `poll()` with the payload of each Pong frame."""
+        self._fragments: list[Message] = []
         self._wakeup: Callable[[], None] | None = None
         self._inbox_bytes = 0
         self._counts_packets = options.max_outbound_packets > 0
@@ -129,6 +146,22 @@ class Transport(ABC):
 
         Raises OutboundBufferFullError if it does not fit into what is left of `outbound_buffer_size`.
         """
+
+    def send_fragment(self, fragment: Message, *, is_last: bool) -> None:
+        """Take a part of a message, all of whose parts are str or all bytes; raises as `send()` does.
+
+        What cannot send fragments (RFC 6455 §5.4) gathers them, and sends the whole message at the last one.
+        """
+        self._fragments.append(fragment)
+        if is_last:
+            message = join(self._fragments)
+            self._fragments = []
+            self.send(message)
+
+    def drop_fragments(self) -> bool:
+        """Give up the message that `send_fragment()` began; return False if a part of it has been sent already."""
+        self._fragments = []
+        return True
 
     @abstractmethod
     def close(self, code: int | None, reason: str) -> None:
@@ -161,6 +194,10 @@ class Transport(ABC):
         """Return host and port of the other side."""
         raise unsupported("get_connected_host()")
 
+    def local_address(self) -> tuple[str, int]:
+        """Return host and port of this side."""
+        raise unsupported("local_address")
+
     def set_no_delay(self, enabled: bool) -> None:
         """Switch Nagle's algorithm off or on."""
         raise unsupported("set_no_delay()")
@@ -168,6 +205,10 @@ class Transport(ABC):
     def ping(self, payload: bytes) -> None:
         """Send a Ping frame (RFC 6455 §5.5.2); `payload` has at most 125 bytes."""
         raise unsupported("ping()")
+
+    def pong(self, payload: bytes) -> None:
+        """Send a Pong frame that nobody asked for (RFC 6455 §5.5.3); `payload` has at most 125 bytes."""
+        raise unsupported("pong()")
 
     @property
     def latency(self) -> float:
@@ -255,6 +296,13 @@ class Transport(ABC):
             "fetched, and a page cannot hold the sender back: fetch packets more often, raise max_queued_packets or "
             "inbound_buffer_size, or let the server wait for an answer"
         )
+
+
+def join(fragments: Sequence[Message]) -> Message:
+    """Return the message whose fragments these are."""
+    if isinstance(fragments[0], str):
+        return "".join(cast(Sequence[str], fragments))
+    return b"".join(cast(Sequence[bytes], fragments))
 
 
 def gave_up() -> ConnectError:

@@ -104,6 +104,8 @@ class ClientHandshake:
         for name, value in headers:
             request.headers[name] = value
         self._protocol.send_request(request)
+        self._request = request
+        self._received: Response | None = None
         self.request = b"".join(self._protocol.data_to_send())
         self.subprotocol = ""
         self.deflate: DeflateTerms | None = None
@@ -122,6 +124,7 @@ class ClientHandshake:
         self._protocol.receive_data(data)
         response = self._response()
         if response is not None:
+            self._received = response
             self.subprotocol = self._protocol.subprotocol or ""
             self.deflate = _terms(self._protocol.extensions)
             if self._offered and not self.subprotocol:
@@ -133,6 +136,12 @@ class ClientHandshake:
             return rest
         self._is_refused = True
         return self.receive(rest) if rest else None
+
+    @property
+    def messages(self) -> tuple[Request, Response]:
+        """The request and the answer that agreed to the upgrade."""
+        assert self._received is not None  # noqa: S101  it is asked for once there is one
+        return self._request, self._received
 
     def receive_eof(self) -> HandshakeError:
         """Be told that the server closed the connection; return what to make of it."""
@@ -188,6 +197,7 @@ class ServerHandshake:
         self._agreed: Response | None = None
         self.request: Request | None = None
         self.response = b""
+        self._messages: tuple[Request, Response] | None = None
         self.failure: HandshakeError | None = None
         self.path = "/"
         self.host = ""
@@ -233,6 +243,12 @@ class ServerHandshake:
         self.host = ", ".join(request.headers.get_all("Host"))
         return rest
 
+    @property
+    def messages(self) -> tuple[Request, Response]:
+        """The request and the answer to it."""
+        assert self._messages is not None  # noqa: S101  it is asked for once there is one
+        return self._messages
+
     def receive_eof(self) -> HandshakeError:
         """Be told that the client closed the connection; return what to make of it."""
         if self.request is not None:
@@ -271,6 +287,8 @@ class ServerHandshake:
         else:
             self.subprotocol = self._protocol.subprotocol or ""
             self.deflate = _terms(self._protocol.extensions)
+        if self.request is not None:
+            self._messages = self.request, response
         self.response = response.serialize()
         if self.request is not None and self.request.method == "HEAD":
             self.response = self.response[: len(self.response) - len(response.body)]

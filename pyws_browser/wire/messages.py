@@ -8,6 +8,7 @@ and no clock.
 from __future__ import annotations
 
 import codecs
+from collections import deque
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
@@ -30,8 +31,6 @@ from .frames import (
 )
 
 if TYPE_CHECKING:
-    from collections import deque
-
     from ..compression import Compression
     from .deflate import DeflateTerms
     from .frames import Buffer
@@ -40,6 +39,9 @@ _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
 MAX_WAITING_PONGS: Final = 64
 """Of the pings that come while nothing can be sent, only the latest needs an answer (RFC 6455 §5.5.3)."""
+
+MAX_KEPT_PONGS: Final = 256
+"""Who sends more in one go than anybody asked for is not listened to any further back."""
 
 _SMALL: Final = 4 * 1024
 """Parts of a message below this size are put together as they come."""
@@ -64,8 +66,8 @@ class MessageStream:
         """Whether the other side's Close frame was the first."""
         self.failure: RemoteProtocolError | None = None
         """What the other side did wrong, after which nothing more is read."""
-        self.pong: bytes | None = None
-        """The payload of the last Pong frame. The caller may set it back to None."""
+        self.pongs: deque[bytes] = deque(maxlen=MAX_KEPT_PONGS)
+        """The payloads of the last Pong frames, for the caller to take out."""
         self._parser = FrameParser(masked=not is_client, max_payload=max_size)
         self._serialiser = FrameSerialiser(masked=is_client)
         self._max_size = max_size
@@ -145,9 +147,21 @@ class MessageStream:
                 return COMPRESSED | opcode, deflated
         return opcode, payload
 
+    def send_fragment(self, opcode: int, payload: bytes, *, is_last: bool) -> None:
+        """Put a fragment into `outbox`: TEXT or BINARY for the first, CONTINUATION for the others (§5.4).
+
+        Fragments go uncompressed.
+        """
+        self.outbox.append((FIN | opcode if is_last else opcode, payload))
+        self.outbox_size += len(payload)
+
     def ping(self, payload: bytes) -> None:
         """Put a Ping frame into `outbox`; `payload` has at most 125 bytes."""
         self._put(PING, payload)
+
+    def unsolicited_pong(self, payload: bytes) -> None:
+        """Put a Pong frame that answers nothing into `outbox` (RFC 6455 §5.5.3); as for `ping()`."""
+        self._put(PONG, payload)
 
     def close(self, code: int | None, reason: str = "") -> None:
         """Put the Close frame into `outbox`, once."""
@@ -194,7 +208,7 @@ class MessageStream:
             if self.close_sent is None:
                 self._pong(bytes(payload))
         elif opcode == PONG:
-            self.pong = bytes(payload)
+            self.pongs.append(bytes(payload))
         elif opcode == CLOSE:
             self._handle_close(bytes(payload))
         else:
@@ -277,4 +291,4 @@ class MessageStream:
             raise RemoteProtocolError("a text message came that is not UTF-8", 1007) from None
 
 
-__all__ = ["BINARY", "TEXT", "MessageStream"]
+__all__ = ["BINARY", "CONTINUATION", "TEXT", "MessageStream"]

@@ -80,7 +80,7 @@ def outcome(pieces: list[bytes], is_client: bool) -> tuple[object, ...]:
         stream.receive(piece)
         stream.parse(inbox, 1000)
     kind = stream.failure and type(stream.failure)
-    return list(inbox), stream.close_received, stream.close_sent, stream.pong, kind, len(stream.outbox)
+    return list(inbox), stream.close_received, stream.close_sent, list(stream.pongs), kind, len(stream.outbox)
 
 
 @in_any_time
@@ -166,7 +166,7 @@ class Conversation(RuleBasedStateMachine):
             if other.closed_by_other_side or not any(side.close_sent for side in self.sides):
                 assert list(self.inboxes[1 - who]) == self.sent[who]
             if self.pings[who] and not any(side.close_sent for side in self.sides):
-                assert self.sides[who].pong == self.pings[who]
+                assert self.sides[who].pongs[-1] == self.pings[who]
         assert self.sides[0].close_received == self.sides[1].close_sent
         assert self.sides[1].close_received == self.sides[0].close_sent
 

@@ -53,6 +53,16 @@ class ClientOpening(Opening):
         self._dialler.close()
         super().close()
 
+    @property
+    def dialling(self) -> tuple[int, ...]:
+        """Those of the attempts that are under way, while there is no connection."""
+        return self._dialler.filenos if self._stream is None else ()
+
+    @property
+    def next_poll(self) -> float:
+        """When another attempt is due, or the deadline."""
+        return min(self.deadline, self._dialler.next_attempt) if self._stream is None else self.deadline
+
     def _dial(self) -> bool:
         proxy = self._proxy
         try:
@@ -105,7 +115,7 @@ class ClientOpening(Opening):
 
     def _start_tls(self) -> bool:
         if self._url.secure:
-            self._secure(self._options.tls or _default_context(), self._url.host)
+            self._secure(self._options.tls or _default_context(), self._options.server_hostname or self._url.host)
         self._phase = self._ask
         return True
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import ssl
 import threading
 import time
+from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...errors import ConnectError, InvalidOptionError, NameResolutionError
@@ -18,6 +20,9 @@ Address: TypeAlias = tuple[socket.AddressFamily, tuple[str, int]]
 
 ATTEMPT_DELAY: Final = 0.25
 """Seconds until the next address is tried beside the ones before (RFC 8305 §5)."""
+
+QUEUE_DELAY: Final = 0.01
+"""Seconds until a unix socket is tried again whose listener's queue is full."""
 
 _IN_PROGRESS: Final = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
 _LOOPBACK: Final[list[Address]] = [(socket.AF_INET6, ("::1", 0)), (socket.AF_INET, ("127.0.0.1", 0))]
@@ -34,6 +39,7 @@ class Dialler:
         self._resolve_error: OSError | None = None
         self._attempts: list[socket.socket] = []
         self._failures: list[str] = []
+        self._codes: set[int] = set()
         self._next_attempt = 0.0
         known = _addresses_without_lookup(host)
         if known is not None:
@@ -60,10 +66,22 @@ class Dialler:
                     self.close()
                     return attempt
             if not self._addresses and not self._attempts:
-                raise ConnectError(f"nothing answers at {self._host}:{self._port}: {'; '.join(self._failures)}")
+                problem = ConnectError(f"nothing answers at {self._host}:{self._port}: {'; '.join(self._failures)}")
+                code = self._codes.pop() if len(self._codes) == 1 else errno.EHOSTUNREACH
+                raise problem from OSError(code, os.strerror(code))
             if not self._addresses or (self._attempts and time.monotonic() < self._next_attempt):
                 return None
             self._start_attempt(*self._addresses.pop(0))
+
+    @property
+    def filenos(self) -> tuple[int, ...]:
+        """The descriptors one of which becomes writable when `poll()` has something to do."""
+        return tuple(attempt.fileno() for attempt in self._attempts)
+
+    @property
+    def next_attempt(self) -> float:
+        """When `poll()` tries another address, in `time.monotonic()`'s seconds."""
+        return self._next_attempt if self._addresses and self._attempts else inf
 
     def close(self) -> None:
         """Give up; harmless after the end."""
@@ -92,12 +110,12 @@ class Dialler:
         self._attempts.append(attempt)
         code = attempt.connect_ex((address[0], self._port))
         if code not in (0, *_IN_PROGRESS):
-            self._drop(attempt, f"{address[0]}: {errno.errorcode.get(code, code)}")
+            self._drop(attempt, code, f"{address[0]}: {errno.errorcode.get(code, code)}")
 
     def _is_connected(self, attempt: socket.socket) -> bool:
         code = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            self._drop(attempt, errno.errorcode.get(code, str(code)))
+            self._drop(attempt, code, errno.errorcode.get(code, str(code)))
             return False
         try:
             attempt.getpeername()
@@ -105,7 +123,8 @@ class Dialler:
             return False
         return True
 
-    def _drop(self, attempt: socket.socket, problem: str) -> None:
+    def _drop(self, attempt: socket.socket, code: int, problem: str) -> None:
+        self._codes.add(code)
         self._attempts.remove(attempt)
         self._failures.append(problem)
         attempt.close()
@@ -139,6 +158,16 @@ class UnixDialler:
         sock, self._sock = self._sock, None
         return sock
 
+    @property
+    def filenos(self) -> tuple[int, ...]:
+        """None, for no descriptor shows that the listener's queue has room."""
+        return ()
+
+    @property
+    def next_attempt(self) -> float:
+        """A moment from now, as long as that queue is full."""
+        return time.monotonic() + QUEUE_DELAY if self._sock is not None else inf
+
     def close(self) -> None:
         """Give up; harmless after the end."""
         if self._sock is not None:
@@ -165,6 +194,16 @@ class GivenSocket:
         """Return the socket."""
         sock, self._sock = self._sock, None
         return sock
+
+    @property
+    def filenos(self) -> tuple[int, ...]:
+        """None, for there is nothing to wait for."""
+        return ()
+
+    @property
+    def next_attempt(self) -> float:
+        """Never."""
+        return inf
 
     def close(self) -> None:
         """Close it if nobody took it."""

@@ -10,17 +10,21 @@ from ...errors import HeartbeatTimeoutError
 class Heart:
     """Keeps the time of one connection's pings; `interval` is in seconds, 0 for none of its own.
 
+    Who gives no sign of life for `timeout` seconds after a ping is taken for gone, 0 stands for the interval.
+
     Its caller tells it what happens, with the time by `time.monotonic()`.
     """
 
-    def __init__(self, interval: float) -> None:
+    def __init__(self, interval: float, timeout: float = 0.0) -> None:
         self.latency = 0.0
         """Seconds that the last answered ping took."""
         self.next_beat = inf
         """When `beat()` has something to do."""
         self._interval = interval
+        self._timeout = timeout or interval
+        self._next_ping = inf
         self._last_life = 0.0
-        self._last_beat = -inf
+        self._asked_at = -inf  # when the first ping went out that nothing came after
         self._beats = 0
         self._ping = b""
         self._ping_sent_at = 0.0
@@ -29,7 +33,7 @@ class Heart:
         """Be told that the connection is open."""
         self._last_life = now
         if self._interval:
-            self.next_beat = now + self._interval
+            self.next_beat = self._next_ping = now + self._interval
 
     def feel_life(self, now: float) -> None:
         """Be told that anything at all came."""
@@ -45,13 +49,22 @@ class Heart:
             self.latency = now - self._ping_sent_at
 
     def beat(self, now: float) -> bytes:
-        """Return the payload of the ping that is due.
+        """Return the payload of the ping that is due, b"" if none is yet.
 
-        Raises HeartbeatTimeoutError if nothing came since the one before: any sign of life counts, not only its pong.
+        Raises HeartbeatTimeoutError if nothing came within the time limit after a ping: any sign of life counts, not
+        only its pong.
         """
-        if self._last_beat > self._last_life:
-            raise HeartbeatTimeoutError(self._interval)
-        self._last_beat = now
-        self.next_beat = now + self._interval
-        self._beats += 1
-        return self._beats.to_bytes(8, "big")
+        if self._is_waiting() and now >= self._asked_at + self._timeout:
+            raise HeartbeatTimeoutError(self._timeout)
+        payload = b""
+        if now >= self._next_ping:
+            if not self._is_waiting():
+                self._asked_at = now
+            self._next_ping = now + self._interval
+            self._beats += 1
+            payload = self._beats.to_bytes(8, "big")
+        self.next_beat = min(self._next_ping, self._asked_at + self._timeout) if self._is_waiting() else self._next_ping
+        return payload
+
+    def _is_waiting(self) -> bool:
+        return self._asked_at > self._last_life

@@ -28,11 +28,14 @@ class Opened(NamedTuple):
     """An open connection; `rest` is what came behind the handshake."""
 
     stream: TCPStream | TLSStream
+    local_address: tuple[str, int]
     remote_address: tuple[str, int]
     url: WebSocketURL
     subprotocol: str
     deflate: DeflateTerms | None
     rest: bytes
+    request: http11.Request
+    response: http11.Response
 
 
 class Opening:
@@ -45,7 +48,7 @@ class Opening:
     ) -> None:
         self.deadline = time.monotonic() + options.handshake_timeout
         """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
-        self.remote_address = ("", 0)
+        self.local_address = self.remote_address = ("", 0)
         self._url = url
         self._options = options
         self._phase = phase
@@ -77,17 +80,34 @@ class Opening:
         """Whether there is something that the kernel did not take."""
         return not self._is_flushed
 
-    def fileno(self) -> int:
-        """Return the socket's descriptor. Raises NotConnectedError before there is one."""
+    @property
+    def sock(self) -> socket.socket:
+        """The socket. Raises NotConnectedError before there is one."""
         if self._stream is None:
             raise NotConnectedError("there is no TCP connection: not yet, or no longer")
-        return self._stream.sock.fileno()
+        return self._stream.sock
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor; raises as `sock` does."""
+        return self.sock.fileno()
+
+    @property
+    def dialling(self) -> tuple[int, ...]:
+        """The descriptors one of which becomes writable when a dial goes on."""
+        return ()
+
+    @property
+    def next_poll(self) -> float:
+        """When `poll()` has something to do even if nothing happens: at the deadline at the latest."""
+        return self.deadline
 
     def _time_out(self) -> None:
         raise ConnectTimeoutError(self._options.handshake_timeout)
 
     def _adopt_socket(self, sock: socket.socket, address: tuple[Any, ...] | str | bytes) -> None:
         self._stream = TCPStream(sock)
+        own_host, own_port = host_and_port(sock.getsockname())
+        self.local_address = (own_host.removeprefix("::ffff:"), own_port)
         host, port = host_and_port(address)
         # An IPv4 client of a server for both families.
         self.remote_address = (host.removeprefix("::ffff:"), port)
@@ -137,8 +157,17 @@ class Opening:
 
     def _finish(self, rest: bytes) -> None:
         handshake = self._handshake
+        request, response = handshake.messages
         self._opened = Opened(
-            self._connected_stream(), self.remote_address, self._url, handshake.subprotocol, handshake.deflate, rest
+            self._connected_stream(),
+            self.local_address,
+            self.remote_address,
+            self._url,
+            handshake.subprotocol,
+            handshake.deflate,
+            rest,
+            request,
+            response,
         )
         self._stream = None
 

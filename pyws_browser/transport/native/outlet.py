@@ -42,6 +42,11 @@ class Outlet:
         self.payload_size += len(payload)
         self._messages.send(opcode, payload)
 
+    def put_fragment(self, opcode: int, payload: bytes, *, is_last: bool) -> None:
+        """Keep a fragment until the next `flush()`."""
+        self.payload_size += len(payload)
+        self._messages.send_fragment(opcode, payload, is_last=is_last)
+
     def send(self, opcode: int, payload: bytes) -> bool:
         """Send a message, or keep it behind what waits; return whether all is gone."""
         if self._unsent or self._messages.outbox:

@@ -19,12 +19,13 @@ from ...admission import Admission
 from ...errors import (
     CloseTimeoutError,
     ConnectionLostError,
+    HeartbeatTimeoutError,
     NotConnectedError,
     WebSocketError,
 )
 from ...rules import CloseCode, encode_text
 from ...url import WebSocketURL, parse_url
-from ...wire.messages import BINARY, TEXT, MessageStream
+from ...wire.messages import BINARY, CONTINUATION, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .client_opening import ClientOpening
 from .heart import Heart
@@ -53,6 +54,9 @@ LEAVING_SIZE: Final = 8 * 1024 * 1024
 _LEAST_READ: Final = 4 * 1024
 """What a read counts in that at least, so that many small ones end as well."""
 
+KEEPALIVE_REASON: Final = "keepalive ping timeout"
+"""What the other side is told with 1011 if it gave no sign of life (as `websockets` tells it)."""
+
 
 class NativeTransport(Transport):
     """A connection over a socket, which `opening` brings about."""
@@ -72,12 +76,13 @@ class NativeTransport(Transport):
         self._outlet = Outlet(self._messages)
         self._deadline = math.inf
         self._cause: WebSocketError | None = None
-        self._remote_address = ("", 0)
+        self._local_address = self._remote_address = ("", 0)
         self._is_dry = False
         self._is_held_back = False
         self._is_leaving = False
         self._has_shut_down = False
-        self._heart = Heart(options.heartbeat_interval)
+        self._heart = Heart(options.heartbeat_interval, options.heartbeat_timeout)
+        self._in_fragments = False
 
     # What the seam asks for.
 
@@ -104,6 +109,20 @@ class NativeTransport(Transport):
             outlet.put(opcode, message)
         elif not outlet.send(opcode, message):
             self._wake()
+
+    def send_fragment(self, fragment: Message, *, is_last: bool) -> None:
+        """Send the fragment as a frame of its own."""
+        payload = encode_text(fragment) if isinstance(fragment, str) else fragment
+        opcode = CONTINUATION if self._in_fragments else TEXT if isinstance(fragment, str) else BINARY
+        self._check_room_to_send(len(payload))
+        self._outlet.put_fragment(opcode, payload, is_last=is_last)
+        self._in_fragments = not is_last
+        if not self.is_held and not self._outlet.flush():
+            self._wake()
+
+    def drop_fragments(self) -> bool:
+        """Return whether no message was begun."""
+        return not self._in_fragments
 
     def close(self, code: int | None, reason: str) -> None:
         """Put the Close frame behind what was put before."""
@@ -134,6 +153,10 @@ class NativeTransport(Transport):
         """Return the other side's IP address and port, after the end as well."""
         return self._remote_address
 
+    def local_address(self) -> tuple[str, int]:
+        """Return this side's IP address and port, after the end as well."""
+        return self._local_address
+
     def set_no_delay(self, enabled: bool) -> None:
         """Set TCP_NODELAY."""
         self._connected_stream().sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
@@ -142,6 +165,11 @@ class NativeTransport(Transport):
         """Send a Ping frame and remember when."""
         self._heart.feel_ping(payload, time.monotonic())
         self._messages.ping(payload)
+        self._flush_or_wake()
+
+    def pong(self, payload: bytes) -> None:
+        """Send a Pong frame."""
+        self._messages.unsolicited_pong(payload)
         self._flush_or_wake()
 
     @property
@@ -185,8 +213,18 @@ class NativeTransport(Transport):
     def deadline(self) -> float:
         """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
         if self._opening is not None:
-            return self._opening.deadline
+            return self._opening.next_poll
         return min(self._deadline, self._heart.next_beat) if self.ready_state is OPEN else self._deadline
+
+    @property
+    def sock(self) -> socket.socket:
+        """The socket, for loops that take nothing else. Raises NotConnectedError as `fileno()` does."""
+        return self._connected_stream().sock if self._opening is None else self._opening.sock
+
+    @property
+    def dialling(self) -> tuple[int, ...]:
+        """The descriptors to be watched for writing as long as there is no TCP connection, and so no `fileno()`."""
+        return () if self._opening is None else self._opening.dialling
 
     # The phases. Each returns whether the next one can go on at once.
 
@@ -245,7 +283,10 @@ class NativeTransport(Transport):
 
     def _open(self, opened: Opened) -> None:
         self._stream = self._outlet.stream = opened.stream
+        self._local_address = opened.local_address
         self._remote_address = opened.remote_address
+        if self.options.keeps_handshake:
+            self.request, self.response = opened.request, opened.response
         self.url = opened.url
         self.subprotocol = opened.subprotocol
         compression = self.options.compression
@@ -346,11 +387,16 @@ class NativeTransport(Transport):
         now = time.monotonic()
         if self._is_held_back:  # nothing is read, so nothing can tell of life
             self._heart.feel_life(now)
-        if self._messages.pong is not None:
-            self._heart.feel_pong(self._messages.pong, now)
-            self._messages.pong = None
+        pongs = self._messages.pongs
+        while pongs:
+            payload = pongs.popleft()
+            self._heart.feel_pong(payload, now)
+            if self.on_pong is not None:
+                self.on_pong(payload)
         if now >= self._heart.next_beat:
-            self.ping(self._heart.beat(now))
+            ping = self._heart.beat(now)
+            if ping:
+                self.ping(ping)
 
     def _begin_closing(self, code: int | None, reason: str) -> None:
         self._enter(State.CLOSING)
@@ -383,6 +429,9 @@ class NativeTransport(Transport):
         self._end(status)
 
     def _fail(self, cause: WebSocketError) -> None:
+        if isinstance(cause, HeartbeatTimeoutError):  # it may hear us, though we do not hear it
+            self._messages.close(CloseCode.INTERNAL_ERROR, KEEPALIVE_REASON)
+            self._outlet.flush()
         self._release_socket()
         self._end(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
 
@@ -424,4 +473,5 @@ class ServerTransport(NativeTransport):
         url = WebSocketURL(scheme, host, port) if port else WebSocketURL(scheme, "localhost", 80)
         super().__init__(url, options, is_client=False)
         self._opening = ServerOpening(sock, address, self.url, options, admission or Admission(), self._wake)
+        self._local_address = self._opening.local_address
         self._remote_address = self._opening.remote_address

@@ -1,0 +1,173 @@
+"""The arguments of `connect()` and `serve()`, made into what a transport is opened with; what it cannot do is refused.
+
+Names and defaults are those of `websockets.asyncio`.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from .. import __version__, rules
+from ..compression import Compression
+from ..errors import InvalidOptionError
+from ..transport import IN_BROWSER
+from ..transport.base import Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from ssl import SSLContext
+
+    Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+    Marks: TypeAlias = int | tuple[int | None, int | None] | None
+
+AGENT: Final = f"Python/{platform.python_version().rpartition('.')[0]} pyws_browser/{__version__}"
+"""The `User-Agent` and the `Server` header."""
+
+PAGE_INBOX_BYTES: Final = 16 * 1024 * 1024
+PAGE_INBOX_COUNT: Final = 65536
+"""What may wait to be received in a page, which cannot hold the sender back, if nothing larger is asked for."""
+
+_UNLIMITED: Final = sys.maxsize
+_OTHER_ARGUMENTS: Final = frozenset(
+    {
+        *("sock", "host", "port", "local_addr", "family", "proto", "flags", "happy_eyeballs_delay", "interleave"),
+        *("ssl_handshake_timeout", "ssl_shutdown_timeout", "all_errors", "path", "unix"),
+        *("proxy_ssl", "proxy_server_hostname", "extensions", "create_connection"),
+        *("reuse_address", "reuse_port", "backlog", "keep_alive", "start_serving"),
+    }
+)
+
+
+class Limits(NamedTuple):
+    """What a connection needs besides its transport's options."""
+
+    write_limit: tuple[int, int]
+    low_queue: int
+    max_size: int
+
+
+def limits(
+    max_size: int | tuple[int | None, int | None] | None, max_queue: Marks, write_limit: Marks, *, web: bool
+) -> tuple[Limits, dict[str, Any]]:
+    """Return the limits of a connection, and the fields of its transport's options that hold them."""
+    size = _message_size(max_size)
+    high, low = _marks(max_queue, "max_queue")
+    options: dict[str, Any] = {
+        "max_queued_packets": max(high, 1),
+        "inbound_buffer_size": size,
+        "outbound_buffer_size": _UNLIMITED,
+    }
+    if web:
+        options["max_queued_packets"] = max(high, PAGE_INBOX_COUNT)
+        options["inbound_buffer_size"] = max(size, PAGE_INBOX_BYTES)
+    return Limits(_marks(write_limit, "write_limit"), low, size), options
+
+
+def times(
+    open_timeout: float | None, close_timeout: float | None, ping_interval: float | None, ping_timeout: float | None
+) -> dict[str, Any]:
+    """Return the fields of the options that hold the time limits, in seconds; None is no limit, or no pings."""
+    return {
+        "handshake_timeout": _seconds(open_timeout, "open_timeout"),
+        "close_timeout": _seconds(close_timeout, "close_timeout"),
+        "heartbeat_interval": 0.0 if ping_interval is None else _seconds(ping_interval, "ping_interval"),
+        "heartbeat_timeout": _seconds(ping_timeout, "ping_timeout"),
+    }
+
+
+def compression_of(name: str | None) -> Compression | None:
+    """Return how to compress; `name` is "deflate" or None."""
+    if name not in ("deflate", None):
+        raise InvalidOptionError(f'compression is "deflate" or None, not {name!r}')
+    return None if name is None else Compression()
+
+
+def headers_of(headers: Headers | None, further: dict[str, str | None]) -> tuple[tuple[str, str], ...]:
+    """Return handshake headers as pairs; `further` are those that the other arguments set, None for not at all."""
+    items: Any = () if headers is None else headers
+    raw_items = getattr(items, "raw_items", None)  # of the Headers of `websockets`, which may have a name twice
+    pairs = list(rules.check_headers(raw_items() if raw_items is not None else items))
+    names = {name.lower() for name, _ in pairs}
+    pairs += [(name, value) for name, value in further.items() if value is not None and name.lower() not in names]
+    return rules.check_headers(pairs)
+
+
+def check_others(others: dict[str, Any], *, web: bool) -> None:
+    """Refuse the arguments of `websockets` that have no counterpart here, unless they are None.
+
+    Raises TypeError for a name that `websockets` does not know either, as any function does.
+    """
+    for name, value in others.items():
+        if name not in _OTHER_ARGUMENTS:
+            raise TypeError(f"got an unexpected keyword argument {name!r}")
+        if value is None:
+            continue
+        if web:
+            raise rules.unsupported("other_arguments", name)
+        raise InvalidOptionError(f"{name} is not supported here: docs/asyncio.md says what stands for it")
+
+
+def check_proxy(proxy: str | bool | None) -> None:
+    """Refuse to be told of a proxy; True, the default, and None both connect directly."""
+    if proxy not in (True, False, None):
+        raise InvalidOptionError(f"proxies are not supported here: connect without proxy={proxy!r}")
+
+
+def refuse_in_page(given: dict[str, tuple[Any, Any]]) -> None:
+    """Refuse what a page cannot do: `given` has the values and defaults of the arguments that it cannot change."""
+    for name, (value, default) in given.items():
+        if value is not default and value != default:
+            raise rules.unsupported(name)
+
+
+def tls_of(ssl: SSLContext | bool | None, *, secure: bool) -> SSLContext | None:
+    """Return the context to be used, None for the default one; raises InvalidOptionError if it does not fit."""
+    if ssl in (None, True) or IN_BROWSER:
+        if ssl is True and not secure:
+            raise InvalidOptionError("ssl belongs to wss://, and the URL is ws://")
+        return None
+    if not secure:
+        raise InvalidOptionError("ssl belongs to wss://, and the URL is ws://")
+    if not hasattr(ssl, "wrap_bio"):
+        raise InvalidOptionError(f"ssl is an SSLContext, True or None, not {ssl!r}")
+    return ssl  # type: ignore[return-value]
+
+
+def base_options(**fields: Any) -> Options:
+    """Return options with these fields, the rest as `aio` has them."""
+    return Options(keeps_handshake=True, **fields)
+
+
+def _message_size(max_size: int | tuple[int | None, int | None] | None) -> int:
+    if isinstance(max_size, tuple):
+        max_size, fragment_size = max_size
+        if fragment_size is not None:
+            raise InvalidOptionError("fragments have no limit of their own here: give max_size as one number")
+    if max_size is None:
+        return _UNLIMITED
+    if not isinstance(max_size, int) or max_size < 1:
+        raise InvalidOptionError(f"max_size is a number of bytes from 1 on, or None, not {max_size!r}")
+    return max_size
+
+
+def _marks(value: Marks, name: str) -> tuple[int, int]:
+    """Return high and low water; the low one is a quarter of the high one if it is not given."""
+    high, low = value if isinstance(value, tuple) else (value, None)
+    if high is None:
+        high = _UNLIMITED if low is None else 4 * low
+    if low is None:
+        low = high // 4
+    if not isinstance(high, int) or not isinstance(low, int) or not 0 <= low <= high:
+        raise InvalidOptionError(f"{name} is (high, low) with high >= low >= 0, or the first alone, not {value!r}")
+    return high, low
+
+
+def _seconds(value: float | None, name: str) -> float:
+    if value is None:
+        return inf
+    if not isinstance(value, (int, float)) or not value > 0:
+        raise InvalidOptionError(f"{name} is a number of seconds above 0, or None, not {value!r}")
+    return float(value)

@@ -1,0 +1,315 @@
+"""connect(): a client's connection under asyncio, as `websockets.asyncio.client.connect`."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urljoin
+
+from .. import rules
+from ..errors import InvalidURLError
+from ..reconnection import Backoff, Reconnection
+from ..settings import web_limits_by_default
+from ..transport import IN_BROWSER
+from ..transport import connect as open_transport
+from ..transport.base import Options, State
+from ..url import parse_url
+from . import arguments
+from .connection import Connection
+from .exceptions import (
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+    SecurityError,
+    opening_error,
+)
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+    from logging import Logger, LoggerAdapter
+    from ssl import SSLContext
+    from types import TracebackType
+    from typing import TypeAlias, TypeVar
+
+    from ..peer import Connector
+
+    T = TypeVar("T")
+    Provider: TypeAlias = T | Callable[[], T | Awaitable[T]]
+
+MAX_REDIRECTS: Final = 10
+_REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
+_RETRIED: Final = frozenset({500, 502, 503, 504})
+_CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+_ANY_PAGE: Final = "http://page.invalid/"
+
+
+class ClientConnection(Connection):
+    """A client's connection, made by `connect()`."""
+
+    async def opened(self, uri: str, open_timeout: float | None) -> None:
+        """Wait until it is open; raises what `connect()` raises, and then holds nothing any more."""
+        self._opening = Waiter(self._loop)
+        try:
+            while self.state is State.CONNECTING:
+                await self._opening
+        except asyncio.CancelledError:
+            self._abort()
+            raise
+        if not self._transport.has_opened:
+            await self.wait_closed()
+            status = self._transport.close_status
+            raise opening_error(status.cause if status is not None else None, uri, open_timeout)
+
+    def _on_state(self, state: State) -> None:
+        super()._on_state(state)
+        self._opening.wake()
+
+
+class connect:  # noqa: N801  it is called like a function
+    """Connect to the WebSocket server at `uri`: `async with`, `await`, or `async for`, which reconnects.
+
+    ::
+
+        async with connect("wss://example.com/chat") as websocket:
+            await websocket.send("hello")
+            async for message in websocket:
+                print(message)
+
+    The arguments are those of `websockets.asyncio.client.connect`, whose defaults they have; `docs/asyncio.md` goes
+    through them. Further ones: `backoff` says how `async for` reconnects, `connector` opens the transport, as that of
+    `WebSocketPeer` does. `uri`, `subprotocols` and `additional_headers` may be functions, or coroutine functions, that
+    are asked again for every attempt: for a token that expires, say.
+
+    Raises, when it connects:
+        InvalidURI: the URI is none that a WebSocket can be opened to (raised at once if it is a str).
+        OSError: no connection came about; in a page this is all that is known.
+        InvalidHandshake: the server's answer was not the right one; InvalidStatus if it refused.
+        TimeoutError: it took longer than `open_timeout`.
+        UnsupportedInBrowserError: an argument, other than at its default, that a page can do nothing about; at once.
+
+    """
+
+    def __init__(
+        self,
+        uri: Provider[str],
+        *,
+        origin: str | None = None,
+        subprotocols: Provider[Sequence[str] | None] = None,
+        compression: str | None = "deflate",
+        additional_headers: Provider[arguments.Headers | None] = None,
+        user_agent_header: str | None = arguments.AGENT,
+        proxy: str | bool | None = True,
+        process_exception: Callable[[Exception], Exception | None] | None = None,
+        open_timeout: float | None = 10,
+        ping_interval: float | None = 20,
+        ping_timeout: float | None = 20,
+        close_timeout: float | None = 10,
+        reconnect_delays: Callable[[], Iterator[float]] | None = None,
+        max_size: int | tuple[int | None, int | None] | None = 2**20,
+        max_queue: arguments.Marks = 16,
+        write_limit: arguments.Marks = 2**15,
+        logger: Logger | LoggerAdapter[Any] | None = None,
+        create_connection: type[ClientConnection] | None = None,
+        ssl: SSLContext | bool | None = None,
+        server_hostname: str | None = None,
+        backoff: Backoff | None = None,
+        connector: Connector | None = None,
+        **others: Any,
+    ) -> None:
+        web = IN_BROWSER or web_limits_by_default()
+        if web:
+            arguments.refuse_in_page(
+                {
+                    "origin": (origin, None),
+                    "compression": (compression, "deflate"),
+                    "additional_headers": (additional_headers, None),
+                    "user_agent_header": (user_agent_header, arguments.AGENT),
+                    "proxy": (proxy or None, True if proxy else None),
+                    "ping_interval": (ping_interval or 20, 20),
+                    "ping_timeout": (ping_timeout or 20, 20),
+                    "ssl": (ssl or None, None),
+                    "server_hostname": (server_hostname, None),
+                }
+            )
+        arguments.check_others(others, web=web)
+        arguments.check_proxy(proxy)
+        self.uri = uri
+        self.subprotocols = subprotocols
+        self.additional_headers = additional_headers
+        self.process_exception = process_exception or globals()["process_exception"]
+        self.open_timeout = open_timeout
+        self.reconnection = Reconnection(backoff or Backoff(), reconnect_delays)
+        """What `async for` is at; its `changed` tells."""
+        self.logger = logger or logging.getLogger("pyws_browser.client")
+        self._ssl = ssl
+        self._headers: dict[str, str | None] = {} if web else {"Origin": origin, "User-Agent": user_agent_header}
+        self._limits, limits = arguments.limits(max_size, max_queue, write_limit, web=web)
+        times = arguments.times(open_timeout, close_timeout, None if web else ping_interval, ping_timeout)
+        self._options = arguments.base_options(
+            web_limits=web,
+            compression=arguments.compression_of(compression),
+            server_hostname=server_hostname or "",
+            **limits,
+            **times,
+        )
+        self._connector: Connector = connector or open_transport
+        self._factory = create_connection or ClientConnection
+        self._connection: ClientConnection | None = None
+        if isinstance(uri, str):
+            self._check_uri(uri)
+        if not callable(subprotocols):
+            rules.check_subprotocols(subprotocols or ())
+        if not callable(additional_headers):
+            arguments.headers_of(additional_headers, {})
+
+    # ... = await connect(...)
+
+    def __await__(self) -> Generator[Any, None, ClientConnection]:
+        return self._connect().__await__()
+
+    # async with connect(...) as ...
+
+    async def __aenter__(self) -> ClientConnection:
+        if self._connection is not None:
+            raise RuntimeError("this connect() has a connection: call connect() again for another one")
+        self._connection = await self
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.__aexit__(kind, error, traceback)
+
+    # async for ... in connect(...)
+
+    async def __aiter__(self) -> AsyncIterator[ClientConnection]:
+        """Connect again and again, as `backoff` says; `process_exception` decides which failures are final."""
+        reconnection = self.reconnection
+        try:
+            while True:
+                reconnection.is_connecting()
+                try:
+                    connection = await self._connect()
+                except Exception as exc:
+                    self._raise_if_final(exc)
+                    delay = reconnection.has_ended(monotonic(), None, exc)
+                    if delay is None:
+                        raise
+                    await self._wait(delay, exc)
+                    continue
+                reconnection.has_opened(monotonic())
+                async with connection:
+                    yield connection
+                    is_wanted_no_more = connection.state is State.OPEN
+                if is_wanted_no_more:
+                    reconnection.restart()
+                    continue
+                error = connection.closed_error()
+                delay = reconnection.has_ended(monotonic(), connection.close_code, error)
+                if delay is None:
+                    if connection.close_code in reconnection.backoff.final_codes:
+                        return
+                    raise error
+                await self._wait(delay, error)
+        finally:
+            reconnection.stop()
+
+    async def _wait(self, delay: float, error: Exception) -> None:
+        self.logger.info("reconnecting in %.1f seconds: %s: %s", delay, type(error).__name__, error)
+        await asyncio.sleep(delay)
+
+    def _raise_if_final(self, error: Exception) -> None:
+        try:
+            verdict = self.process_exception(error)
+        except Exception as exc:  # to raise is a frequent way of saying the same
+            verdict = exc
+        if verdict is error:
+            raise error
+        if verdict is not None:
+            raise verdict from error
+
+    # What connecting is made of.
+
+    async def _connect(self) -> ClientConnection:
+        uri = await _ask(self.uri)
+        headers = await _ask(self.additional_headers)
+        options = self._options._replace(subprotocols=rules.check_subprotocols(await _ask(self.subprotocols) or ()))
+        given_up_at = monotonic() + options.handshake_timeout
+        for _ in range(MAX_REDIRECTS):
+            options = options._replace(handshake_timeout=max(given_up_at - monotonic(), 0.001))
+            try:
+                return await self._open(uri, options._replace(headers=arguments.headers_of(headers, self._headers)))
+            except InvalidStatus as refusal:
+                target = _redirect(uri, refusal)
+                if target is None:
+                    raise
+                if parse_url(target)[:3] != parse_url(uri)[:3]:  # another origin, which is not to know our credentials
+                    pairs = arguments.headers_of(headers, {})
+                    headers = [(name, value) for name, value in pairs if name.lower() not in _CREDENTIALS]
+                uri = target
+        raise SecurityError(f"the server redirects more than {MAX_REDIRECTS} times")
+
+    async def _open(self, uri: str, options: Options) -> ClientConnection:
+        secure = self._check_uri(uri)
+        tls = arguments.tls_of(self._ssl, secure=secure)
+        try:
+            transport = self._connector(uri, options._replace(tls=tls))
+        except InvalidURLError as exc:
+            raise InvalidURI(uri, str(exc)) from exc
+        connection = self._factory(
+            transport, write_limit=self._limits.write_limit, low_queue=self._limits.low_queue, logger=self.logger
+        )
+        await connection.opened(uri, self.open_timeout)
+        return connection
+
+    def _check_uri(self, uri: str) -> bool:
+        """Return whether it is a wss URL; raises InvalidURI. Only a page's own URL can complete a relative one."""
+        try:
+            secure = parse_url(uri, _ANY_PAGE if IN_BROWSER else None).secure
+        except InvalidURLError as exc:
+            raise InvalidURI(uri, str(exc)) from exc
+        arguments.tls_of(self._ssl, secure=secure)
+        return secure
+
+
+def process_exception(error: Exception) -> Exception | None:
+    """Return None if it is worth another attempt, else the exception to be raised, as that of `websockets` does.
+
+    Worth one are network errors and time limits, a server that hangs up before it has answered, and the HTTP statuses
+    500, 502, 503 and 504. In a page every failure is, since no reason is known.
+    """
+    if isinstance(error, OSError):  # of which TimeoutError is one
+        return None
+    if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
+        return None
+    if isinstance(error, InvalidStatus) and error.status in _RETRIED:
+        return None
+    return error
+
+
+def _redirect(uri: str, refusal: InvalidStatus) -> str | None:
+    """Return where the server sends us, None if it does not; raises SecurityError if nobody should go there."""
+    location = refusal.response.headers.get("Location")
+    if refusal.status not in _REDIRECTS or location is None:
+        return None
+    target = urljoin(uri, location)
+    try:
+        is_downgrade = parse_url(uri).secure and not parse_url(target).secure
+    except InvalidURLError as exc:
+        raise InvalidURI(target, str(exc)) from refusal
+    if is_downgrade:
+        raise SecurityError(
+            f"the server redirects from wss to {target}, which anybody on the way could read"
+        ) from refusal
+    return target
+
+
+async def _ask(provider: Any) -> Any:
+    value = provider() if callable(provider) else provider
+    return await value if inspect.isawaitable(value) else value

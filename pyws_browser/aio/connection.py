@@ -1,0 +1,395 @@
+"""Connection: one WebSocket connection to be awaited, as in `websockets.asyncio.connection`.
+
+It stands on a transport as `WebSocketPeer` does, and adds nothing to the protocol: a `Pump` has the transport polled,
+after which `_after_turn()` wakes whoever waits for what the poll brought. There is no task behind it. A message that is
+in the transport's inbox already is fetched without going through the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+from weakref import proxy
+
+from .. import rules
+from ..errors import InvalidMessageTypeError, InvalidStateError, NotConnectedError
+from ..rules import CloseCode, as_text
+from ..transport.base import State
+from .endings import closed_error
+from .exceptions import Close, ConcurrencyError, ConnectionClosedOK
+from .pings import Pings
+from .pump import make_pump
+from .sending import Sender, as_message, each, is_data
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable
+    from logging import Logger, LoggerAdapter
+    from types import TracebackType
+    from typing import Self
+
+    from websockets.http11 import Request, Response
+
+    from ..transport.base import Message, Transport
+    from .exceptions import ConnectionClosed
+    from .sending import Data, Fragments
+
+_FRAGMENTS_FAILED: Final = "error in fragmented message"
+
+MAX_REFILLS: Final = 64
+"""How often `recv()` may poll for more by itself before it lets the event loop, and with it other tasks, have a go."""
+
+
+class Connection:
+    """What a client's and a server's connection have in common; `connect()` and `serve()` make them.
+
+    It can be iterated over for its messages, and is an asynchronous context manager that closes it. One task receives,
+    any number may send. `write_limit` is high and low water in bytes, `max_queue` the low water of the inbox, whose
+    high water is the transport's.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        write_limit: tuple[int, int] = (2**15, 2**13),
+        low_queue: int = 4,
+        logger: Logger | LoggerAdapter[Any] | None = None,
+    ) -> None:
+        self.id: UUID = uuid4()
+        """Unique to the connection; for logs."""
+        self.logger = logging.LoggerAdapter(logger or logging.getLogger("pyws_browser"), {"websocket": proxy(self)})
+        """The logger, which gives every record this connection as `websocket`."""
+        self._loop = asyncio.get_running_loop()
+        self._transport = transport
+        self._inbox = transport.inbox
+        self._low_queue = low_queue
+        self._refills = 0
+        self._receiver: Waiter | None = None
+        self._is_receiving = False
+        self._lost: asyncio.Future[None] = self._loop.create_future()
+        self._sending: asyncio.Future[None] | None = None  # while a message goes out in fragments
+        self._asked_to_close: Close | None = None
+        self._seen_state = transport.ready_state
+        self._pings = Pings(transport, self._loop)
+        self._sender = Sender(transport, self._loop, write_limit)
+        self._pump = make_pump(transport, self._loop, self._after_turn)
+        self._pump.start()
+
+    # What it is.
+
+    @property
+    def state(self) -> State:
+        """CONNECTING, OPEN, CLOSING or CLOSED."""
+        return self._transport.ready_state
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that was agreed on, None if none was."""
+        return self._transport.subprotocol or None
+
+    @property
+    def request(self) -> Request | None:
+        """The opening handshake's request; None in a page, which is not shown it."""
+        return self._transport.request
+
+    @property
+    def response(self) -> Response | None:
+        """The answer to it; None in a page, which is not shown it."""
+        return self._transport.response
+
+    @property
+    def local_address(self) -> tuple[str, int]:
+        """Host and port of this side; not in a page."""
+        return self._transport.local_address()
+
+    @property
+    def remote_address(self) -> tuple[str, int]:
+        """Host and port of the other side; not in a page."""
+        if self._transport.options.web_limits:
+            raise rules.unsupported("remote_address")
+        return self._transport.remote_address()
+
+    @property
+    def latency(self) -> float:
+        """Seconds between the last answered ping and its pong, 0.0 before the first; not in a page."""
+        if self._transport.options.web_limits:
+            raise rules.unsupported("latency")
+        return self._pings.latency
+
+    @property
+    def close_code(self) -> int | None:
+        """The close code once the connection is closed, 1005 for none and 1006 for no Close frame; None before."""
+        status = self._transport.close_status
+        return None if status is None else int(status.code)
+
+    @property
+    def close_reason(self) -> str | None:
+        """The close reason once the connection is closed; None before."""
+        status = self._transport.close_status
+        return None if status is None else status.reason
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._transport.url} {self.state.name}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close with 1000; if the block failed with 1011, in a page 4011, which it may send."""
+        if kind is None:
+            await self.close()
+        else:
+            await self.close(self._failure_code)
+
+    # Receiving.
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message:
+        """Receive the next message; ends when the connection was closed as it should be, else raises as `recv()`."""
+        try:
+            return await self.recv()
+        except ConnectionClosedOK:
+            raise StopAsyncIteration from None
+
+    async def recv(self, decode: bool | None = None) -> Message:
+        """Receive the next message: text as str, binary as bytes; `decode` True gives str, False bytes, for either.
+
+        What arrived before the end can be received after it. Cancelling it loses nothing.
+
+        Raises:
+            ConnectionClosed: there is no message, and there will be none.
+            ConcurrencyError: another task is receiving.
+            InvalidTextError: `decode` is True, and the message is not UTF-8; it is lost.
+
+        """
+        inbox = self._inbox
+        if not inbox or self._receiver is not None:
+            await self._wait_for_message()
+        message = inbox.popleft()
+        if self._pump.is_paused and len(inbox) <= self._low_queue:
+            self._pump.resume()
+        if decode is None:
+            return message
+        if isinstance(message, str):
+            return message if decode else message.encode()
+        return as_text(message) if decode else message
+
+    async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Message]:
+        """Receive the next message in parts, of which there is one here: fragments are put together as they come."""
+        yield await self.recv(decode)
+
+    # Sending.
+
+    async def send(self, message: Data | Fragments, *, text: bool | None = None) -> None:
+        """Send a message: str as text, bytes-like as binary; `text` True or False overrides that.
+
+        An (asynchronous) iterable is sent as one message, each item a fragment of it; other tasks' messages wait until
+        it is over. In a page the message goes out as a whole at its end. Waits while more than `write_limit` bytes
+        wait to be sent. Cancelled while it waits, the message goes out nevertheless, unless it is a fragmented one
+        that is not over: the connection is then closed with 1011, for the rest cannot be left out (not in a page).
+
+        Raises:
+            ConnectionClosed: the connection is closed.
+            InvalidMessageTypeError: it is neither, and nothing was sent (a TypeError).
+            InvalidTextError: `text` is True, and the bytes are not UTF-8.
+
+        """
+        while self._sending is not None:
+            await asyncio.shield(self._sending)
+        if not isinstance(message, (str, bytes)) and not is_data(message):
+            await self._send_fragments(message, text=text)  # type: ignore[arg-type]
+            return
+        if text is not None or not isinstance(message, (str, bytes)):
+            message = as_message(message, text=text)  # type: ignore[arg-type]
+        if self._transport.ready_state is not State.OPEN:
+            await self._raise_closed()
+        try:
+            self._sender.put(message)
+        except NotConnectedError:  # the browser knows already what the page is still to be told
+            await self._raise_closed()
+        if self._sender.must_wait:
+            await self._drain()
+
+    async def ping(self, data: Data | None = None) -> Awaitable[float]:
+        """Send a ping of at most 125 bytes, four random ones if `data` is None; not in a page.
+
+        Returns a future that is done when the pong has come, with the latency in seconds.
+
+        Raises:
+            ConnectionClosed: the connection is closed.
+            ConcurrencyError: a ping with the same data waits for its pong.
+            UnsupportedInBrowserError: this is a page.
+
+        """
+        self._refuse_in_browser("ping()")
+        payload = None if data is None else _control_payload(data)
+        if self._transport.ready_state is not State.OPEN:
+            await self._raise_closed()
+        self._sender.flush()
+        return self._pings.send(payload)
+
+    async def pong(self, data: Data = b"") -> None:
+        """Send a pong of at most 125 bytes that nobody asked for, as a sign of life; raises as `ping()` does."""
+        self._refuse_in_browser("pong()")
+        payload = _control_payload(data)
+        if self._transport.ready_state is not State.OPEN:
+            await self._raise_closed()
+        self._sender.flush()
+        self._transport.pong(payload)
+
+    # Closing.
+
+    async def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
+        """Close the connection, and wait until it is closed, `close_timeout` at most; harmless the second time.
+
+        What was sent before goes out first. What arrives from now on is discarded. A page may send 1000 and 3000–4999.
+
+        Raises:
+            InvalidCloseCodeError, InvalidCloseReasonError: nothing was sent, the connection stays open.
+            UnsupportedInBrowserError: a code that only the desktop may send.
+
+        """
+        self._begin_to_close(code, reason)
+        await self.wait_closed()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is closed."""
+        await asyncio.shield(self._lost)
+
+    def closed_error(self) -> ConnectionClosed:
+        """Return how the connection ended, once it has."""
+        status = self._transport.close_status
+        if status is None:
+            raise InvalidStateError("the connection is not closed: wait_closed() waits for that")
+        return closed_error(status, self._asked_to_close)
+
+    # What the rest is made of.
+
+    @property
+    def _failure_code(self) -> CloseCode:
+        web = self._transport.options.web_limits
+        return CloseCode.PROGRAM_FAILED if web else CloseCode.INTERNAL_ERROR
+
+    def _refuse_in_browser(self, feature: str) -> None:
+        if self._transport.options.web_limits:
+            raise rules.unsupported(feature)
+
+    def _begin_to_close(self, code: int, reason: str) -> None:
+        transport = self._transport
+        rules.check_close(code, reason, web=transport.options.web_limits)
+        if transport.ready_state not in (State.CONNECTING, State.OPEN):
+            return
+        if self._sending is not None and not transport.drop_fragments():
+            code, reason = CloseCode.INTERNAL_ERROR, "close during fragmented message"
+        self._asked_to_close = Close(int(code), reason)
+        self._sender.flush()
+        transport.close(code, reason)
+        self._pump.update()
+
+    def _abort(self) -> None:
+        """Cut the connection."""
+        self._transport.abort()
+        self._pump.update()
+        self._after_turn()
+
+    async def _send_fragments(self, fragments: Fragments, *, text: bool | None) -> None:
+        parts = each(fragments, text=text)
+        part = await anext(parts, None)
+        if part is None:
+            return
+        while self._sending is not None:  # another task's may have begun in the meantime
+            await asyncio.shield(self._sending)
+        self._sending = self._loop.create_future()
+        try:
+            await self._put_fragment(part)
+            async for part in parts:
+                await self._put_fragment(part)
+            await self._put_fragment(part[:0], is_last=True)
+        except BaseException:
+            if self._transport.ready_state is State.OPEN and not self._transport.drop_fragments():
+                self._sending.set_result(None)
+                self._sending = None
+                self._begin_to_close(CloseCode.INTERNAL_ERROR, _FRAGMENTS_FAILED)
+            raise
+        finally:
+            if self._sending is not None:
+                self._sending.set_result(None)
+                self._sending = None
+
+    async def _put_fragment(self, fragment: Message, *, is_last: bool = False) -> None:
+        if self._transport.ready_state is not State.OPEN:
+            await self._raise_closed()
+        try:
+            self._transport.send_fragment(fragment, is_last=is_last)
+        except NotConnectedError:
+            await self._raise_closed()
+        if self._sender.must_wait:
+            await self._drain()
+
+    async def _drain(self) -> None:
+        await self._sender.drain()
+        status = self._transport.close_status
+        if status is not None and not status.was_clean:
+            await self._raise_closed()
+
+    async def _raise_closed(self) -> None:
+        if self._transport.ready_state is State.CONNECTING:
+            raise NotConnectedError("the connection is not open yet: await it")
+        await self.wait_closed()
+        raise self.closed_error()
+
+    async def _wait_for_message(self) -> None:
+        """Return when there is a message."""
+        if self._receiver is not None:
+            raise ConcurrencyError("another task is receiving from this connection: let one task receive for all")
+        if self._refills < MAX_REFILLS:
+            self._refills += 1
+            self._pump.refill()
+        else:
+            self._pump.wake()
+        while not self._inbox:
+            if self._transport.ready_state is State.CLOSED:
+                raise self.closed_error()
+            self._refills = 0
+            self._receiver = Waiter(self._loop)
+            if self._pump.is_paused:
+                self._pump.resume()
+            try:
+                await self._receiver
+            finally:
+                self._receiver = None
+
+    def _after_turn(self) -> None:
+        """See what a poll changed, and wake whoever waits for that."""
+        sender = self._sender
+        sender.has_sent = False
+        sender.look()
+        state = self._transport.ready_state
+        if state is not self._seen_state:
+            self._seen_state = state
+            self._on_state(state)
+        receiver = self._receiver
+        if receiver is not None and (self._inbox or state is State.CLOSED):
+            receiver.wake()
+
+    def _on_state(self, state: State) -> None:
+        if state is State.CLOSED:
+            error = self.closed_error()
+            self._pings.end(error)
+            self._lost.set_result(None)
+            self.logger.debug("closed: %s", error)
+
+
+def _control_payload(data: Data) -> bytes:
+    if isinstance(data, str):
+        data = data.encode()
+    elif not isinstance(data, (bytes, bytearray, memoryview)):
+        raise InvalidMessageTypeError(f"a payload is str or bytes-like, not {type(data).__name__}: encode it first")
+    return rules.check_ping(data)

@@ -1,0 +1,63 @@
+"""The pings that a program sent, and the pongs that they wait for (RFC 6455 §5.5.2 and §5.5.3)."""
+
+from __future__ import annotations
+
+import os
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from .exceptions import ConcurrencyError
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
+
+    from ..transport.base import Transport
+    from .exceptions import ConnectionClosed
+
+
+class Pings:
+    """Those of one connection, in the order in which they were sent."""
+
+    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
+        self.latency = 0.0
+        """Seconds that the last answered ping took, keepalive pings included."""
+        self._transport = transport
+        self._loop = loop
+        self._waiting: dict[bytes, tuple[Future[float], float]] = {}
+        transport.on_pong = self._answer
+
+    def send(self, payload: bytes | None) -> Future[float]:
+        """Send a ping, with four random bytes if `payload` is None; the future gets the latency in seconds.
+
+        Raises ConcurrencyError if a ping with this payload waits for its pong.
+        """
+        if payload in self._waiting:
+            raise ConcurrencyError("a ping with the same data waits for its pong: send other data, or none")
+        while payload is None or payload in self._waiting:
+            payload = os.urandom(4)
+        answered: Future[float] = self._loop.create_future()
+        self._waiting[payload] = answered, monotonic()
+        self._transport.ping(payload)
+        return answered
+
+    def end(self, error: ConnectionClosed) -> None:
+        """Have everybody who still waits for a pong raise."""
+        for answered, _ in self._waiting.values():
+            if not answered.done():
+                answered.set_exception(error)
+                answered.exception()  # whoever does not await it need not be told
+        self._waiting.clear()
+
+    def _answer(self, payload: bytes) -> None:
+        """Take a pong; it answers the pings before its own as well, since a pong may stand for several."""
+        if payload not in self._waiting:
+            self.latency = self._transport.latency
+            return
+        now = monotonic()
+        for sent in list(self._waiting):
+            answered, at = self._waiting.pop(sent)
+            if not answered.done():
+                answered.set_result(now - at)
+            if sent == payload:
+                self.latency = now - at
+                return

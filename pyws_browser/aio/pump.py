@@ -1,0 +1,287 @@
+"""Having a transport polled when there is something to do, and at no other time, by any event loop.
+
+A `Pump` belongs to one transport. Each of its turns polls, then tells the connection to look at what changed. What
+brings a turn about depends on where it runs:
+
+- `EventPump`: nothing but the transport's wake-up. In a page that is a JavaScript event, and the turn runs inside it;
+  no timer runs there but the one of a time limit.
+- `ReaderPump`: a socket that the loop watches with `add_reader()` and `add_writer()`; asyncio's selector loops and
+  uvloop. Whoever is slow to fetch messages is not watched, so that TCP holds the sender back.
+- `CompletionPump`: a socket on a loop that knows no `add_reader()`, which is Windows' Proactor. A read of no bytes is
+  completed when there is something to be read; for what is to be written, and while connecting, it looks again after
+  a moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from _thread import get_ident
+from contextlib import suppress
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Final, cast
+
+from ..errors import NotConnectedError
+from ..transport import IN_BROWSER
+from ..transport.base import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..transport.base import Transport
+    from ..transport.native import NativeTransport
+
+_MOMENT: Final = 0.015
+"""Seconds until a `CompletionPump` looks again at what no read shows: the resolution of Windows' clock."""
+
+
+class Pump:
+    """Polls one transport; `after_turn` is called after each poll, within it nothing of the transport runs."""
+
+    def __init__(self, transport: Transport, loop: asyncio.AbstractEventLoop, after_turn: Callable[[], None]) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._after_turn = after_turn
+        self._thread = get_ident()
+        self.is_paused = False
+        """Whether it waits for `resume()`, since the inbox is full."""
+        self._is_scheduled = False
+        self._is_in_turn = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = inf
+
+    def start(self) -> None:
+        """Begin, with a turn as soon as the loop comes to it."""
+        self._transport.set_wakeup(self.wake)
+        self.wake()
+
+    def wake(self) -> None:
+        """Bring a turn about; called by the transport, in whatever thread."""
+        if self._is_scheduled:
+            return
+        self._is_scheduled = True
+        if get_ident() == self._thread:
+            self._loop.call_soon(self._scheduled_turn)
+        else:
+            with suppress(RuntimeError):  # the loop is closed, and nobody waits for this any more
+                self._loop.call_soon_threadsafe(self._scheduled_turn)
+
+    def turn(self) -> None:
+        """Poll, and have the connection look at what changed."""
+        self._is_in_turn = True
+        try:
+            self._transport.poll()
+        finally:
+            self._is_in_turn = False
+        self.update()
+        self._after_turn()
+
+    def refill(self) -> None:
+        """Look whether there is more, now that the inbox is empty."""
+
+    def resume(self) -> None:
+        """Go on, since there is room in the inbox again."""
+        self.is_paused = False
+        self.wake()
+
+    def update(self) -> None:
+        """Watch for what the transport needs now, which is nothing once it is CLOSED."""
+        if self._transport.ready_state is State.CLOSED:
+            self._transport.set_wakeup(None)
+            self._set_timer(inf)
+
+    def _scheduled_turn(self) -> None:
+        self._is_scheduled = False
+        if self._transport.ready_state is State.CLOSED:
+            self.update()
+            self._after_turn()
+        else:
+            self.turn()
+
+    def _set_timer(self, at: float) -> None:
+        """Have a turn at a time of `time.monotonic()`; one that comes too early does no harm, and is not moved."""
+        if at >= self._timer_at and at != inf:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = at
+        if at != inf:
+            self._timer = self._loop.call_later(max(0.0, at - monotonic()), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._timer_at = inf
+        self.turn()
+
+
+class EventPump(Pump):
+    """For a transport without a descriptor: the browser's, and the one in memory."""
+
+    def wake(self) -> None:
+        """Take the turn here and now if this is a JavaScript event; it may not be one, and a task may be running."""
+        if IN_BROWSER and not self._is_in_turn and asyncio.current_task(self._loop) is None:
+            self.turn()
+        else:
+            super().wake()
+
+    def refill(self) -> None:
+        """Take in what had no room before; the browser holds nothing back."""
+        if not IN_BROWSER and not self._is_in_turn:
+            self.turn()
+
+    def start(self) -> None:
+        """Begin; the first event is still to come."""
+        self._transport.set_wakeup(self.wake)
+        self.update()
+
+    def update(self) -> None:
+        """Set a timer for the time limits of opening and closing: an open connection has none."""
+        super().update()
+        state, options = self._transport.ready_state, self._transport.options
+        if state is State.OPEN:
+            self._set_timer(inf)
+        elif state is not State.CLOSED and self._timer is None:
+            limit = options.handshake_timeout if state is State.CONNECTING else options.close_timeout
+            if limit != inf:
+                self._set_timer(monotonic() + limit + 0.001)  # not a moment too early, for nothing else would follow
+
+
+class ReaderPump(Pump):
+    """For a socket, on a loop with `add_reader()`."""
+
+    def __init__(
+        self, transport: NativeTransport, loop: asyncio.AbstractEventLoop, after_turn: Callable[[], None]
+    ) -> None:
+        super().__init__(transport, loop, after_turn)
+        self._native = transport
+        self._fd = -1
+        self._is_reading = False
+        self._is_writing = False
+        self._dialling: tuple[int, ...] = ()
+
+    def refill(self) -> None:
+        """Take in what had no room before."""
+        if self._native.is_held_back:
+            self.turn()
+
+    def update(self) -> None:
+        """Bring what the loop watches to what the transport needs."""
+        super().update()
+        native = self._native
+        if native.ready_state is State.CLOSED:
+            self._watch_dialling(())
+            self._watch(reading=False, writing=False)
+            return
+        if self._fd < 0:
+            self._watch_dialling(native.dialling)
+            try:
+                self._fd = native.fileno()
+            except NotConnectedError:  # still dialling
+                self._set_timer(native.deadline)
+                return
+        if not native.is_held_back or native.can_resume:
+            self.is_paused = False
+        self._watch(reading=not self.is_paused, writing=native.wants_write)
+        self._set_timer(native.deadline)
+
+    def _on_readable(self) -> None:
+        native = self._native
+        if native.is_held_back and not native.can_resume:
+            self.is_paused = True
+            self._watch(reading=False, writing=self._is_writing)
+            return
+        native.poll()
+        # Nothing else changes on the way that nearly every read takes. One that fills the queue stays watched, for
+        # its messages will be fetched before the loop comes round in most cases.
+        if native.ready_state is not State.OPEN or native.wants_write is not self._is_writing:
+            self.update()
+        self._after_turn()
+
+    def _watch(self, *, reading: bool, writing: bool) -> None:
+        if reading is not self._is_reading:
+            self._is_reading = reading
+            if reading:
+                self._loop.add_reader(self._fd, self._on_readable)
+            else:
+                self._loop.remove_reader(self._fd)
+        if writing is not self._is_writing:
+            self._is_writing = writing
+            if writing:
+                self._loop.add_writer(self._fd, self.turn)
+            else:
+                self._loop.remove_writer(self._fd)
+
+    def _watch_dialling(self, descriptors: tuple[int, ...]) -> None:
+        before, self._dialling = self._dialling, descriptors
+        for fd in before:  # all of them, since one may have been closed and another socket have its number now
+            self._loop.remove_writer(fd)
+        for fd in descriptors:
+            self._loop.add_writer(fd, self.turn)
+
+
+class CompletionPump(Pump):
+    """For a socket, on a loop that offers nothing but reads that complete."""
+
+    def __init__(
+        self, transport: NativeTransport, loop: asyncio.AbstractEventLoop, after_turn: Callable[[], None]
+    ) -> None:
+        super().__init__(transport, loop, after_turn)
+        self._native = transport
+        self._read: asyncio.Task[None] | None = None
+
+    def refill(self) -> None:
+        """Take in what had no room before."""
+        if self._native.is_held_back:
+            self.turn()
+
+    def update(self) -> None:
+        """Have a read under way while there is a socket and room for what it brings."""
+        super().update()
+        native = self._native
+        if native.ready_state is State.CLOSED:
+            if self._read is not None:
+                self._read.cancel()
+            return
+        try:
+            native.fileno()
+        except NotConnectedError:
+            self._set_timer(min(native.deadline, monotonic() + _MOMENT))
+            return
+        self.is_paused = native.is_held_back and not native.can_resume
+        if self._read is None and not self.is_paused:
+            self._read = self._loop.create_task(self._wait_for_input())
+        self._set_timer(min(native.deadline, monotonic() + _MOMENT) if native.wants_write else native.deadline)
+
+    async def _wait_for_input(self) -> None:
+        try:
+            with suppress(OSError):  # the poll meets it again, and knows what to make of it
+                await self._loop.sock_recv(self._native.sock, 0)
+        except asyncio.CancelledError:
+            return
+        self._read = None
+        # In a callback of its own, where no task is running: whoever waits for a message is then woken at once.
+        self._loop.call_soon(self._on_input)
+
+    def _on_input(self) -> None:
+        if self._native.ready_state is not State.CLOSED:
+            self.turn()
+
+
+def make_pump(transport: Transport, loop: asyncio.AbstractEventLoop, after_turn: Callable[[], None]) -> Pump:
+    """Return the pump that suits the transport and the loop."""
+    if IN_BROWSER or not hasattr(transport, "wants_write"):
+        return EventPump(transport, loop, after_turn)
+    native = cast("NativeTransport", transport)
+    kind = ReaderPump if has_add_reader(loop) else CompletionPump
+    return kind(native, loop, after_turn)
+
+
+def has_add_reader(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether the loop watches sockets for others: Windows' Proactor does not."""
+    try:
+        return not loop.remove_reader(-1)
+    except NotImplementedError:
+        return False
+    except (OSError, ValueError):  # what a loop that does says of such a descriptor
+        return True

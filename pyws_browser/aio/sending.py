@@ -1,0 +1,176 @@
+"""Handing messages to a transport: gathered where that saves system calls, held back where the other side is slow."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ..errors import InvalidMessageTypeError, InvalidTextError
+from ..rules import as_text, encode_text
+from ..transport import IN_BROWSER
+from ..transport.base import State
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, TimerHandle
+    from collections.abc import AsyncIterator
+
+    from typing_extensions import Buffer
+
+    from ..transport.base import Message, Transport
+
+    Data: TypeAlias = str | Buffer
+    Fragments: TypeAlias = Iterable[Data] | AsyncIterable[Data]
+
+GATHER_SIZE: Final = 32 * 1024
+"""Bytes at which gathered messages go out, however long the program keeps the event loop waiting."""
+
+_BYTES_LIKE: Final = (bytes, bytearray, memoryview)
+_utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
+_SHORTEST_WAIT: Final = 0.005
+_LONGEST_WAIT: Final = 0.05
+"""Seconds between two looks at how much of its buffer a browser has sent, for which there is no event."""
+
+
+class Sender:
+    """The way out of one connection.
+
+    The first message in a turn of the event loop goes out at once; further ones in the same turn are gathered, and go
+    together at its end. (What comes late in a turn that computes for long is late by as much.)
+    """
+
+    def __init__(self, transport: Transport, loop: AbstractEventLoop, write_limit: tuple[int, int]) -> None:
+        self.high, self._low = write_limit
+        self.has_sent = False
+        """Whether something went out since the last turn; the connection sets it back."""
+        self._transport = transport
+        self._loop = loop
+        self._gathered = 0
+        self._is_release_due = False
+        self._waiting: list[Waiter] = []
+        self._timer: TimerHandle | None = None
+        self._wait = _SHORTEST_WAIT
+
+    def put(self, message: Message) -> None:
+        """Hand the message to the transport, whose state is OPEN."""
+        transport = self._transport
+        if IN_BROWSER or not self.has_sent:
+            self.has_sent = True
+            transport.send(message)
+            return
+        if not transport.is_held:
+            transport.is_held = True
+            if not self._is_release_due:
+                self._is_release_due = True
+                self._loop.call_soon(self._release)
+        transport.send(message)
+        self._gathered += len(message)
+        if self._gathered >= GATHER_SIZE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what was gathered."""
+        transport = self._transport
+        if transport.is_held:
+            transport.is_held = False
+            self._gathered = 0
+            transport.release()
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether more than the high water waits to be sent."""
+        return self._transport.buffered_amount > self.high
+
+    async def drain(self) -> None:
+        """Wait until no more than the low water waits to be sent, or the connection is no longer open."""
+        self.flush()
+        while not self._has_drained():
+            waiter = Waiter(self._loop)
+            self._waiting.append(waiter)
+            if IN_BROWSER and self._timer is None:
+                self._look_later()
+            try:
+                await waiter
+            finally:
+                if waiter in self._waiting:
+                    self._waiting.remove(waiter)
+
+    def look(self) -> None:
+        """Let those who wait go on if they may."""
+        if self._waiting and self._has_drained():
+            waiting, self._waiting = self._waiting, []
+            for waiter in waiting:
+                waiter.wake()
+
+    def _has_drained(self) -> bool:
+        transport = self._transport
+        return transport.ready_state is not State.OPEN or transport.buffered_amount <= self._low
+
+    def _look_later(self) -> None:
+        self._timer = self._loop.call_later(self._wait, self._on_timer)
+        self._wait = min(2 * self._wait, _LONGEST_WAIT)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.look()
+        if self._waiting:
+            self._look_later()
+        else:
+            self._wait = _SHORTEST_WAIT
+
+    def _release(self) -> None:
+        self._is_release_due = False
+        self.has_sent = False
+        if self._transport.ready_state is not State.CLOSED:
+            self.flush()
+
+
+def as_message(data: Data, *, text: bool | None) -> Message:
+    """Return what is sent for `data`; `text` overrides that str goes as text and bytes-like as binary."""
+    if isinstance(data, str):
+        return encode_text(data) if text is False else data
+    payload = data if isinstance(data, bytes) else bytes(data)
+    return as_text(payload) if text is True else payload
+
+
+def is_data(message: object) -> bool:
+    """Tell whether it is one message, not fragments of one; raises InvalidMessageTypeError for what is neither."""
+    if isinstance(message, (str, *_BYTES_LIKE)):
+        return True
+    if isinstance(message, Mapping):
+        raise InvalidMessageTypeError("a message is no dict: encode it, as JSON say, or send its keys()")
+    if isinstance(message, (Iterable, AsyncIterable)):
+        return False
+    raise InvalidMessageTypeError(
+        f"a message is str, bytes-like, or an iterable of those as fragments, not {type(message).__name__}"
+    )
+
+
+async def each(fragments: Fragments, *, text: bool | None) -> AsyncIterator[Message]:
+    """Give the fragments, all str or all bytes-like, as they are to be sent; raises InvalidMessageTypeError.
+
+    The end of a fragment of bytes that go as text may cut a character in two; raises InvalidTextError if they are none.
+    """
+    kind: Any = None
+    decode = _utf8_decoder().decode
+    try:
+        async for fragment in _each(fragments):
+            if kind is None:
+                kind = str if isinstance(fragment, str) else _BYTES_LIKE
+            if not isinstance(fragment, kind):
+                raise InvalidMessageTypeError("the fragments of a message are all str or all bytes-like: encode them")
+            is_cut = text is True and not isinstance(fragment, str)
+            yield decode(bytes(fragment)) if is_cut else as_message(fragment, text=text)
+        decode(b"", True)
+    except UnicodeDecodeError as exc:
+        raise InvalidTextError("the fragments of a text must be UTF-8 together: send them as binary") from exc
+
+
+async def _each(fragments: Fragments) -> AsyncIterator[Data]:
+    if isinstance(fragments, AsyncIterable):
+        async for fragment in fragments:
+            yield fragment
+    else:
+        for fragment in fragments:
+            yield fragment
