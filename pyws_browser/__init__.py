@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from .admission import Request, Response
     from .client import WebSocketClient
     from .multiplayer_peer import ConnectionStatus, TransferMode, WebSocketMultiplayerPeer
+    from .reconnecting_peer import ReconnectingPeer
+    from .reconnection import Backoff, Reconnection, ReconnectState
     from .server import WebSocketServer
     from .transport.memory import MemoryNetwork
 
@@ -66,6 +68,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlreadyConnectedError",
+    "Backoff",
     "BlockedPortError",
     "CertificateError",
     "CloseCode",
@@ -102,6 +105,9 @@ __all__ = [
     "OutboundBufferFullError",
     "PacketPeer",
     "ProxyError",
+    "ReconnectState",
+    "ReconnectingPeer",
+    "Reconnection",
     "RemoteProtocolError",
     "Request",
     "Response",
@@ -127,8 +133,12 @@ __all__ = [
 
 # A page compiles what it imports, and few pages need these: they are loaded at their first use.
 _LOADED_ON_USE = {
+    "Backoff": ".reconnection",
     "ConnectionStatus": ".multiplayer_peer",
     "MemoryNetwork": ".transport.memory",
+    "ReconnectState": ".reconnection",
+    "ReconnectingPeer": ".reconnecting_peer",
+    "Reconnection": ".reconnection",
     "Request": ".admission",
     "Response": ".admission",
     "TransferMode": ".multiplayer_peer",

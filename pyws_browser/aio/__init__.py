@@ -5,9 +5,14 @@ Importing this loads asyncio, which importing `pyws_browser` does not.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from .. import rules
 from ..reconnection import Backoff, Reconnection, ReconnectState
+from ..transport import IN_BROWSER
 from ..transport.base import State
 from . import exceptions
+from .broadcasting import broadcast
 from .client import ClientConnection, connect, process_exception
 from .connection import Connection
 from .exceptions import (
@@ -21,6 +26,9 @@ from .exceptions import (
     InvalidURI,
     WebSocketException,
 )
+
+if TYPE_CHECKING or not IN_BROWSER:
+    from .server import Server, ServerConnection, serve
 
 __all__ = [
     "Backoff",
@@ -36,9 +44,28 @@ __all__ = [
     "InvalidURI",
     "ReconnectState",
     "Reconnection",
+    "Server",
+    "ServerConnection",
     "State",
     "WebSocketException",
+    "broadcast",
     "connect",
     "exceptions",
     "process_exception",
+    "serve",
 ]
+
+if IN_BROWSER and not TYPE_CHECKING:
+
+    def serve(*_arguments: object, **_named: object) -> None:
+        """Raise UnsupportedInBrowserError, for a page cannot listen."""
+        raise rules.unsupported("serve()")
+
+    class Server:
+        """There is none in a page; the name is there for annotations."""
+
+        def __init__(self) -> None:
+            serve()
+
+    class ServerConnection(Server):
+        """There is none in a page; the name is there for annotations."""

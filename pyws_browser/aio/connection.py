@@ -217,6 +217,17 @@ class Connection:
         if self._sender.must_wait:
             await self._drain()
 
+    def put(self, message: Message) -> None:
+        """Send without waiting, however much waits to be sent; for `broadcast()`.
+
+        Raises NotConnectedError unless it is open, ConcurrencyError while a fragmented message is sent.
+        """
+        if self._transport.ready_state is not State.OPEN:
+            raise NotConnectedError(f"the connection is {self._transport.ready_state.name}, not open")
+        if self._sending is not None:
+            raise ConcurrencyError("sending a fragmented message")
+        self._sender.put(message)
+
     async def ping(self, data: Data | None = None) -> Awaitable[float]:
         """Send a ping of at most 125 bytes, four random ones if `data` is None; not in a page.
 

@@ -14,6 +14,7 @@ NAMES = {
     *("MemoryNetwork", "PacketPeer", "Signal", "WebSocketPeer"),
     *("Request", "Response", "WebSocketClient", "WebSocketMultiplayerPeer", "WebSocketServer"),
     "compiled",
+    *("Backoff", "ReconnectingPeer", "Reconnection", "ReconnectState"),
     *("CloseCode", "Compression", "ConnectionStatus", "Error", "State", "TransferMode", "WriteMode"),
 }
 

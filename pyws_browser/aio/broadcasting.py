@@ -1,0 +1,49 @@
+"""broadcast(): one message to many connections, without waiting for any of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..transport.base import State
+from .exceptions import ConcurrencyError
+from .sending import as_message, is_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .connection import Connection
+    from .sending import Data
+
+
+def broadcast(
+    connections: Iterable[Connection], message: Data, *, text: bool | None = None, raise_exceptions: bool = False
+) -> None:
+    """Send a message to all of `connections` that are open, as `websockets.broadcast`.
+
+    It never waits: what a slow connection does not take piles up, until its pings time out. A connection in the middle
+    of a fragmented message, or one that fails, is left out; that is logged, or, with `raise_exceptions`, raised as an
+    ExceptionGroup once all others have been served. Raises InvalidMessageTypeError for what is no message.
+    """
+    if not is_data(message):
+        raise TypeError("broadcast() takes str or bytes-like, no fragments: join them")
+    data = as_message(message, text=text)
+    problems: list[Exception] = []
+    for connection in connections:
+        if connection.state is not State.OPEN:
+            continue
+        problem: Exception
+        try:
+            connection.put(data)
+        except ConcurrencyError as exc:
+            problem = exc
+        except Exception as exc:  # one that fails must not keep the others from being served
+            problem = RuntimeError(f"failed to write message to {connection!r}")
+            problem.__cause__ = exc
+        else:
+            continue
+        if raise_exceptions:
+            problems.append(problem)
+        else:
+            connection.logger.warning("skipped broadcast: %s", problem, exc_info=problem.__cause__)
+    if problems:
+        raise ExceptionGroup("skipped broadcast", problems)

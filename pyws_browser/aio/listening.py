@@ -1,0 +1,134 @@
+"""Sockets that listen, and having them accept whenever somebody comes, on any event loop. CPython only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+from warnings import warn
+
+from .pump import has_add_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Accepted = Callable[[socket.socket, Any], object]
+
+BACKLOG: Final = 100
+_PER_TURN: Final = 64
+"""How many are let in before the event loop has another go."""
+
+_SHORTAGE_PAUSE: Final = 1.0
+"""Seconds without accepting when the process has no descriptors left."""
+
+
+async def listening_sockets(
+    host: str | Sequence[str] | None, port: int | None, *, backlog: int = BACKLOG, reuse_port: bool = False
+) -> list[socket.socket]:
+    """Return sockets that listen, bound as `loop.create_server()` binds them.
+
+    `host` None or "" stands for all addresses, port 0 or None for any free one, each address its own. Raises OSError.
+    """
+    loop = asyncio.get_running_loop()
+    hosts = [host or None] if host is None or isinstance(host, str) else list(host)
+    found: dict[tuple[Any, ...], None] = {}
+    for name in hosts:
+        for family, kind, protocol, _, address in await loop.getaddrinfo(
+            name, port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            found[family, kind, protocol, address] = None
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, address in found:
+            sock = _bound(family, kind, protocol, address, reuse_port=reuse_port)
+            if sock is not None:
+                sockets.append(sock)
+        if not sockets:
+            raise OSError(f"cannot listen at {host!r}: the system has none of its address families")
+        for sock in sockets:
+            sock.listen(backlog)
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+class Listener:
+    """Accepts at one socket, and hands on what it accepted; the socket is its own."""
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop, accepted: Accepted) -> None:
+        sock.setblocking(False)
+        self.sock = sock
+        self._loop = loop
+        self._accepted = accepted
+        self._task: asyncio.Task[None] | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self._has_add_reader = has_add_reader(loop)
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._pause = None
+        if self._has_add_reader:
+            self._loop.add_reader(self.sock.fileno(), self._accept)
+        else:
+            self._task = self._loop.create_task(self._accept_one_by_one())
+
+    def close(self) -> None:
+        """Stop accepting, and free the socket."""
+        if self._task is not None:
+            self._task.cancel()
+        elif self._pause is not None:
+            self._pause.cancel()
+        elif self.sock.fileno() >= 0:
+            self._loop.remove_reader(self.sock.fileno())
+        self.sock.close()
+
+    def _accept(self) -> None:
+        for _ in range(_PER_TURN):
+            try:
+                sock, address = self.sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as exc:
+                self._loop.remove_reader(self.sock.fileno())
+                self._warn(exc)
+                self._pause = self._loop.call_later(_SHORTAGE_PAUSE, self.start)
+                return
+            self._accepted(sock, address)
+
+    async def _accept_one_by_one(self) -> None:
+        while True:
+            try:
+                sock, address = await self._loop.sock_accept(self.sock)
+            except OSError as exc:
+                self._warn(exc)
+                await asyncio.sleep(_SHORTAGE_PAUSE)
+            else:
+                self._accepted(sock, address)
+
+    def _warn(self, exc: OSError) -> None:
+        warn(f"cannot accept another connection now: {exc.strerror}", ResourceWarning, stacklevel=3)
+
+
+def _bound(family: int, kind: int, protocol: int, address: Any, *, reuse_port: bool) -> socket.socket | None:
+    try:
+        sock = socket.socket(family, kind, protocol)
+    except OSError:  # the resolver knows a family that the kernel does not
+        return None
+    try:
+        if os.name == "posix" and sys.platform != "cygwin":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, True)
+        if family == socket.AF_INET6:  # IPv4 has a socket of its own
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock

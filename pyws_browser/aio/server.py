@@ -1,0 +1,295 @@
+"""serve(): a server under asyncio, as `websockets.asyncio.server.serve`. CPython only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InvalidOptionError
+from ..rules import CloseCode, check_close, check_subprotocols
+from ..transport.base import Options, State
+from ..transport.native import NativeTransport
+from . import arguments
+from .connection import Connection
+from .listening import BACKLOG, Listener, listening_sockets
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable, Generator, Sequence
+    from logging import Logger, LoggerAdapter
+    from ssl import SSLContext
+    from types import TracebackType
+    from typing import Self
+
+    Handler = Callable[["ServerConnection"], Awaitable[object]]
+
+
+class ServerConnection(Connection):
+    """A server's connection, given to the handler."""
+
+    def __init__(self, transport: NativeTransport, server: Server, limits: arguments.Limits) -> None:
+        self.server = server
+        self.username = ""
+        """Set by `basic_auth()`."""
+        super().__init__(transport, write_limit=limits.write_limit, low_queue=limits.low_queue, logger=server.logger)
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._abort()
+
+    def begin_to_close(self, code: int, reason: str) -> None:
+        """Begin what `close()` waits for."""
+        self._begin_to_close(code, reason)
+
+    def _on_state(self, state: State) -> None:
+        super()._on_state(state)
+        if self._transport.has_opened:
+            self.server.has_opened(self)
+        if state is State.CLOSED:
+            self.server.has_closed(self)
+
+
+class Server:
+    """What `serve()` gives: awaited, or entered by `async with`, it listens.
+
+    Its methods are those of `asyncio.Server`; `close()` also closes the connections, and waits for their handlers.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        host: str | Sequence[str] | None,
+        port: int | None,
+        *,
+        options: Options,
+        limits: arguments.Limits,
+        logger: Logger | LoggerAdapter[Any],
+        factory: type[ServerConnection],
+        sock: socket.socket | None,
+        start_serving: bool,
+        backlog: int,
+        reuse_port: bool,
+    ) -> None:
+        self.logger = logger
+        self._handler = handler
+        self._host = host
+        self._port = port
+        self._options = options
+        self._limits = limits
+        self._factory = factory
+        self._sock = sock
+        self._starts_at_once = start_serving
+        self._backlog = backlog
+        self._reuse_port = reuse_port
+        self._listeners: list[Listener] | None = None
+        self._is_serving = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening: set[ServerConnection] = set()
+        self._handled: dict[ServerConnection, asyncio.Task[None]] = {}
+        self._closing: asyncio.Task[None] | None = None
+        self._closed: asyncio.Future[None] | None = None
+
+    # server = await serve(...), async with serve(...) as server
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._listen().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+        await self.wait_closed()
+
+    @property
+    def connections(self) -> set[ServerConnection]:
+        """The connections that are open, for `broadcast()`."""
+        return {connection for connection in self._handled if connection.state is State.OPEN}
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The sockets that it listens at."""
+        return tuple(listener.sock for listener in self._listeners or () if listener.sock.fileno() >= 0)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop that it runs on."""
+        return self._running_loop()
+
+    def is_serving(self) -> bool:
+        """Tell whether it accepts connections."""
+        return self._is_serving
+
+    async def start_serving(self) -> None:
+        """Begin to accept connections, if `start_serving=False` kept it from that."""
+        self._running_loop()
+        if not self._is_serving and self._closing is None:
+            self._is_serving = True
+            for listener in self._listeners or ():
+                listener.start()
+                self.logger.info("server listening on %s", _name_of(listener.sock))
+
+    async def serve_forever(self) -> None:
+        """Serve until `close()` is called, or until it is cancelled, which closes the server."""
+        await self.start_serving()
+        try:
+            await self.wait_closed()
+        except asyncio.CancelledError:
+            self.close()
+            await self.wait_closed()
+            raise
+
+    def close(self, close_connections: bool = True, code: int = CloseCode.GOING_AWAY, reason: str = "") -> None:
+        """Stop accepting, close the connections with `code`, and have `wait_closed()` wait for them and their handlers.
+
+        With `close_connections` False, the clients are left to end their connections themselves. Without effect the
+        second time. Raises InvalidCloseCodeError and InvalidCloseReasonError.
+        """
+        check_close(code, reason, web=False)
+        if self._closing is None:
+            loop = self._running_loop()
+            self._is_serving = False
+            for listener in self._listeners or ():
+                listener.close()
+            self._closing = loop.create_task(self._close(close_connections, code, reason))
+
+    async def wait_closed(self) -> None:
+        """Wait until the server is closed, all its connections are, and their handlers have returned."""
+        self._running_loop()
+        assert self._closed is not None  # noqa: S101  made together with the loop
+        await asyncio.shield(self._closed)
+
+    # What its connections tell it.
+
+    def has_opened(self, connection: ServerConnection) -> None:
+        """Start the handler of a connection."""
+        if connection in self._opening:
+            self._opening.discard(connection)
+            self._handled[connection] = self._running_loop().create_task(self._handle(connection))
+
+    def has_closed(self, connection: ServerConnection) -> None:
+        """Forget a connection that never was open."""
+        self._opening.discard(connection)
+
+    # What the rest is made of.
+
+    async def _listen(self) -> Self:
+        if self._listeners is None:
+            self._loop = loop = asyncio.get_running_loop()
+            self._closed = loop.create_future()
+            if self._sock is not None:
+                self._sock.listen(self._backlog)
+                sockets = [self._sock]
+            else:
+                sockets = await listening_sockets(
+                    self._host, self._port, backlog=self._backlog, reuse_port=self._reuse_port
+                )
+            self._listeners = [Listener(sock, loop, self._accept) for sock in sockets]
+            if self._starts_at_once:
+                await self.start_serving()
+        return self
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise RuntimeError("the server was not started: await serve(...), or enter it by `async with`")
+        return self._loop
+
+    def _accept(self, sock: socket.socket, address: Any) -> None:
+        transport = NativeTransport.accept(sock, address, self._options)
+        self._opening.add(self._factory(transport, self, self._limits))
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        try:
+            async with connection:
+                await self._handler(connection)
+        except Exception:
+            connection.logger.exception("connection handler failed")
+        finally:
+            del self._handled[connection]
+
+    async def _close(self, close_connections: bool, code: int, reason: str) -> None:
+        self.logger.info("server closing")
+        for connection in list(self._opening):
+            connection.abort()
+        if close_connections:
+            for connection in self.connections:
+                connection.begin_to_close(code, reason)
+        while self._handled:
+            await asyncio.wait(self._handled.values())
+        self.logger.info("server closed")
+        assert self._closed is not None  # noqa: S101
+        self._closed.set_result(None)
+
+
+def serve(
+    handler: Handler,
+    host: str | Sequence[str] | None = None,
+    port: int | None = None,
+    *,
+    subprotocols: Sequence[str] | None = None,
+    compression: str | None = "deflate",
+    server_header: str | None = arguments.AGENT,
+    open_timeout: float | None = 10,
+    ping_interval: float | None = 20,
+    ping_timeout: float | None = 20,
+    close_timeout: float | None = 10,
+    max_size: int | tuple[int | None, int | None] | None = 2**20,
+    max_queue: arguments.Marks = 16,
+    write_limit: arguments.Marks = 2**15,
+    logger: Logger | LoggerAdapter[Any] | None = None,
+    create_connection: type[ServerConnection] | None = None,
+    ssl: SSLContext | None = None,
+    sock: socket.socket | None = None,
+    start_serving: bool = True,
+    backlog: int = BACKLOG,
+    reuse_port: bool = False,
+    **others: Any,
+) -> Server:
+    """Serve WebSocket connections at `host` and `port`, while entered by `async with`, or once awaited.
+
+    ::
+
+        async def echo(websocket):
+            async for message in websocket:
+                await websocket.send(message)
+
+        async with serve(echo, "localhost", 8765) as server:
+            await server.serve_forever()
+
+    `handler` is called for every connection, in a task of its own; when it returns the connection is closed, with 1011
+    if it raised. The arguments are those of `websockets.asyncio.server.serve`; `docs/asyncio.md` goes through them.
+
+    Raises OSError when it starts to listen, if the address is not ours or the port is taken.
+    """
+    arguments.check_others(others, web=False)
+    if sock is not None and (host is not None or port is not None):
+        raise InvalidOptionError("sock stands for host and port: give either")
+    limits, fields = arguments.limits(max_size, max_queue, write_limit, web=False)
+    options = arguments.base_options(
+        subprotocols=check_subprotocols(subprotocols or ()),
+        headers=arguments.headers_of(None, {"Server": server_header}),
+        tls=ssl,
+        compression=arguments.compression_of(compression),
+        **fields,
+        **arguments.times(open_timeout, close_timeout, ping_interval, ping_timeout),
+    )
+    return Server(
+        handler,
+        host,
+        port,
+        options=options,
+        limits=limits,
+        logger=logger or logging.getLogger("pyws_browser.server"),
+        factory=create_connection or ServerConnection,
+        sock=sock,
+        start_serving=start_serving,
+        backlog=backlog,
+        reuse_port=reuse_port,
+    )
+
+
+def _name_of(sock: socket.socket) -> str:
+    name = sock.getsockname()
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)

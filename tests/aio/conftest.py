@@ -1,0 +1,51 @@
+"""Tests that are coroutine functions run on each kind of event loop in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from .loops import CompletionLoop
+
+LIMIT = 40.0
+"""Seconds after which a test has failed."""
+
+Factory = Callable[[], asyncio.AbstractEventLoop]
+
+
+def _factories() -> dict[str, Factory]:
+    factories: dict[str, Factory] = {"asyncio": asyncio.SelectorEventLoop, "completion": CompletionLoop}
+    if sys.platform != "win32":
+        import uvloop
+
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories
+
+
+FACTORIES = _factories()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if inspect.iscoroutinefunction(metafunc.function):
+        metafunc.fixturenames.append("loop_kind")
+        metafunc.parametrize("loop_kind", list(FACTORIES))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    test = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(test):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(test).parameters}
+
+    async def run() -> None:
+        async with asyncio.timeout(LIMIT):
+            await test(**arguments)
+
+    with asyncio.Runner(loop_factory=FACTORIES[pyfuncitem.callspec.params["loop_kind"]]) as runner:
+        runner.run(run())
+    return True
