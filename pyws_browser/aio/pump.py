@@ -191,10 +191,11 @@ class ReaderPump(Pump):
             self.is_paused = True
             self._watch(reading=False, writing=self._is_writing)
             return
+        was_open = native.ready_state is State.OPEN
         native.poll()
-        # Nothing else changes on the way that nearly every read takes. One that fills the queue stays watched, for
-        # its messages will be fetched before the loop comes round in most cases.
-        if native.ready_state is not State.OPEN or native.wants_write is not self._is_writing:
+        # Nothing changes on the way that nearly every read takes. One that fills the queue stays watched, for its
+        # messages will be fetched before the loop comes round in most cases.
+        if not was_open or native.ready_state is not State.OPEN or native.wants_write is not self._is_writing:
             self.update()
         self._after_turn()
 
