@@ -28,6 +28,7 @@ from .exceptions import (
 )
 
 if TYPE_CHECKING or not IN_BROWSER:
+    from .auth import basic_auth
     from .server import Server, ServerConnection, serve
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "ServerConnection",
     "State",
     "WebSocketException",
+    "basic_auth",
     "broadcast",
     "connect",
     "exceptions",
@@ -60,6 +62,8 @@ if IN_BROWSER and not TYPE_CHECKING:
     def serve(*_arguments: object, **_named: object) -> None:
         """Raise UnsupportedInBrowserError, for a page cannot listen."""
         raise rules.unsupported("serve()")
+
+    basic_auth = serve
 
     class Server:
         """There is none in a page; the name is there for annotations."""

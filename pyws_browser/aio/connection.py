@@ -93,12 +93,12 @@ class Connection:
     @property
     def request(self) -> Request | None:
         """The opening handshake's request; None in a page, which is not shown it."""
-        return self._transport.request
+        return self._transport.handshake_request
 
     @property
     def response(self) -> Response | None:
         """The answer to it; None in a page, which is not shown it."""
-        return self._transport.response
+        return self._transport.handshake_response
 
     @property
     def local_address(self) -> tuple[str, int]:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from websockets.http11 import Request, Response
+
+from .. import admission
 from ..errors import InvalidOptionError
 from ..rules import CloseCode, check_close, check_subprotocols
 from ..transport.base import Options, State
 from ..transport.native import NativeTransport
 from . import arguments
+from .admission import Policy, judge, judge_at_once, respond
 from .connection import Connection
 from .listening import BACKLOG, Listener, listening_sockets
 
@@ -22,25 +27,54 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from .admission import Origins, ProcessRequest, ProcessResponse, SelectSubprotocol
+
     Handler = Callable[["ServerConnection"], Awaitable[object]]
 
 
 class ServerConnection(Connection):
     """A server's connection, given to the handler."""
 
-    def __init__(self, transport: NativeTransport, server: Server, limits: arguments.Limits) -> None:
+    def __init__(self, transport: NativeTransport, server: Server, limits: arguments.Limits, policy: Policy) -> None:
         self.server = server
+        self._native = transport
+        self._policy = policy
+        self._pending: admission.Request | None = None
+        self._judging: asyncio.Task[None] | None = None
         self.username = ""
         """Set by `basic_auth()`."""
         super().__init__(transport, write_limit=limits.write_limit, low_queue=limits.low_queue, logger=server.logger)
 
-    def abort(self) -> None:
-        """Cut the connection."""
-        self._abort()
+    @property
+    def request(self) -> Request | None:
+        """The client's request, from `process_request` on."""
+        if self._pending is None:
+            return None
+        return self._transport.handshake_request or Request(self._pending.path, self._pending.headers)
+
+    def respond(self, status: int, text: str) -> Response:
+        """Return a plain text answer for `process_request` or `process_response`; its headers may be changed."""
+        return respond(status, text, self._policy.server_header)
+
+    def give_up_opening(self) -> None:
+        """Answer a request with 503 because the server closes; hang up on who has not asked yet."""
+        if self._pending is None or self._pending.is_answered:
+            self._abort()
+        else:
+            self._pending.answer(self.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"))
 
     def begin_to_close(self, code: int, reason: str) -> None:
         """Begin what `close()` waits for."""
         self._begin_to_close(code, reason)
+
+    def _after_turn(self) -> None:
+        super()._after_turn()
+        if self._pending is None and self._native.request is not None:
+            self._pending = self._native.request
+            if self._policy.is_immediate:
+                judge_at_once(self, self._pending)
+            else:
+                self._judging = self._loop.create_task(judge(self, self._pending, self._policy))
 
     def _on_state(self, state: State) -> None:
         super()._on_state(state)
@@ -64,6 +98,7 @@ class Server:
         *,
         options: Options,
         limits: arguments.Limits,
+        policy: Policy,
         logger: Logger | LoggerAdapter[Any],
         factory: type[ServerConnection],
         sock: socket.socket | None,
@@ -77,6 +112,7 @@ class Server:
         self._port = port
         self._options = options
         self._limits = limits
+        self._policy = policy
         self._factory = factory
         self._sock = sock
         self._starts_at_once = start_serving
@@ -197,8 +233,20 @@ class Server:
         return self._loop
 
     def _accept(self, sock: socket.socket, address: Any) -> None:
-        transport = NativeTransport.accept(sock, address, self._options)
-        self._opening.add(self._factory(transport, self, self._limits))
+        policy = self._policy
+        transport = NativeTransport.accept(
+            sock,
+            address,
+            self._options,
+            admission.Admission(
+                policy.origins,
+                lambda offered: policy.choose(connection, offered),
+                policy.server_header,
+                is_asked=True,
+            ),
+        )
+        connection = self._factory(transport, self, self._limits, policy)
+        self._opening.add(connection)
 
     async def _handle(self, connection: ServerConnection) -> None:
         try:
@@ -211,11 +259,14 @@ class Server:
 
     async def _close(self, close_connections: bool, code: int, reason: str) -> None:
         self.logger.info("server closing")
-        for connection in list(self._opening):
-            connection.abort()
+        opening = list(self._opening)
+        for connection in opening:
+            connection.give_up_opening()
         if close_connections:
             for connection in self.connections:
                 connection.begin_to_close(code, reason)
+        for connection in opening:
+            await connection.wait_closed()
         while self._handled:
             await asyncio.wait(self._handled.values())
         self.logger.info("server closed")
@@ -228,8 +279,12 @@ def serve(
     host: str | Sequence[str] | None = None,
     port: int | None = None,
     *,
+    origins: Origins | None = None,
     subprotocols: Sequence[str] | None = None,
+    select_subprotocol: SelectSubprotocol | None = None,
     compression: str | None = "deflate",
+    process_request: ProcessRequest | None = None,
+    process_response: ProcessResponse | None = None,
     server_header: str | None = arguments.AGENT,
     open_timeout: float | None = 10,
     ping_interval: float | None = 20,
@@ -267,9 +322,9 @@ def serve(
     if sock is not None and (host is not None or port is not None):
         raise InvalidOptionError("sock stands for host and port: give either")
     limits, fields = arguments.limits(max_size, max_queue, write_limit, web=False)
+    names = check_subprotocols(subprotocols or ())
     options = arguments.base_options(
-        subprotocols=check_subprotocols(subprotocols or ()),
-        headers=arguments.headers_of(None, {"Server": server_header}),
+        subprotocols=names,
         tls=ssl,
         compression=arguments.compression_of(compression),
         **fields,
@@ -281,6 +336,7 @@ def serve(
         port,
         options=options,
         limits=limits,
+        policy=Policy(origins, names, select_subprotocol, process_request, process_response, server_header),
         logger=logger or logging.getLogger("pyws_browser.server"),
         factory=create_connection or ServerConnection,
         sock=sock,

@@ -83,8 +83,9 @@ class CloseStatus(NamedTuple):
 class Options(NamedTuple):
     """What a connection is opened with. Sizes are in bytes, times in seconds.
 
-    `heartbeat_timeout` 0 stands for the interval. `keeps_handshake` is for those who want to look at `request` and
-    `response` later. `server_hostname` is the name that the certificate is checked for, if not that of the URL.
+    `heartbeat_timeout` 0 stands for the interval. `keeps_handshake` is for those who want to look at
+    `handshake_request` and `handshake_response` later. `server_hostname` is the name that the certificate is checked
+    for, if it is not that of the URL.
     """
 
     subprotocols: tuple[str, ...] = ()
@@ -122,9 +123,9 @@ class Transport(ABC):
         """Whether what is sent is to be gathered until `release()`."""
         self.received_count = 0
         """How many messages ever came into `inbox`."""
-        self.request: Request | None = None
+        self.handshake_request: Request | None = None
         """The opening handshake's request, where `keeps_handshake` asks for it and the platform has it."""
-        self.response: Response | None = None
+        self.handshake_response: Response | None = None
         """Its answer, likewise."""
         self.on_pong: Callable[[bytes], None] | None = None
         """Called in `poll()` with the payload of each Pong frame."""

@@ -286,7 +286,7 @@ class NativeTransport(Transport):
         self._local_address = opened.local_address
         self._remote_address = opened.remote_address
         if self.options.keeps_handshake:
-            self.request, self.response = opened.request, opened.response
+            self.handshake_request, self.handshake_response = opened.request, opened.response
         self.url = opened.url
         self.subprotocol = opened.subprotocol
         compression = self.options.compression

@@ -1,0 +1,124 @@
+"""Whom a server lets in: what `process_request`, `process_response` and `select_subprotocol` say about a handshake."""
+
+from __future__ import annotations
+
+import inspect
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from ..errors import InvalidOptionError
+from .exceptions import NegotiationError
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from .. import admission as core
+    from .server import ServerConnection
+
+    Answer: TypeAlias = Response | None
+    ProcessRequest: TypeAlias = Callable[[ServerConnection, Request], Awaitable[Answer] | Answer]
+    ProcessResponse: TypeAlias = Callable[[ServerConnection, Request, Response], Awaitable[Answer] | Answer]
+    SelectSubprotocol: TypeAlias = Callable[[ServerConnection, Sequence[str]], str | None]
+    Origins: TypeAlias = Sequence[str | re.Pattern[str] | None]
+
+_FAILED: Final = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
+_CLOSING: Final = "Server is shutting down.\n"
+
+
+class Policy(NamedTuple):
+    """What a server was told about handshakes."""
+
+    origins: Origins | None = None
+    subprotocols: tuple[str, ...] = ()
+    select_subprotocol: SelectSubprotocol | None = None
+    process_request: ProcessRequest | None = None
+    process_response: ProcessResponse | None = None
+    server_header: str | None = None
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether nobody has to be asked who might make us wait."""
+        return self.process_request is None and self.process_response is None
+
+    def choose(self, connection: ServerConnection, offered: Sequence[str]) -> str | None:
+        """Return the subprotocol: the first of the server's that the client offers. Raises NegotiationError."""
+        if self.select_subprotocol is not None:
+            return self.select_subprotocol(connection, offered)
+        if not self.subprotocols:
+            return None
+        for name in self.subprotocols:
+            if name in offered:
+                return name
+        raise NegotiationError(f"offer one of the subprotocols this server knows: {', '.join(self.subprotocols)}")
+
+
+def respond(status: int, text: str, server_header: str | None) -> Response:
+    """Return a plain text answer that closes the connection; its headers may be changed."""
+    known = HTTPStatus(status)
+    body = text.encode()
+    headers = Headers(
+        [
+            ("Date", formatdate(usegmt=True)),
+            ("Connection", "close"),
+            ("Content-Length", str(len(body))),
+            ("Content-Type", "text/plain; charset=utf-8"),
+        ]
+    )
+    if server_header is not None:
+        headers["Server"] = server_header
+    return Response(known.value, known.phrase, headers, body)
+
+
+async def judge(connection: ServerConnection, pending: core.Request, policy: Policy) -> None:
+    """Ask those who have a say, and answer the request; what they raise is logged, and answered with 500."""
+    request = Request(pending.path, pending.headers)
+    try:
+        response = await _ask(policy.process_request, connection, request)
+        if response is None:
+            response = pending.prepare()
+        response = await _ask(policy.process_response, connection, request, response) or response
+        give(connection, pending, response)
+    except Exception as exc:
+        refuse(connection, pending, exc)
+
+
+def judge_at_once(connection: ServerConnection, pending: core.Request) -> None:
+    """As `judge()`, where nobody has to be asked."""
+    try:
+        give(connection, pending, pending.prepare())
+    except Exception as exc:
+        refuse(connection, pending, exc)
+
+
+def give(connection: ServerConnection, pending: core.Request, response: Response) -> None:
+    """Send the answer, if anybody still waits for it; nobody is let in once the server closes."""
+    if pending.is_answered:
+        return
+    if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS and not connection.server.is_serving():
+        response = connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, _CLOSING)
+    pending.answer(response)
+
+
+def refuse(connection: ServerConnection, pending: core.Request, exc: Exception) -> None:
+    """Answer with what is to be made of an exception."""
+    if isinstance(exc, NegotiationError):
+        give(connection, pending, connection.respond(HTTPStatus.BAD_REQUEST, f"{exc}\n"))
+    else:
+        connection.logger.error("opening handshake failed", exc_info=exc)
+        give(connection, pending, connection.respond(HTTPStatus.INTERNAL_SERVER_ERROR, _FAILED))
+
+
+async def _ask(hook: Any, *arguments: Any) -> Response | None:
+    if hook is None:
+        return None
+    answer = hook(*arguments)
+    if inspect.isawaitable(answer):
+        answer = await answer
+    if not isinstance(answer, (Response, type(None))):
+        raise InvalidOptionError(f"{hook!r} returned {answer!r}: return connection.respond(...), or None to go on")
+    return answer
