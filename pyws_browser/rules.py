@@ -158,6 +158,14 @@ def encode_text(text: str) -> bytes:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
 
 
+def size_of(message: str | bytes, limit: int) -> int:
+    """Return the size of a message in bytes; that of a text which is below `limit` in any case is not exact."""
+    # A character has four bytes of UTF-8 at most.
+    if isinstance(message, str) and 4 * len(message) > limit:
+        return len(encode_text(message))
+    return len(message)
+
+
 def as_bytes(data: Buffer) -> bytes:
     """Return the bytes of any bytes-like object, without a copy if it is `bytes`.
 

@@ -262,9 +262,7 @@ class connect:  # noqa: N801  it is called like a function
             transport = self._connector(uri, options._replace(tls=tls))
         except InvalidURLError as exc:
             raise InvalidURI(uri, str(exc)) from exc
-        connection = self._factory(
-            transport, write_limit=self._limits.write_limit, low_queue=self._limits.low_queue, logger=self.logger
-        )
+        connection = self._factory(transport, **self._limits._asdict(), logger=self.logger)
         await connection.opened(uri, self.open_timeout)
         return connection
 

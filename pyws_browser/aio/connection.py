@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 from weakref import proxy
 
 from .. import rules
-from ..errors import InvalidMessageTypeError, InvalidStateError, NotConnectedError
+from ..errors import InvalidMessageTypeError, InvalidStateError, MessageTooBigError, NotConnectedError
 from ..rules import CloseCode, as_text
 from ..transport.base import State
 from .endings import closed_error
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from websockets.http11 import Request, Response
 
+    from ..errors import WebSocketError
     from ..transport.base import Message, Transport
     from .exceptions import ConnectionClosed
     from .sending import Data, Fragments
@@ -46,8 +48,9 @@ class Connection:
     """What a client's and a server's connection have in common; `connect()` and `serve()` make them.
 
     It can be iterated over for its messages, and is an asynchronous context manager that closes it. One task receives,
-    any number may send. `write_limit` is high and low water in bytes, `max_queue` the low water of the inbox, whose
-    high water is the transport's.
+    any number may send. `write_limit` is high and low water in bytes, `low_queue` the low water of the inbox, whose
+    high water is the transport's. `max_size` is in bytes; it counts where the transport's limit is a larger one, which
+    is that of a page.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Connection:
         *,
         write_limit: tuple[int, int] = (2**15, 2**13),
         low_queue: int = 4,
+        max_size: int = sys.maxsize,
         logger: Logger | LoggerAdapter[Any] | None = None,
     ) -> None:
         self.id: UUID = uuid4()
@@ -66,6 +70,10 @@ class Connection:
         self._transport = transport
         self._inbox = transport.inbox
         self._low_queue = low_queue
+        self._max_size = max_size
+        self._has_own_limit = max_size < transport.options.inbound_buffer_size
+        self._checked = 0
+        self._failure: WebSocketError | None = None
         self._refills = 0
         self._receiver: Waiter | None = None
         self._is_receiving = False
@@ -279,7 +287,7 @@ class Connection:
         status = self._transport.close_status
         if status is None:
             raise InvalidStateError("the connection is not closed: wait_closed() waits for that")
-        return closed_error(status, self._asked_to_close)
+        return closed_error(status, self._asked_to_close, self._failure)
 
     # What the rest is made of.
 
@@ -379,6 +387,8 @@ class Connection:
 
     def _after_turn(self) -> None:
         """See what a poll changed, and wake whoever waits for that."""
+        if self._has_own_limit:
+            self._check_sizes()
         sender = self._sender
         sender.has_sent = False
         sender.look()
@@ -389,6 +399,20 @@ class Connection:
         receiver = self._receiver
         if receiver is not None and (self._inbox or state is State.CLOSED):
             receiver.wake()
+
+    def _check_sizes(self) -> None:
+        """Close with 4009 if a message came that is too large, and give that and those after it up."""
+        inbox = self._inbox
+        new = self._transport.received_count - self._checked
+        self._checked += new
+        for index in range(len(inbox) - new, len(inbox)):
+            size = rules.size_of(inbox[index], self._max_size)
+            if size > self._max_size:
+                self._failure = MessageTooBigError(size, self._max_size)
+                while len(inbox) > index:
+                    inbox.pop()
+                self._begin_to_close(CloseCode.INBOUND_MESSAGE_TOO_BIG, "")
+                return
 
     def _on_state(self, state: State) -> None:
         if state is State.CLOSED:

@@ -9,6 +9,7 @@ from ..rules import CloseCode
 from .exceptions import Close, ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 
 if TYPE_CHECKING:
+    from ..errors import WebSocketError
     from ..transport.base import CloseStatus
 
 _KEEPALIVE_TIMEOUT = Close(CloseCode.INTERNAL_ERROR, "keepalive ping timeout")
@@ -33,11 +34,11 @@ def closing_frames(status: CloseStatus, asked: Close | None) -> tuple[Close | No
     return received, asked, False
 
 
-def closed_error(status: CloseStatus, asked: Close | None) -> ConnectionClosed:
-    """Return what whoever needs an open connection gets; its cause is the transport's."""
+def closed_error(status: CloseStatus, asked: Close | None, failure: WebSocketError | None = None) -> ConnectionClosed:
+    """Return what whoever needs an open connection gets; its cause is the transport's, or `failure`."""
     received, sent, in_this_order = closing_frames(status, asked)
     is_ok = received is not None and sent is not None and received.code in _OK and sent.code in _OK
     kind = ConnectionClosedOK if is_ok else ConnectionClosedError
     error = kind(received, sent, in_this_order)
-    error.__cause__ = status.cause
+    error.__cause__ = status.cause or failure
     return error

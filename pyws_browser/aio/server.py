@@ -43,7 +43,7 @@ class ServerConnection(Connection):
         self._judging: asyncio.Task[None] | None = None
         self.username = ""
         """Set by `basic_auth()`."""
-        super().__init__(transport, write_limit=limits.write_limit, low_queue=limits.low_queue, logger=server.logger)
+        super().__init__(transport, **limits._asdict(), logger=server.logger)
 
     @property
     def request(self) -> Request | None:

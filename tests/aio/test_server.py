@@ -1,4 +1,4 @@
-"""serve(): listening, deciding about handshakes, broadcasting, shutting down; clients of both libraries see the same."""
+"""serve(): listening, deciding about handshakes, broadcasting, shutting down; all clients see the same."""
 
 from __future__ import annotations
 
@@ -116,9 +116,9 @@ async def test_the_handler_sees_the_request(client: str) -> None:
         await connection.send(str(connection.remote_address[1]))
 
     async with serve(handler, "127.0.0.1", 0) as server:
-        async with CONNECT[client](url_of(server, "/chat?a=b"), additional_headers={"X-Token": "s3cret"}) as connection:
-            said = [message async for message in connection]
-            assert said == ["/chat?a=b", "s3cret", "101", str(connection.local_address[1])]
+        connection = await CONNECT[client](url_of(server, "/chat?a=b"), additional_headers={"X-Token": "s3cret"})
+        said = [message async for message in connection]
+        assert said == ["/chat?a=b", "s3cret", "101", str(connection.local_address[1])]
 
 
 @both_clients
@@ -152,8 +152,8 @@ async def test_select_subprotocol_chooses(server: str) -> None:
         return offered[-1]
 
     async with SERVE[server](wait, "127.0.0.1", 0, subprotocols=["a", "b"], select_subprotocol=select) as listening:
-        async with connect(url_of(listening), subprotocols=["a", "b"]) as connection:
-            assert connection.subprotocol == "b"
+        connection = await connect(url_of(listening), subprotocols=["a", "b"])
+        assert connection.subprotocol == "b"
 
 
 # Deciding.
@@ -188,9 +188,9 @@ async def test_process_response_may_change_the_answer(server: str) -> None:
         response.headers["X-Served-By"] = request.path
 
     async with SERVE[server](wait, "127.0.0.1", 0, process_response=process_response) as listening:
-        async with connect(url_of(listening, "/here")) as connection:
-            assert connection.response is not None
-            assert connection.response.headers["X-Served-By"] == "/here"
+        connection = await connect(url_of(listening, "/here"))
+        assert connection.response is not None
+        assert connection.response.headers["X-Served-By"] == "/here"
 
 
 @both_servers

@@ -1,0 +1,235 @@
+"""Whatever is cancelled whenever, the connection stays usable, and every message comes once and in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pyws_browser.aio import Close, ConnectionClosedError, State, connect, serve
+
+from .conftest import FACTORIES
+from .parties import echo, pair, served, url_of
+
+SIZES = st.sampled_from([0, 1, 100, 3000, 70_000])
+TURNS = st.integers(0, 4)
+
+
+class Cancelling(RuleBasedStateMachine):
+    """A client and a server of ours, each of whose operations may be cancelled after some turns of the loop."""
+
+    factory: Any = staticmethod(asyncio.SelectorEventLoop)
+
+    @initialize(max_queue=st.sampled_from([1, 2, 16]), write_limit=st.sampled_from([0, 1000, 32768]))
+    def connected(self, max_queue: int, write_limit: int) -> None:
+        self.runner = asyncio.Runner(loop_factory=self.factory)
+        self.handed: asyncio.Queue[Any] = asyncio.Queue()
+        self.sent: dict[str, list[bytes]] = {"client": [], "server": []}
+        self.received: dict[str, list[bytes]] = {"client": [], "server": []}
+        self.tasks: dict[str, asyncio.Task[Any]] = {}
+
+        async def open_both() -> None:
+            async def handler(connection: Any) -> None:
+                self.handed.put_nowait(connection)
+                await connection.wait_closed()
+
+            limits: dict[str, Any] = {"max_queue": max_queue, "write_limit": write_limit, "compression": None}
+            self.server = await serve(handler, "127.0.0.1", 0, **limits)
+            self.sides = {"client": await connect(url_of(self.server), **limits), "server": await self.handed.get()}
+
+        self.run(open_both())
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        async def limited() -> Any:
+            async with asyncio.timeout(20):
+                return await coroutine
+
+        return self.runner.run(limited())
+
+    @rule(side=st.sampled_from(["client", "server"]), size=SIZES, turns=TURNS)
+    def send_and_perhaps_cancel(self, side: str, size: int, turns: int) -> None:
+        number = len(self.sent[side])
+        message = number.to_bytes(4, "big") + bytes(size)
+        self.sent[side].append(message)  # a message that was handed over goes out, even if the waiting is cancelled
+        self.run(self.cancelled_after(self.sides[side].send(message), turns + 1))
+
+    @rule(side=st.sampled_from(["client", "server"]), turns=TURNS)
+    def receive_and_perhaps_cancel(self, side: str, turns: int) -> None:
+        message = self.run(self.cancelled_after(self.sides[side].recv(), turns))
+        if message is not None:
+            self.received[side].append(message)
+
+    @rule(side=st.sampled_from(["client", "server"]), turns=TURNS)
+    def ping_and_perhaps_cancel(self, side: str, turns: int) -> None:
+        async def ping() -> None:
+            await (await self.sides[side].ping())
+
+        self.run(self.cancelled_after(ping(), turns))
+
+    @rule(side=st.sampled_from(["client", "server"]), turns=TURNS)
+    def wait_closed_and_cancel(self, side: str, turns: int) -> None:
+        self.run(self.cancelled_after(self.sides[side].wait_closed(), turns))
+
+    @precondition(lambda self: len(self.received["client"]) < len(self.sent["server"]))
+    @rule()
+    def time_out_at_receiving(self) -> None:
+        async def with_timeout() -> None:
+            try:
+                async with asyncio.timeout(0.001):
+                    self.received["client"].append(await self.sides["client"].recv())
+            except TimeoutError:
+                pass
+
+        self.run(with_timeout())
+
+    @invariant()
+    def what_came_is_what_was_sent(self) -> None:
+        if hasattr(self, "sides"):
+            assert self.received["client"] == self.sent["server"][: len(self.received["client"])]
+            assert self.received["server"] == self.sent["client"][: len(self.received["server"])]
+
+    def teardown(self) -> None:
+        if hasattr(self, "sides"):
+            self.run(self.fetch_the_rest())
+            assert self.received["client"] == self.sent["server"]
+            assert self.received["server"] == self.sent["client"]
+            self.run(self.close())
+            self.runner.close()
+
+    async def fetch_the_rest(self) -> None:
+        async def fetch(side: str, other: str) -> None:
+            while len(self.received[side]) < len(self.sent[other]):
+                self.received[side].append(await self.sides[side].recv())
+
+        await asyncio.gather(fetch("client", "server"), fetch("server", "client"))
+
+    async def close(self) -> None:
+        assert all(connection.state is State.OPEN for connection in self.sides.values())
+        await self.sides["client"].close()
+        self.server.close()
+        await self.server.wait_closed()
+        assert self.sides["server"].close_code == 1000
+
+    @staticmethod
+    async def cancelled_after(coroutine: Coroutine[Any, Any, Any], turns: int) -> Any:
+        """Return what it returns, None if it was cancelled first."""
+        task = asyncio.ensure_future(coroutine)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return None
+
+
+@pytest.mark.parametrize("kind", FACTORIES)
+def test_no_message_is_lost_however_operations_are_cancelled(kind: str) -> None:
+    machine = type("Cancelling", (Cancelling,), {"factory": staticmethod(FACTORIES[kind])})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
+
+
+async def test_connecting_can_be_cancelled_and_leaves_nothing_open() -> None:
+    accepted = asyncio.Event()
+    ended = asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set()
+        while await reader.read(1000):
+            pass
+        writer.close()
+        ended.set()
+
+    async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as server:
+        connecting = asyncio.ensure_future(connect(url_of(server))._connect())
+        await accepted.wait()
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        await ended.wait()
+
+
+async def test_closing_can_be_cancelled_and_goes_on() -> None:
+    async with served() as url:
+        connection = await connect(url)
+        closing = asyncio.create_task(connection.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await connection.wait_closed()
+        assert connection.close_code == 1000
+
+
+async def test_iteration_goes_on_after_it_was_cancelled() -> None:
+    async with pair() as connection:
+        iterating = asyncio.ensure_future(anext(connection))
+        await asyncio.sleep(0.01)
+        iterating.cancel()
+        await asyncio.gather(iterating, return_exceptions=True)
+        await connection.send("x")
+        assert await anext(connection) == "x"
+
+
+async def test_a_message_that_comes_as_its_receiver_is_cancelled_is_there_for_the_next() -> None:
+    async with pair() as connection:
+        for number in range(50):
+            receiver = asyncio.create_task(connection.recv())
+            await connection.send(str(number))
+            for _ in range(number % 5):
+                await asyncio.sleep(0)
+            receiver.cancel()
+            [outcome] = await asyncio.gather(receiver, return_exceptions=True)
+            if isinstance(outcome, asyncio.CancelledError):
+                outcome = await connection.recv()
+            assert outcome == str(number)
+
+
+async def test_waiting_for_the_first_fragment_can_be_cancelled() -> None:
+    async def never() -> AsyncIterator[str]:
+        await asyncio.sleep(1000)
+        yield ""
+
+    async with pair() as connection:
+        sending = asyncio.create_task(connection.send(never()))
+        await asyncio.sleep(0.01)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await connection.send("x")
+        assert await connection.recv() == "x"
+
+
+async def test_a_message_cancelled_in_the_middle_cannot_be_taken_back_and_ends_the_connection() -> None:
+    async def half() -> AsyncIterator[str]:
+        yield "half"
+        await asyncio.sleep(1000)
+
+    async with served(echo) as url:
+        connection = await connect(url)
+        sending = asyncio.create_task(connection.send(half()))
+        await asyncio.sleep(0.02)
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        with pytest.raises(ConnectionClosedError) as caught:
+            await connection.recv()
+        assert caught.value.sent == Close(1011, "error in fragmented message")
