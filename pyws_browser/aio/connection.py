@@ -149,7 +149,7 @@ class Connection:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close with 1000; if the block failed with 1011, in a page 4011, which it may send."""
-        if kind is None:
+        if kind is None or issubclass(kind, GeneratorExit):  # a `break` out of `async for` is no failure
             await self.close()
         else:
             await self.close(self._failure_code)

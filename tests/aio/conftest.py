@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ..contract.server import unused_port
 from .loops import CompletionLoop
 
 LIMIT = 40.0
@@ -49,3 +50,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     with asyncio.Runner(loop_factory=FACTORIES[pyfuncitem.callspec.params["loop_kind"]]) as runner:
         runner.run(run())
     return True
+
+
+@pytest.fixture
+def unused_url() -> str:
+    """A URL at which nobody listens."""
+    return f"ws://127.0.0.1:{unused_port()}/"

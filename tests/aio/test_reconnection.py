@@ -1,0 +1,321 @@
+"""Connecting again: the arithmetic, `async for ... in connect()`, and the polled twin."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import islice
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from pyws_browser import (
+    Backoff,
+    InvalidOptionError,
+    InvalidURLError,
+    MemoryNetwork,
+    ReconnectingPeer,
+    Reconnection,
+    ReconnectState,
+    State,
+)
+from pyws_browser.aio import ConnectionClosed, ConnectionClosedError, connect
+
+from ..support import pump
+from .parties import served
+
+QUICK = Backoff(first_delay=0.001, max_delay=0.005)
+IDLE, CONNECTING, CONNECTED, WAITING, STOPPED = ReconnectState
+
+
+async def no_connection(connector: connect) -> None:
+    async for connection in connector:
+        raise AssertionError(connection)
+
+
+async def each_until_its_end(connector: connect) -> None:
+    async for connection in connector:
+        await connection.wait_closed()
+
+
+class TestArithmetic:
+    def test_delays_are_a_random_part_of_a_span_that_grows_to_a_limit(self) -> None:
+        backoff = Backoff(first_delay=1.0, factor=2.0, max_delay=10.0)
+        rows = [list(islice(backoff.delays(), 7)) for _ in range(300)]
+        for spans, longest in zip(zip(*rows, strict=True), [1, 2, 4, 8, 10, 10, 10], strict=True):
+            assert 0 <= min(spans) < 0.1 * longest
+            assert 0.9 * longest < max(spans) <= longest
+
+    @pytest.mark.parametrize(
+        "backoff",
+        [
+            Backoff(first_delay=0),
+            Backoff(first_delay=2, max_delay=1),
+            Backoff(factor=0.5),
+            Backoff(max_attempts=0),
+            Backoff(stable_after=-1),
+            Backoff(max_delay=float("inf")),
+        ],
+    )
+    def test_numbers_out_of_range(self, backoff: Backoff) -> None:
+        with pytest.raises(InvalidOptionError):
+            Reconnection(backoff)
+
+    @pytest.mark.parametrize("code", [1000, 1001])
+    def test_a_final_code_ends_it(self, code: int) -> None:
+        reconnection = Reconnection(Backoff())
+        reconnection.is_connecting()
+        reconnection.has_opened(10.0)
+        assert reconnection.has_ended(11.0, code, None) is None
+        assert reconnection.state is STOPPED
+
+    @pytest.mark.parametrize("code", [None, 1005, 1006, 1011, 1012, 4000])
+    def test_any_other_end_does_not(self, code: int | None) -> None:
+        reconnection = Reconnection(Backoff())
+        reconnection.is_connecting()
+        assert reconnection.has_ended(11.0, code, None) is not None
+        assert reconnection.state is WAITING
+
+    def test_which_codes_are_final_can_be_said(self) -> None:
+        reconnection = Reconnection(Backoff(final_codes=frozenset({4001})))
+        reconnection.is_connecting()
+        assert reconnection.has_ended(1.0, 1001, None) is not None
+        assert reconnection.has_ended(1.0, 4001, None) is None
+
+    def test_after_so_many_attempts_it_gives_up(self) -> None:
+        reconnection = Reconnection(Backoff(max_attempts=3))
+        for _ in range(2):
+            reconnection.is_connecting()
+            assert reconnection.has_ended(0.0, None, None) is not None
+        reconnection.is_connecting()
+        assert reconnection.has_ended(0.0, None, OSError("no")) is None
+        assert (reconnection.state, reconnection.attempts) == (STOPPED, 3)
+        assert isinstance(reconnection.error, OSError)
+
+    @pytest.mark.parametrize(("seconds", "attempts"), [(4.9, 3), (5.0, 1)])
+    def test_only_a_connection_that_held_begins_anew(self, seconds: float, attempts: int) -> None:
+        reconnection = Reconnection(Backoff(stable_after=5.0), delays=lambda: iter([1.0, 2.0, 3.0]))
+        reconnection.is_connecting()
+        reconnection.has_ended(0.0, None, None)
+        reconnection.is_connecting()
+        reconnection.has_opened(100.0)
+        delay = reconnection.has_ended(100.0 + seconds, 1006, None)
+        reconnection.is_connecting()
+        assert reconnection.attempts == attempts
+        assert delay == (1.0 if attempts == 1 else 2.0)
+
+
+class TestAwaited:
+    async def test_it_connects_again_after_a_loss_and_ends_after_1000(self) -> None:
+        codes = iter([1011, 1012, 4000, 1000])
+
+        async def handler(connection: Any) -> None:
+            await connection.send("hello")
+            await connection.close(next(codes))
+
+        states: list[ReconnectState] = []
+        received: list[Any] = []
+        async with served(handler) as url:
+            connector = connect(url, backoff=QUICK)
+            connector.reconnection.changed.connect(states.append)
+            async for connection in connector:
+                try:
+                    async for message in connection:
+                        received.append(message)
+                except ConnectionClosed:
+                    continue
+        assert received == ["hello"] * 4
+        assert states == [*(CONNECTING, CONNECTED, WAITING) * 3, CONNECTING, CONNECTED, STOPPED]
+        assert isinstance(connector.reconnection.error, ConnectionClosed)
+
+    async def test_what_cannot_be_reached_is_tried_so_many_times(self, unused_url: str) -> None:
+        with pytest.raises(ConnectionRefusedError):
+            await no_connection(connect(unused_url, backoff=QUICK._replace(max_attempts=3)))
+
+    async def test_a_server_that_drops_everybody_is_given_up_too(self) -> None:
+        visits = 0
+
+        async def handler(connection: Any) -> None:
+            nonlocal visits
+            visits += 1
+            connection.transport.abort()
+
+        async with served(handler) as url:
+            with pytest.raises(ConnectionClosedError):
+                await each_until_its_end(connect(url, backoff=QUICK._replace(max_attempts=3)))
+        assert visits == 3
+
+    async def test_a_connection_that_the_program_gives_up_is_replaced_at_once(self) -> None:
+        count = 0
+        async with served() as url:
+            async for connection in connect(url, backoff=Backoff(first_delay=1000, max_delay=1000)):
+                await connection.send("x")
+                assert await connection.recv() == "x"
+                count += 1
+                if count == 3:
+                    break
+
+    async def test_url_subprotocols_and_headers_are_asked_for_at_each_attempt(self) -> None:
+        seen: list[Any] = []
+
+        async def handler(connection: Any) -> None:
+            seen.append((connection.request.path, connection.subprotocol, connection.request.headers["X-Token"]))
+            await connection.close(1000 if len(seen) == 2 else 1011)
+
+        tokens = iter("1234")
+
+        async with served(handler, select_subprotocol=lambda _, offered: offered[0]) as url:
+
+            async def current_url() -> str:
+                await asyncio.sleep(0)
+                return f"{url}?token={next(tokens)}"
+
+            async for connection in connect(
+                current_url,
+                subprotocols=lambda: [f"token.{next(tokens)}"],
+                additional_headers=lambda: {"X-Token": "t"},
+                backoff=QUICK,
+            ):
+                await connection.wait_closed()
+        # The headers and the subprotocols are asked for after the URL.
+        assert seen == [("/?token=1", "token.2", "t"), ("/?token=3", "token.4", "t")]
+
+    @pytest.mark.parametrize(("status", "is_final"), [(403, True), (404, True), (500, False), (503, False)])
+    async def test_a_refusal_is_final_unless_it_is_the_servers_own_trouble(self, status: int, is_final: bool) -> None:
+        asked = 0
+
+        def process_request(connection: Any, request: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            return connection.respond(status, "no")
+
+        async with served(process_request=process_request) as url:
+            with pytest.raises(InvalidStatus):
+                await no_connection(connect(url, backoff=QUICK._replace(max_attempts=3)))
+        assert asked == (1 if is_final else 3)
+
+    async def test_process_exception_decides(self, unused_url: str) -> None:
+        def process_exception(error: Exception) -> Exception:
+            return LookupError("give up")
+
+        with pytest.raises(LookupError, match="give up"):
+            await no_connection(connect(unused_url, process_exception=process_exception))
+
+    async def test_reconnect_delays_replace_the_backoff(self, unused_url: str) -> None:
+        given: list[float] = []
+
+        def delays() -> Any:
+            for delay in (0.001, 0.002):
+                given.append(delay)
+                yield delay
+
+        with pytest.raises(OSError, match="ECONNREFUSED"):
+            await no_connection(connect(unused_url, reconnect_delays=delays, backoff=Backoff(max_attempts=3)))
+        assert given == [0.001, 0.002]
+
+    async def test_leaving_the_loop_closes_the_connection(self) -> None:
+        async with served() as url:
+            iterator = aiter(connect(url))
+            connection = await anext(iterator)
+            await iterator.aclose()
+            assert connection.close_code == 1000
+
+    async def test_a_waiting_reconnection_can_be_cancelled(self, unused_url: str) -> None:
+        connector = connect(unused_url, backoff=Backoff(first_delay=1000, max_delay=1000))
+
+        iterating = asyncio.create_task(no_connection(connector))
+        while connector.reconnection.state is not WAITING:
+            await asyncio.sleep(0.001)
+        iterating.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await iterating
+        assert connector.reconnection.state is STOPPED
+
+
+class TestPolled:
+    URL = "ws://game.test/"
+
+    def peer(self, network: MemoryNetwork, backoff: Backoff = QUICK) -> ReconnectingPeer:
+        return ReconnectingPeer(backoff=backoff, connector=network.connect)
+
+    def test_it_connects_again_after_a_loss(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        states: list[ReconnectState] = []
+        peer.reconnection.changed.connect(states.append)
+        peer.connect_to_url(self.URL)
+        for _ in range(3):
+            pump(peer, until=lambda: listener.waiting)
+            server = listener.accept()
+            pump(peer, until=lambda: peer.reconnection.state is CONNECTED)
+            server.abort()
+            pump(peer, until=lambda: peer.reconnection.state is WAITING)
+        assert states == [CONNECTING, CONNECTED, WAITING] * 3
+
+    def test_packets_of_the_lost_connection_are_fetched_first(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        peer.connect_to_url(self.URL)
+        server = listener.accept()
+        server.send("last words")
+        peer.poll()
+        server.abort()
+        pump(peer, until=lambda: peer.reconnection.state is WAITING)
+        time.sleep(0.01)
+        peer.poll()
+        assert peer.receive() == "last words"
+        pump(peer, until=lambda: listener.waiting)
+
+    @pytest.mark.parametrize("how", ["close", "abort"])
+    def test_after_close_or_abort_it_stays_closed(self, how: str) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        peer.connect_to_url(self.URL)
+        server = listener.accept()
+        peer.poll()
+        getattr(peer, how)()
+        pump(peer, server, until=lambda: peer.get_ready_state() is State.CLOSED)
+        time.sleep(0.01)
+        peer.poll()
+        assert peer.reconnection.state is STOPPED
+        assert not listener.waiting
+
+    def test_after_1001_it_stays_closed(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        peer.connect_to_url(self.URL)
+        server = listener.accept()
+        server.close(1001)
+        pump(peer, server, until=lambda: peer.reconnection.state is STOPPED)
+
+    def test_it_gives_up_after_so_many_attempts(self) -> None:
+        peer = self.peer(MemoryNetwork(), QUICK._replace(max_attempts=3))
+        peer.connect_to_url(self.URL)
+        pump(peer, until=lambda: peer.reconnection.state is STOPPED)
+        assert peer.reconnection.attempts == 3
+        assert "nobody listens" in str(peer.reconnection.error)
+
+    def test_the_url_is_asked_for_at_each_attempt_and_its_errors_come_out(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen("ws://game.test/?2")
+        urls = iter(["ws://game.test/?1", "no url", "ws://game.test/?2"])
+        peer = self.peer(network)
+        peer.connect_to_url(lambda: next(urls), list)
+        with pytest.raises(InvalidURLError):
+            pump(peer, until=lambda: False)
+        pump(peer, until=lambda: listener.waiting)
+
+    def test_connecting_elsewhere_begins_anew(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen("ws://other.test/")
+        peer = self.peer(network, Backoff(first_delay=1000, max_delay=1000))
+        peer.connect_to_url(self.URL)
+        pump(peer, until=lambda: peer.reconnection.state is WAITING)
+        peer.connect_to_url("ws://other.test/")
+        assert listener.accept() is not None
+        pump(peer, until=lambda: peer.reconnection.state is CONNECTED)
