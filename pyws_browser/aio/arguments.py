@@ -138,7 +138,7 @@ def tls_of(ssl: SSLContext | bool | None, *, secure: bool) -> SSLContext | None:
 
 def base_options(**fields: Any) -> Options:
     """Return options with these fields, the rest as `aio` has them."""
-    return Options(keeps_handshake=True, **fields)
+    return Options(keeps_handshake=True, parses_ahead=True, **fields)
 
 
 def _message_size(max_size: int | tuple[int | None, int | None] | None) -> int:

@@ -161,6 +161,8 @@ class Connection:
 
     async def __anext__(self) -> Message:
         """Receive the next message; ends when the connection was closed as it should be, else raises as `recv()`."""
+        if self._inbox and self._receiver is None and not self._pump.is_paused:  # as nearly always in a flood
+            return self._inbox.popleft()
         try:
             return await self.recv()
         except ConnectionClosedOK:

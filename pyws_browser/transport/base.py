@@ -85,7 +85,8 @@ class Options(NamedTuple):
 
     `heartbeat_timeout` 0 stands for the interval. `keeps_handshake` is for those who want to look at
     `handshake_request` and `handshake_response` later. `server_hostname` is the name that the certificate is checked
-    for, if it is not that of the URL.
+    for, if it is not that of the URL. `parses_ahead` lets all messages into `inbox` that came in one read, more than
+    `max_queued_packets` if need be; they take memory either way.
     """
 
     subprotocols: tuple[str, ...] = ()
@@ -106,6 +107,7 @@ class Options(NamedTuple):
     heartbeat_timeout: float = 0.0
     keeps_handshake: bool = False
     server_hostname: str = ""
+    parses_ahead: bool = False
 
 
 class Transport(ABC):

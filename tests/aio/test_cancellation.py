@@ -158,6 +158,7 @@ async def test_connecting_can_be_cancelled_and_leaves_nothing_open() -> None:
         while await reader.read(1000):
             pass
         writer.close()
+        await writer.wait_closed()
         ended.set()
 
     async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as server:

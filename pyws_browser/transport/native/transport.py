@@ -346,6 +346,8 @@ class NativeTransport(Transport):
             self._is_held_back = room <= 0
             if self._is_held_back:
                 return False
+            if self.options.parses_ahead:
+                room = sys.maxsize
             self._is_dry = messages.parse(self.inbox if is_open else deque(), room)
             self._inbox_bytes += messages.inflated_size
             if self.options.web_limits:

@@ -1,0 +1,130 @@
+"""The exceptions: one tree, which those who catch the ones of `websockets` catch too."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import pytest
+import websockets.exceptions
+from websockets.frames import Close as TheirClose
+
+from pyws_browser import (
+    ConnectionLostError,
+    ConnectTimeoutError,
+    HandshakeError,
+    HeartbeatTimeoutError,
+    InvalidURLError,
+    NameResolutionError,
+    RemoteProtocolError,
+    TLSError,
+    WebSocketError,
+)
+from pyws_browser.aio import Close, ConnectionClosed, ConnectionClosedError, ConnectionClosedOK, exceptions
+from pyws_browser.aio.endings import closed_error
+from pyws_browser.aio.exceptions import opening_error
+from pyws_browser.transport.base import CloseStatus
+
+OURS_ALONE = {
+    *("Close", "WebSocketException", "OpeningError", "OpeningRefusedError", "OpeningTimeoutError"),
+    *("OpeningTLSError", "NameNotFoundError"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(exceptions.__all__) - {"Close"}))
+def test_all_of_them_stand_in_the_packages_tree(name: str) -> None:
+    assert issubclass(getattr(exceptions, name), WebSocketError)
+
+
+@pytest.mark.parametrize("name", sorted(set(exceptions.__all__) - OURS_ALONE))
+def test_those_that_websockets_has_are_caught_by_its_names(name: str) -> None:
+    assert issubclass(getattr(exceptions, name), getattr(websockets.exceptions, name))
+
+
+def test_the_tree_is_drawn_in_the_docstring() -> None:
+    assert exceptions.__doc__ is not None
+    assert [name for name in exceptions.__all__ if name not in exceptions.__doc__ and name != "Close"] == []
+
+
+CLOSES = [None, (1000, ""), (1001, "bye"), (1011, ""), (3000, "x"), (4000, "grün"), (1005, ""), (2999, "")]
+
+
+@pytest.mark.parametrize("rcvd", CLOSES)
+@pytest.mark.parametrize("sent", CLOSES)
+@pytest.mark.parametrize("order", [True, False])
+def test_they_read_as_those_of_websockets(rcvd: Any, sent: Any, order: bool) -> None:
+    in_order = order if rcvd and sent else None
+    ours = ConnectionClosed(rcvd and Close(*rcvd), sent and Close(*sent), in_order)
+    theirs = websockets.exceptions.ConnectionClosed(rcvd and TheirClose(*rcvd), sent and TheirClose(*sent), in_order)
+    assert str(ours) == str(theirs)
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "kind", "rcvd", "sent", "order"),
+    [
+        (CloseStatus(1000, "bye", True, None, True), None, ConnectionClosedOK, (1000, "bye"), (1000, "bye"), True),
+        (CloseStatus(1000, "", True), (1001, "x"), ConnectionClosedOK, (1000, ""), (1001, "x"), False),
+        (CloseStatus(1005, "", True, None, True), None, ConnectionClosedOK, (1005, ""), (1005, ""), True),
+        (CloseStatus(1011, "", True, None, True), None, ConnectionClosedError, (1011, ""), (1011, ""), True),
+        (CloseStatus(1006, cause=ConnectionLostError("x")), None, ConnectionClosedError, None, None, None),
+        (CloseStatus(1006), (1000, ""), ConnectionClosedError, None, (1000, ""), None),
+        (
+            CloseStatus(1006, cause=HeartbeatTimeoutError(1)),
+            None,
+            ConnectionClosedError,
+            None,
+            (1011, "keepalive ping timeout"),
+            None,
+        ),
+        (CloseStatus(1002, cause=RemoteProtocolError("x")), None, ConnectionClosedError, None, (1002, ""), None),
+    ],
+)
+def test_how_a_connection_ended_becomes_an_exception(
+    status: CloseStatus, asked: Any, kind: type[ConnectionClosed], rcvd: Any, sent: Any, order: bool | None
+) -> None:
+    error = closed_error(status, asked and Close(*asked))
+    assert (type(error), error.rcvd, error.sent, error.rcvd_then_sent) == (kind, rcvd, sent, order)
+    assert error.__cause__ is status.cause
+
+
+def caused(error: WebSocketError, cause: BaseException) -> WebSocketError:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("cause", "name", "also"),
+    [
+        (None, "OpeningError", OSError),
+        (InvalidURLError("x"), "InvalidURI", websockets.exceptions.InvalidURI),
+        (ConnectTimeoutError(3), "OpeningTimeoutError", TimeoutError),
+        (NameResolutionError("x"), "NameNotFoundError", OSError),
+        (caused(TLSError("x"), ssl.SSLError(1, "x")), "OpeningTLSError", OSError),
+        (HandshakeError("refused", 404, [("X", "y")], b"no"), "InvalidStatus", websockets.exceptions.InvalidStatus),
+        (HandshakeError("hung up"), "InvalidMessage", websockets.exceptions.InvalidMessage),
+        (HandshakeError("chose none", 101), "NegotiationError", websockets.exceptions.NegotiationError),
+        (
+            caused(HandshakeError("wrong", 101), websockets.exceptions.InvalidUpgrade("Upgrade", "x")),
+            "InvalidUpgrade",
+            websockets.exceptions.InvalidUpgrade,
+        ),
+        (
+            caused(HandshakeError("long"), websockets.exceptions.SecurityError("x")),
+            "SecurityError",
+            websockets.exceptions.SecurityError,
+        ),
+    ],
+)
+def test_why_no_connection_came_about_becomes_an_exception(cause: Any, name: str, also: type[Exception]) -> None:
+    error = opening_error(cause, "ws://x/", 3.0)
+    assert type(error).__name__ == name
+    assert isinstance(error, also)
+    assert str(error)
+
+
+def test_a_refusal_has_the_whole_answer() -> None:
+    error = opening_error(HandshakeError("refused", 404, [("X", "y")], b"no"), "ws://x/", 3.0)
+    assert isinstance(error, exceptions.InvalidStatus)
+    assert (error.response.status_code, error.response.headers["x"], error.response.body) == (404, "y", b"no")
+    assert (error.status, error.headers, error.body) == (404, (("X", "y"),), b"no")
+    assert str(error) == "server rejected WebSocket connection: HTTP 404 Not Found"

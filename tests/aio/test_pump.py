@@ -1,0 +1,134 @@
+"""Connections in memory under asyncio, dialling, and which pump is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from pyws_browser import MemoryNetwork, UnsupportedInBrowserError
+from pyws_browser.aio import Close, ConnectionClosedError, connect
+from pyws_browser.aio.exceptions import NameNotFoundError, OpeningTimeoutError
+from pyws_browser.aio.pump import CompletionPump, EventPump, ReaderPump, has_add_reader
+
+from .loops import CompletionLoop
+from .parties import pair, served
+
+URL = "ws://game.test/"
+
+
+async def in_memory(**arguments: Any) -> tuple[Any, Any]:
+    """Return a connection of ours and the server's peer, both in memory."""
+    network = MemoryNetwork()
+    listener = network.listen(URL)
+    connecting = asyncio.ensure_future(connect(URL, connector=network.connect, **arguments)._connect())
+    while (server := listener.accept()) is None:
+        await asyncio.sleep(0)
+    return await connecting, server
+
+
+async def test_a_connection_in_memory_needs_no_socket() -> None:
+    connection, server = await in_memory()
+    await connection.send("to the server")
+    server.poll()
+    assert server.receive() == "to the server"
+    receiving = asyncio.create_task(connection.recv())
+    await asyncio.sleep(0)
+    server.send("to the client")
+    assert await receiving == "to the client"
+    assert isinstance(connection._pump, EventPump)
+    server.close(1011, "enough")
+    with pytest.raises(ConnectionClosedError):
+        await connection.recv()
+    assert connection.close_code == 1011
+
+
+async def test_in_memory_too_a_full_queue_is_taken_up_again() -> None:
+    connection, server = await in_memory(max_queue=2)
+    for number in range(20):
+        server.send(str(number))
+    assert [await connection.recv() for _ in range(20)] == [str(number) for number in range(20)]
+    server.close()
+    await connection.close()
+
+
+async def test_in_memory_too_nobody_who_answers_is_a_timeout() -> None:
+    network = MemoryNetwork()
+    network.listen(URL)
+    with pytest.raises(OpeningTimeoutError):
+        await connect(URL, connector=network.connect, open_timeout=0.02)
+
+
+async def test_in_memory_too_a_close_that_nobody_answers_is_a_timeout() -> None:
+    connection, _ = await in_memory(close_timeout=0.02)
+    await connection.close()
+    assert connection.close_code == 1006
+
+
+async def test_the_pump_suits_the_loop() -> None:
+    loop = asyncio.get_running_loop()
+    assert has_add_reader(loop) is not isinstance(loop, CompletionLoop)
+    async with pair() as connection:
+        assert type(connection._pump) is (CompletionPump if isinstance(loop, CompletionLoop) else ReaderPump)
+
+
+async def test_a_name_is_looked_up_and_every_address_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    def getaddrinfo(host: str, port: int, *arguments: Any, **named: Any) -> list[Any]:
+        addresses = ["127.0.0.2", "127.0.0.3", "127.0.0.1"]  # nobody listens at the first two
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    async with served() as url:
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        async with connect(url.replace("127.0.0.1", "game.test")) as connection:
+            await connection.send("x")
+            assert await connection.recv() == "x"
+            assert connection.remote_address[0] == "127.0.0.1"
+
+
+async def test_a_name_without_an_address_is_an_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def getaddrinfo(*_: Any, **__: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with pytest.raises(NameNotFoundError) as caught:
+        await connect("ws://game.test/")
+    assert isinstance(caught.value, OSError)
+    assert isinstance(caught.value.__cause__, socket.gaierror)
+
+
+async def test_a_server_that_never_answers_is_a_timeout() -> None:
+    over = asyncio.Event()
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        over.set()
+
+    async with await asyncio.start_server(never, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(TimeoutError, match="timed out during opening handshake"):
+            await connect(f"ws://127.0.0.1:{port}/", open_timeout=0.05)
+        await over.wait()
+
+
+async def test_held_to_a_pages_limits_it_refuses_what_a_page_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYWS_WEB_LIMITS", "1")
+    with pytest.raises(UnsupportedInBrowserError):
+        connect("ws://127.0.0.1/", additional_headers={"X": "y"})
+
+    async def handler(connection: Any) -> None:
+        await connection.send("x" * 100)
+        await connection.send("small")
+        await connection.wait_closed()
+
+    async with served(handler) as url, connect(url, max_size=50) as connection:
+        with pytest.raises(UnsupportedInBrowserError):
+            await connection.ping()
+        with pytest.raises(UnsupportedInBrowserError):
+            await connection.close(1001)
+        with pytest.raises(ConnectionClosedError) as caught:
+            await connection.recv()
+        assert caught.value.sent == Close(4009)
