@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias, TypeVar
 
     from ..peer import Connector
+    from .connection import Trace
 
     T = TypeVar("T")
     Provider: TypeAlias = T | Callable[[], T | Awaitable[T]]
@@ -81,8 +82,9 @@ class connect:  # noqa: N801  it is called like a function
 
     The arguments are those of `websockets.asyncio.client.connect`, whose defaults they have; `docs/asyncio.md` goes
     through them. Further ones: `backoff` says how `async for` reconnects, `connector` opens the transport, as that of
-    `WebSocketPeer` does. `uri`, `subprotocols` and `additional_headers` may be functions, or coroutine functions, that
-    are asked again for every attempt: for a token that expires, say.
+    `WebSocketPeer` does, and `trace(connection, frame)` is told of every frame. `uri`, `subprotocols` and
+    `additional_headers` may be functions, or coroutine functions, that are asked again for every attempt: for a token
+    that expires, say.
 
     Raises, when it connects:
         InvalidURI: the URI is none that a WebSocket can be opened to (raised at once if it is a str).
@@ -118,6 +120,7 @@ class connect:  # noqa: N801  it is called like a function
         server_hostname: str | None = None,
         backoff: Backoff | None = None,
         connector: Connector | None = None,
+        trace: Trace | None = None,
         **others: Any,
     ) -> None:
         web = IN_BROWSER or web_limits_by_default()
@@ -158,6 +161,7 @@ class connect:  # noqa: N801  it is called like a function
         )
         self._connector: Connector = connector or open_transport
         self._factory = create_connection or ClientConnection
+        self._trace = trace
         self._connection: ClientConnection | None = None
         if isinstance(uri, str):
             self._check_uri(uri)
@@ -262,7 +266,7 @@ class connect:  # noqa: N801  it is called like a function
             transport = self._connector(uri, options._replace(tls=tls))
         except InvalidURLError as exc:
             raise InvalidURI(uri, str(exc)) from exc
-        connection = self._factory(transport, **self._limits._asdict(), logger=self.logger)
+        connection = self._factory(transport, **self._limits._asdict(), logger=self.logger, trace=self._trace)
         await connection.opened(uri, self.open_timeout)
         return connection
 

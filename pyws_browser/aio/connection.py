@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID, uuid4
 from weakref import proxy
@@ -17,6 +19,7 @@ from weakref import proxy
 from .. import rules
 from ..errors import InvalidMessageTypeError, InvalidStateError, MessageTooBigError, NotConnectedError
 from ..rules import CloseCode, as_text
+from ..trace import TracedFrame
 from ..transport.base import State
 from .endings import closed_error
 from .exceptions import Close, ConcurrencyError, ConnectionClosedOK
@@ -26,10 +29,10 @@ from .sending import Sender, as_message, each, is_data
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from logging import Logger, LoggerAdapter
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeAlias
 
     from websockets.http11 import Request, Response
 
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from ..transport.base import Message, Transport
     from .exceptions import ConnectionClosed
     from .sending import Data, Fragments
+
+    Trace: TypeAlias = Callable[["Connection", TracedFrame], object]
 
 _FRAGMENTS_FAILED: Final = "error in fragmented message"
 
@@ -61,6 +66,7 @@ class Connection:
         low_queue: int = 4,
         max_size: int = sys.maxsize,
         logger: Logger | LoggerAdapter[Any] | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self.id: UUID = uuid4()
         """Unique to the connection; for logs."""
@@ -83,6 +89,9 @@ class Connection:
         self._seen_state = transport.ready_state
         self._pings = Pings(transport, self._loop)
         self._sender = Sender(transport, self._loop, write_limit)
+        self._told = 0
+        self._message_trace: Callable[[TracedFrame], object] | None = None
+        self._start_trace(trace)
         self._pump = make_pump(transport, self._loop, self._after_turn)
         self._pump.start()
 
@@ -349,6 +358,8 @@ class Connection:
             await self._raise_closed()
         try:
             self._transport.send_fragment(fragment, is_last=is_last)
+            if self._message_trace is not None:
+                self._message_trace(TracedFrame.of_message(True, fragment)._replace(is_last=is_last))
         except NotConnectedError:
             await self._raise_closed()
         if self._sender.must_wait:
@@ -389,6 +400,8 @@ class Connection:
 
     def _after_turn(self) -> None:
         """See what a poll changed, and wake whoever waits for that."""
+        if self._message_trace is not None:
+            self._tell_messages(self._message_trace)
         if self._has_own_limit:
             self._check_sizes()
         sender = self._sender
@@ -401,6 +414,23 @@ class Connection:
         receiver = self._receiver
         if receiver is not None and (self._inbox or state is State.CLOSED):
             receiver.wake()
+
+    def _start_trace(self, trace: Trace | None) -> None:
+        """Tell `trace` of every frame, the logger instead if it takes what is said for debugging."""
+        if trace is not None:
+            tell: Callable[[TracedFrame], object] = partial(trace, proxy(self))
+        elif self.logger.isEnabledFor(logging.DEBUG):
+            tell = partial(self.logger.debug, "%s")
+        else:
+            return
+        if not self._transport.set_trace(tell):
+            self._message_trace = self._sender.trace = tell
+
+    def _tell_messages(self, tell: Callable[[TracedFrame], object]) -> None:
+        new = self._transport.received_count - self._told
+        self._told += new
+        for message in islice(self._inbox, max(len(self._inbox) - new, 0), None):
+            tell(TracedFrame.of_message(False, message))
 
     def _check_sizes(self) -> None:
         """Close with 4009 if a message came that is too large, and give that and those after it up."""
@@ -421,7 +451,14 @@ class Connection:
             error = self.closed_error()
             self._pings.end(error)
             self._lost.set_result(None)
-            self.logger.debug("closed: %s", error)
+            if self._message_trace is not None:
+                for is_sent, close in ((False, error.rcvd), (True, error.sent)):
+                    if close is not None:
+                        payload = close.code.to_bytes(2, "big") + close.reason.encode()
+                        self._message_trace(TracedFrame(is_sent, "close", payload))
+            self.logger.info("connection closed: %s", error)
+        elif state is State.OPEN:
+            self.logger.info("connection open: %s", self._transport.url)
 
 
 def _control_payload(data: Data) -> bytes:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..errors import InvalidMessageTypeError, InvalidTextError
 from ..rules import as_text, encode_text
+from ..trace import TracedFrame
 from ..transport import IN_BROWSER
 from ..transport.base import State
 from .waiter import Waiter
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from typing_extensions import Buffer
 
@@ -44,6 +45,8 @@ class Sender:
         self.high, self._low = write_limit
         self.has_sent = False
         """Whether something went out since the last turn; the connection sets it back."""
+        self.trace: Callable[[TracedFrame], object] | None = None
+        """Told of each message, where nobody knows the frames."""
         self._transport = transport
         self._loop = loop
         self._gathered = 0
@@ -55,6 +58,8 @@ class Sender:
     def put(self, message: Message) -> None:
         """Hand the message to the transport, whose state is OPEN."""
         transport = self._transport
+        if self.trace is not None:
+            self.trace(TracedFrame.of_message(True, message))
         if IN_BROWSER or not self.has_sent:
             self.has_sent = True
             transport.send(message)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .admission import Origins, ProcessRequest, ProcessResponse, SelectSubprotocol
+    from .connection import Trace
 
     Handler = Callable[["ServerConnection"], Awaitable[object]]
 
@@ -35,7 +36,14 @@ if TYPE_CHECKING:
 class ServerConnection(Connection):
     """A server's connection, given to the handler."""
 
-    def __init__(self, transport: NativeTransport, server: Server, limits: arguments.Limits, policy: Policy) -> None:
+    def __init__(
+        self,
+        transport: NativeTransport,
+        server: Server,
+        limits: arguments.Limits,
+        policy: Policy,
+        trace: Trace | None = None,
+    ) -> None:
         self.server = server
         self._native = transport
         self._policy = policy
@@ -43,7 +51,7 @@ class ServerConnection(Connection):
         self._judging: asyncio.Task[None] | None = None
         self.username = ""
         """Set by `basic_auth()`."""
-        super().__init__(transport, **limits._asdict(), logger=server.logger)
+        super().__init__(transport, **limits._asdict(), logger=server.logger, trace=trace)
 
     @property
     def request(self) -> Request | None:
@@ -99,6 +107,7 @@ class Server:
         options: Options,
         limits: arguments.Limits,
         policy: Policy,
+        trace: Trace | None,
         logger: Logger | LoggerAdapter[Any],
         factory: type[ServerConnection],
         sock: socket.socket | None,
@@ -113,6 +122,7 @@ class Server:
         self._options = options
         self._limits = limits
         self._policy = policy
+        self._trace = trace
         self._factory = factory
         self._sock = sock
         self._starts_at_once = start_serving
@@ -245,7 +255,7 @@ class Server:
                 is_asked=True,
             ),
         )
-        connection = self._factory(transport, self, self._limits, policy)
+        connection = self._factory(transport, self, self._limits, policy, self._trace)
         self._opening.add(connection)
 
     async def _handle(self, connection: ServerConnection) -> None:
@@ -300,6 +310,7 @@ def serve(
     start_serving: bool = True,
     backlog: int = BACKLOG,
     reuse_port: bool = False,
+    trace: Trace | None = None,
     **others: Any,
 ) -> Server:
     """Serve WebSocket connections at `host` and `port`, while entered by `async with`, or once awaited.
@@ -337,6 +348,7 @@ def serve(
         options=options,
         limits=limits,
         policy=Policy(origins, names, select_subprotocol, process_request, process_response, server_header),
+        trace=trace,
         logger=logger or logging.getLogger("pyws_browser.server"),
         factory=create_connection or ServerConnection,
         sock=sock,

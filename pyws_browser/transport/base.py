@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from websockets.http11 import Request, Response
 
+    from ..trace import TracedFrame
     from ..url import WebSocketURL
 
 Message: TypeAlias = str | bytes
@@ -190,6 +191,10 @@ class Transport(ABC):
         or a new time limit. It may be called from another thread and must return at once.
         """
         self._wakeup = wakeup
+
+    def set_trace(self, trace: Callable[[TracedFrame], object]) -> bool:
+        """Have `trace` called with each frame; return False if frames are not known here, but only messages."""
+        return False
 
     # What a page cannot do, and only some of the others can.
 

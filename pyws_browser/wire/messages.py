@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 from collections import deque
 from io import StringIO
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ..errors import MessageTooBigError, RemoteProtocolError
@@ -31,6 +32,8 @@ from .frames import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..compression import Compression
     from .deflate import DeflateTerms
     from .frames import Buffer
@@ -68,6 +71,8 @@ class MessageStream:
         """What the other side did wrong, after which nothing more is read."""
         self.pongs: deque[bytes] = deque(maxlen=MAX_KEPT_PONGS)
         """The payloads of the last Pong frames, for the caller to take out."""
+        self.trace: Callable[[bool, int, bytes | str | memoryview], object] | None = None
+        """Called for each frame with whether it is sent, its first byte and its payload."""
         self._parser = FrameParser(masked=not is_client, max_payload=max_size)
         self._serialiser = FrameSerialiser(masked=is_client)
         self._max_size = max_size
@@ -112,7 +117,10 @@ class MessageStream:
         self._inflated_size = 0
         try:
             while self.is_reading and self._inflated_size < self._max_size:
-                frame = self._parser.run(inbox, full - len(inbox))
+                before = len(inbox)
+                frame = self._parser.run(inbox, full - before)
+                if self.trace is not None:
+                    self._tell(inbox, before, frame)
                 if frame is None:
                     return len(inbox) < full
                 self._handle(frame[0], frame[1], inbox)
@@ -137,7 +145,7 @@ class MessageStream:
         """Return what `send()` and `take()` would, for a message with nothing in `outbox` before it."""
         if self._deflater is not None:
             opcode, payload = self._deflate(self._deflater, opcode, payload)
-        return self._serialiser.serialise([(FIN | opcode, payload)])
+        return self._serialise([(FIN | opcode, payload)])
 
     @staticmethod
     def _deflate(deflater: Deflater, opcode: int, payload: bytes) -> tuple[int, bytes]:
@@ -177,14 +185,14 @@ class MessageStream:
         if self.outbox_size <= size:
             self.outbox = []
             self.outbox_size = 0
-            return self._serialiser.serialise(frames)
+            return self._serialise(frames)
         count = taken = 0
         while taken < size:
             taken += len(frames[count][1])
             count += 1
         self.outbox = frames[count:]
         self.outbox_size -= taken
-        return self._serialiser.serialise(frames[:count])
+        return self._serialise(frames[:count])
 
     def discard(self) -> None:
         """Empty `outbox`, since nothing can be sent any more."""
@@ -197,6 +205,19 @@ class MessageStream:
         if self._late_pong is not None and self.close_sent is None:
             self._pong(self._late_pong)
         self._late_pong = None
+
+    def _serialise(self, frames: list[tuple[int, bytes]]) -> list[Buffer]:
+        if self.trace is not None:
+            for head, payload in frames:
+                self.trace(True, head, payload)
+        return self._serialiser.serialise(frames)
+
+    def _tell(self, inbox: deque[str | bytes], before: int, frame: tuple[int, bytes | memoryview] | None) -> None:
+        assert self.trace is not None  # noqa: S101  the caller asks
+        for message in islice(inbox, before, None):
+            self.trace(False, FIN | (TEXT if isinstance(message, str) else BINARY), message)
+        if frame is not None:
+            self.trace(False, *frame)
 
     def _put(self, opcode: int, payload: bytes) -> None:
         self.outbox.append((FIN | opcode, payload))

@@ -24,6 +24,7 @@ from ...errors import (
     WebSocketError,
 )
 from ...rules import CloseCode, encode_text
+from ...trace import TracedFrame
 from ...url import WebSocketURL, parse_url
 from ...wire.messages import BINARY, CONTINUATION, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
@@ -35,6 +36,8 @@ from .server_opening import ServerOpening
 from .stream import READ_SIZE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...admission import Request
     from .stream import TCPStream, TLSStream
 
@@ -152,6 +155,11 @@ class NativeTransport(Transport):
     def remote_address(self) -> tuple[str, int]:
         """Return the other side's IP address and port, after the end as well."""
         return self._remote_address
+
+    def set_trace(self, trace: Callable[[TracedFrame], object]) -> bool:
+        """Have `trace` called with each frame."""
+        self._messages.trace = lambda is_sent, head, payload: trace(TracedFrame.from_head(is_sent, head, payload))
+        return True
 
     def local_address(self) -> tuple[str, int]:
         """Return this side's IP address and port, after the end as well."""

@@ -1,0 +1,99 @@
+"""What a program is told for debugging: frames, and lines in its log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from pyws_browser import MemoryNetwork
+from pyws_browser.aio import connect, serve
+from pyws_browser.trace import TracedFrame
+
+from .parties import echo, served, url_of
+
+
+async def test_every_frame_is_told_in_order_on_both_sides() -> None:
+    told: dict[str, list[str]] = {"client": [], "server": []}
+
+    def note(side: str) -> Any:
+        return lambda connection, frame: told[side].append(f"{'>' if frame.is_sent else '<'} {frame.kind}")
+
+    async with serve(echo, "127.0.0.1", 0, trace=note("server")) as server:
+        async with connect(url_of(server), trace=note("client"), compression=None) as connection:
+            await connection.send("text")
+            await connection.recv()
+            await (await connection.ping())
+            await connection.send([b"1", b"2"])
+            await connection.recv()
+    fragments = ["binary", "continuation", "continuation"]
+    assert told["client"] == [
+        *("> text", "< text", "> ping", "< pong"),
+        *(f"> {kind}" for kind in fragments),
+        *("< binary", "> close", "< close"),
+    ]
+    assert told["server"] == [
+        *("< text", "> text", "< ping", "> pong"),
+        *(f"< {kind}" for kind in fragments),
+        *("> binary", "< close", "> close"),
+    ]
+
+
+async def test_in_memory_messages_and_closes_are_told() -> None:
+    network = MemoryNetwork()
+    listener = network.listen("ws://game.test/")
+    told: list[TracedFrame] = []
+    connecting = asyncio.ensure_future(
+        connect("ws://game.test/", connector=network.connect, trace=lambda _, frame: told.append(frame))._connect()
+    )
+    while (server := listener.accept()) is None:
+        await asyncio.sleep(0)
+    connection = await connecting
+    await connection.send("out")
+    server.send(b"in")
+    assert await connection.recv() == b"in"
+    server.close(1000, "bye")
+    await connection.wait_closed()
+    assert told == [
+        TracedFrame(True, "text", "out"),
+        TracedFrame(False, "binary", b"in"),
+        TracedFrame(False, "close", b"\x03\xe8bye"),
+        TracedFrame(True, "close", b"\x03\xe8bye"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("frame", "line"),
+    [
+        (TracedFrame(True, "text", "hello"), "> text 'hello' [5 characters]"),
+        (TracedFrame(False, "binary", b"\x00" * 100), f"< binary {bytes(48)!r}… [100 bytes]"),
+        (TracedFrame(True, "close", b"\x03\xe8bye"), "> close 1000 b'bye' [5 bytes]"),
+        (TracedFrame.from_head(False, 0x41, b"x"), "< text b'x' [1 bytes, continued, compressed]"),
+        (TracedFrame.from_head(False, 0x8A, memoryview(b"")), "< pong b'' [0 bytes]"),
+    ],
+)
+def test_a_frame_is_a_line_with_its_payload_elided(frame: TracedFrame, line: str) -> None:
+    assert str(frame) == line
+
+
+async def test_a_logger_that_debugs_is_told_of_frames_and_of_whose_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    secret = "s" * 1000
+    logger = logging.getLogger("test.client")
+    with caplog.at_level(logging.DEBUG, "test.client"):
+        async with served() as url, connect(url, logger=logger, compression=None) as connection:
+            await connection.send(secret)
+            await connection.recv()
+    records = [record for record in caplog.records if record.name == "test.client"]
+    lines = [record.getMessage() for record in records]
+    assert lines[0] == f"connection open: {url}"
+    assert [line[:6] for line in lines[1:3]] == ["> text", "< text"]
+    assert "sent 1000 (OK); then received 1000 (OK)" in lines[-1]
+    assert not any(secret in line for line in lines)
+    assert all(record.websocket.id == connection.id for record in records)  # type: ignore[attr-defined]
+
+
+async def test_a_logger_that_does_not_debug_costs_nothing() -> None:
+    async with served() as url, connect(url) as connection:
+        assert connection._transport._messages.trace is None
