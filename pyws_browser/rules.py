@@ -102,6 +102,7 @@ _UNSUPPORTED = {
     "ssl": "the browser checks certificates by its own store; install the certificate there",
     "server_hostname": "the browser checks the name in the URL; use that of the certificate",
     "other_arguments": "it is about a socket, and a page has none; leave it out",
+    "sync": "this engine, or code that JavaScript calls, cannot wait; await pyws_browser.aio.connect() instead",
     "serve()": "a page cannot listen; run the server on CPython and connect to it",
     "tls": "the browser checks certificates by its own store; install the certificate there",
     "verify_ssl": "the browser always checks certificates, by its own store; install the certificate there",

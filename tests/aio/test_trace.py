@@ -22,12 +22,13 @@ async def test_every_frame_is_told_in_order_on_both_sides() -> None:
         return lambda connection, frame: told[side].append(f"{'>' if frame.is_sent else '<'} {frame.kind}")
 
     async with serve(echo, "127.0.0.1", 0, trace=note("server")) as server:
-        async with connect(url_of(server), trace=note("client"), compression=None) as connection:
-            await connection.send("text")
-            await connection.recv()
-            await (await connection.ping())
-            await connection.send([b"1", b"2"])
-            await connection.recv()
+        connection = await connect(url_of(server), trace=note("client"), compression=None)
+        await connection.send("text")
+        await connection.recv()
+        await (await connection.ping())
+        await connection.send([b"1", b"2"])
+        await connection.recv()
+        await connection.close()
     fragments = ["binary", "continuation", "continuation"]
     assert told["client"] == [
         *("> text", "< text", "> ping", "< pong"),

@@ -373,6 +373,61 @@ def test_nothing_is_left_behind(run: Any) -> None:
     """)
 
 
+def test_the_trace_tells_of_messages_and_closes(run: Any) -> None:
+    assert run("""
+        told = []
+        async with connect(URL + "echo", trace=lambda ws, frame: told.append(str(frame))) as ws:
+            await ws.send("x")
+            await ws.recv()
+        told
+    """) == [
+        "> text 'x' [1 characters]",
+        "< text 'x' [1 characters]",
+        "< close 1000 b'' [2 bytes]",
+        "> close 1000 b'' [2 bytes]",
+    ]
+
+
+def test_blocking_code_waits_where_the_engine_can(run: Any) -> None:
+    assert run("""
+        from pyws_browser import sync
+        with sync.connect(URL + "echo") as ws:
+            ws.send("x")
+            received = [ws.recv(timeout=20)]
+            try:
+                ws.recv(timeout=0.01)
+            except TimeoutError:
+                received.append("nothing more")
+            ws.send([b"a", b"b"])
+            received.append(ws.recv(decode=True))
+        with sync.connect(URL + "count/300") as ws:
+            received.append(len(list(ws)))
+        [*received, ws.close_code]
+    """) == ["x", "nothing more", "ab", 300, 1000]
+
+
+def test_blocking_code_is_told_to_await_where_it_cannot_wait(run: Any) -> None:
+    assert "await pyws_browser.aio.connect()" in run("""
+        import js
+        from pyodide.ffi import create_proxy
+        from pyws_browser import sync
+        said = []
+
+        def called_by_javascript(*_):
+            try:
+                sync.connect(URL + "echo")
+            except UnsupportedInBrowserError as error:
+                said.append(str(error))
+
+        proxy = create_proxy(called_by_javascript)
+        js.setTimeout(proxy, 0)
+        while not said:
+            await asyncio.sleep(0.01)
+        proxy.destroy()
+        said[0]
+    """)
+
+
 def test_importing_the_package_loads_no_asyncio_side(python_place: Interpreter) -> None:
     python_place.restart()
     loaded = python_place.run("""
