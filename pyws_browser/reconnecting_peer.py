@@ -5,12 +5,14 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from .errors import InvalidOptionError
 from .peer import WebSocketPeer
 from .reconnection import Backoff, Reconnection, ReconnectState
 from .transport.base import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from socket import socket
     from ssl import SSLContext
 
     from .peer import Connector
@@ -45,12 +47,15 @@ class ReconnectingPeer(WebSocketPeer):
         protocols: Iterable[str] | Callable[[], Iterable[str]] | None = None,
         *,
         tls: SSLContext | None = None,
+        sock: socket | None = None,
     ) -> None:
         """Begin to connect, as `WebSocketPeer.connect_to_url()`; functions are asked again for every attempt.
 
         So a URL, or a subprotocol, can carry a token that expires. What they raise comes out here, and later out of
-        `poll()`, where it counts as a failed attempt.
+        `poll()`, where it counts as a failed attempt. A `sock` would do for one connection only: InvalidOptionError.
         """
+        if sock is not None:
+            raise InvalidOptionError("a socket serves one connection, and this peer makes new ones: give no sock")
         if self.reconnection.state is ReconnectState.WAITING:
             self.reconnection.stop()
         self._url, self._protocols, self._tls = url, protocols, tls

@@ -13,7 +13,7 @@ from ..transport import IN_BROWSER
 from ..transport.base import State
 from . import exceptions
 from .broadcasting import broadcast
-from .client import ClientConnection, connect, process_exception
+from .client import ClientConnection, connect, process_exception, unix_connect
 from .connection import Connection
 from .exceptions import (
     Close,
@@ -29,7 +29,7 @@ from .exceptions import (
 
 if TYPE_CHECKING or not IN_BROWSER:
     from .auth import basic_auth
-    from .server import Server, ServerConnection, serve
+    from .server import Server, ServerConnection, serve, unix_serve
 
 __all__ = [
     "Backoff",
@@ -55,6 +55,8 @@ __all__ = [
     "exceptions",
     "process_exception",
     "serve",
+    "unix_connect",
+    "unix_serve",
 ]
 
 if IN_BROWSER and not TYPE_CHECKING:
@@ -63,7 +65,7 @@ if IN_BROWSER and not TYPE_CHECKING:
         """Raise UnsupportedInBrowserError, for a page cannot listen."""
         raise rules.unsupported("serve()")
 
-    basic_auth = serve
+    basic_auth = unix_serve = serve
 
     class Server:
         """There is none in a page; the name is there for annotations."""

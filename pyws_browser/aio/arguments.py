@@ -33,8 +33,8 @@ PAGE_INBOX_COUNT: Final = 65536
 _UNLIMITED: Final = sys.maxsize
 _OTHER_ARGUMENTS: Final = frozenset(
     {
-        *("sock", "host", "port", "local_addr", "family", "proto", "flags", "happy_eyeballs_delay", "interleave"),
-        *("ssl_handshake_timeout", "ssl_shutdown_timeout", "all_errors", "path", "unix"),
+        *("host", "port", "local_addr", "family", "proto", "flags", "happy_eyeballs_delay", "interleave"),
+        *("ssl_handshake_timeout", "ssl_shutdown_timeout", "all_errors"),
         *("proxy_ssl", "proxy_server_hostname", "extensions", "create_connection"),
         *("reuse_address", "reuse_port", "backlog", "keep_alive", "start_serving"),
     }
@@ -108,12 +108,6 @@ def check_others(others: dict[str, Any], *, web: bool) -> None:
         if web:
             raise rules.unsupported("other_arguments", name)
         raise InvalidOptionError(f"{name} is not supported here: docs/asyncio.md says what stands for it")
-
-
-def check_proxy(proxy: str | bool | None) -> None:
-    """Refuse to be told of a proxy; True, the default, and None both connect directly."""
-    if proxy not in (True, False, None):
-        raise InvalidOptionError(f"proxies are not supported here: connect without proxy={proxy!r}")
 
 
 def refuse_in_page(given: dict[str, tuple[Any, Any]]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from .. import rules
-from ..errors import InvalidURLError
+from ..errors import InvalidOptionError, InvalidURLError
 from ..reconnection import Backoff, Reconnection
 from ..settings import web_limits_by_default
 from ..transport import IN_BROWSER
@@ -31,6 +31,7 @@ from .waiter import Waiter
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
     from logging import Logger, LoggerAdapter
+    from socket import socket
     from ssl import SSLContext
     from types import TracebackType
     from typing import TypeAlias, TypeVar
@@ -118,6 +119,8 @@ class connect:  # noqa: N801  it is called like a function
         create_connection: type[ClientConnection] | None = None,
         ssl: SSLContext | bool | None = None,
         server_hostname: str | None = None,
+        sock: socket | None = None,
+        unix_path: str | None = None,
         backoff: Backoff | None = None,
         connector: Connector | None = None,
         trace: Trace | None = None,
@@ -136,10 +139,11 @@ class connect:  # noqa: N801  it is called like a function
                     "ping_timeout": (ping_timeout or 20, 20),
                     "ssl": (ssl or None, None),
                     "server_hostname": (server_hostname, None),
+                    "sock": (sock, None),
+                    "unix_path": (unix_path, None),
                 }
             )
         arguments.check_others(others, web=web)
-        arguments.check_proxy(proxy)
         self.uri = uri
         self.subprotocols = subprotocols
         self.additional_headers = additional_headers
@@ -156,6 +160,9 @@ class connect:  # noqa: N801  it is called like a function
             web_limits=web,
             compression=arguments.compression_of(compression),
             server_hostname=server_hostname or "",
+            proxy=None if web or unix_path is not None or sock is not None else proxy,
+            sock=sock,
+            unix_path=unix_path,
             **limits,
             **times,
         )
@@ -253,6 +260,8 @@ class connect:  # noqa: N801  it is called like a function
                 target = _redirect(uri, refusal)
                 if target is None:
                     raise
+                if options.sock is not None:
+                    raise InvalidOptionError(f"the server redirects to {target}, and sock is used up") from refusal
                 if parse_url(target)[:3] != parse_url(uri)[:3]:  # another origin, which is not to know our credentials
                     pairs = arguments.headers_of(headers, {})
                     headers = [(name, value) for name, value in pairs if name.lower() not in _CREDENTIALS]
@@ -278,6 +287,16 @@ class connect:  # noqa: N801  it is called like a function
             raise InvalidURI(uri, str(exc)) from exc
         arguments.tls_of(self._ssl, secure=secure)
         return secure
+
+
+def unix_connect(path: str, uri: str | None = None, **arguments_: Any) -> connect:
+    """Connect to a server that listens at a unix socket; the arguments are those of `connect()`.
+
+    `uri` says what is asked for there; it is ws://localhost/, or wss://localhost/ if there is an `ssl`.
+    """
+    if uri is None:
+        uri = "ws://localhost/" if arguments_.get("ssl") is None else "wss://localhost/"
+    return connect(uri, unix_path=path, **arguments_)
 
 
 def process_exception(error: Exception) -> Exception | None:

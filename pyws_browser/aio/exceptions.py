@@ -12,6 +12,7 @@
     └── ConnectError
         ├── OpeningError                 (OSError) no TCP or TLS connection; in a page, whatever the reason
         │   ├── OpeningRefusedError            (ConnectionRefusedError)
+        │   ├── ProxyError                (ProxyError)
         │   ├── NameNotFoundError              (NameResolutionError)
         │   └── OpeningTLSError                 (TLSError)
         ├── OpeningTimeoutError                (ConnectTimeoutError, TimeoutError)
@@ -36,6 +37,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
+from .. import errors
 from ..errors import (
     ConnectError,
     ConnectTimeoutError,
@@ -87,6 +89,8 @@ if TYPE_CHECKING or IN_BROWSER:
 
         class SecurityError(InvalidHandshake): ...
 
+        class ProxyError(InvalidHandshake): ...
+
 else:
     from websockets import exceptions as _Theirs  # noqa: N812
 
@@ -112,6 +116,7 @@ __all__ = [
     "OpeningRefusedError",
     "OpeningTLSError",
     "OpeningTimeoutError",
+    "ProxyError",
     "SecurityError",
     "WebSocketException",
 ]
@@ -223,6 +228,10 @@ class OpeningTLSError(OpeningError, TLSError):
     """The TLS handshake failed."""
 
 
+class ProxyError(OpeningError, errors.ProxyError, _Theirs.ProxyError):
+    """The proxy could not be reached, or refused."""
+
+
 class OpeningTimeoutError(ConnectTimeoutError, TimeoutError):
     """The connection was not open within `open_timeout`."""
 
@@ -322,6 +331,8 @@ def _opening_error(cause: WebSocketError | None, uri: str, seconds: float | None
         return OpeningTLSError(*_os_arguments(problem, message))
     if isinstance(problem, ConnectionRefusedError):
         return OpeningRefusedError(*_os_arguments(problem, message))
+    if isinstance(cause, errors.ProxyError):
+        return ProxyError(*_os_arguments(problem, message))
     if cause is None or isinstance(cause, ConnectError):
         return OpeningError(*_os_arguments(problem, message))
     return cause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,13 @@ from .. import admission
 from ..errors import InvalidOptionError
 from ..rules import CloseCode, check_close, check_subprotocols
 from ..transport.base import Options, State
-from ..transport.native import NativeTransport
+from ..transport.native import ServerTransport
 from . import arguments
 from .admission import Policy, judge, judge_at_once, respond
 from .connection import Connection
 from .listening import BACKLOG, Listener, listening_sockets
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Awaitable, Callable, Generator, Sequence
     from logging import Logger, LoggerAdapter
     from ssl import SSLContext
@@ -38,7 +38,7 @@ class ServerConnection(Connection):
 
     def __init__(
         self,
-        transport: NativeTransport,
+        transport: ServerTransport,
         server: Server,
         limits: arguments.Limits,
         policy: Policy,
@@ -244,7 +244,7 @@ class Server:
 
     def _accept(self, sock: socket.socket, address: Any) -> None:
         policy = self._policy
-        transport = NativeTransport.accept(
+        transport = ServerTransport(
             sock,
             address,
             self._options,
@@ -356,6 +356,17 @@ def serve(
         backlog=backlog,
         reuse_port=reuse_port,
     )
+
+
+def unix_serve(handler: Handler, path: str, **arguments_: Any) -> Server:
+    """Serve at a unix socket, which is made at `path`; the arguments are those of `serve()`. Raises OSError."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.bind(path)
+    except OSError:
+        sock.close()
+        raise
+    return serve(handler, sock=sock, **arguments_)
 
 
 def _name_of(sock: socket.socket) -> str:

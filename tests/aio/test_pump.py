@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pyws_browser import MemoryNetwork, UnsupportedInBrowserError
-from pyws_browser.aio import Close, ConnectionClosedError, connect
-from pyws_browser.aio.exceptions import NameNotFoundError, OpeningTimeoutError
+from pyws_browser.aio import Close, ConnectionClosedError, connect, unix_connect, unix_serve
+from pyws_browser.aio.exceptions import NameNotFoundError, OpeningTimeoutError, ProxyError
 from pyws_browser.aio.pump import CompletionPump, EventPump, ReaderPump, has_add_reader
 
 from .loops import CompletionLoop
-from .parties import pair, served
+from .parties import echo, pair, served
 
 URL = "ws://game.test/"
 
@@ -96,6 +97,56 @@ async def test_a_name_without_an_address_is_an_os_error(monkeypatch: pytest.Monk
         await connect("ws://game.test/")
     assert isinstance(caught.value, OSError)
     assert isinstance(caught.value.__cause__, socket.gaierror)
+
+
+async def test_a_unix_socket(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    async with unix_serve(echo, path) as server, unix_connect(path) as connection:
+        await connection.send("x")
+        assert await connection.recv() == "x"
+        assert connection.remote_address == (path, 0)
+        assert server.is_serving()
+
+
+async def test_a_socket_that_is_connected_already() -> None:
+    async with served() as url:
+        host, _, port = url.removeprefix("ws://").strip("/").partition(":")
+        sock = socket.create_connection((host, int(port)))
+        async with connect("ws://game.test/", sock=sock) as connection:
+            await connection.send("x")
+            assert await connection.recv() == "x"
+
+
+async def test_a_proxy() -> None:
+    seen: list[bytes] = []
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        seen.append(head.split(b"\r\n")[0])
+        host, _, port = head.split()[1].decode().rpartition(":")
+        if host == "refused.test":
+            writer.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+        else:
+            onward = await asyncio.open_connection("127.0.0.1", int(port))
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            await asyncio.gather(relay(reader, onward[1]), relay(onward[0], writer))
+        writer.close()
+
+    async with served() as url, await asyncio.start_server(proxy, "127.0.0.1", 0) as listening:
+        way = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        target = url.replace("127.0.0.1", "game.test")
+        async with connect(target, proxy=way) as connection:
+            await connection.send("x")
+            assert await connection.recv() == "x"
+        with pytest.raises(ProxyError) as caught:
+            await connect("ws://refused.test:8000/", proxy=way)
+    assert isinstance(caught.value, OSError)
+    assert seen == [f"CONNECT {target[5:-1]} HTTP/1.1".encode(), b"CONNECT refused.test:8000 HTTP/1.1"]
 
 
 async def test_a_server_that_never_answers_is_a_timeout() -> None:

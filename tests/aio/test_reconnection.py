@@ -310,6 +310,10 @@ class TestPolled:
             pump(peer, until=lambda: False)
         pump(peer, until=lambda: listener.waiting)
 
+    def test_a_socket_would_serve_only_once(self) -> None:
+        with pytest.raises(InvalidOptionError):
+            self.peer(MemoryNetwork()).connect_to_url(self.URL, sock=object())
+
     def test_connecting_elsewhere_begins_anew(self) -> None:
         network = MemoryNetwork()
         listener = network.listen("ws://other.test/")

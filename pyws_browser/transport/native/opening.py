@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from websockets import http11
+
     from ...url import WebSocketURL
     from ...wire.deflate import DeflateTerms
     from ...wire.handshake import ClientHandshake, ServerHandshake
