@@ -24,7 +24,7 @@ Usage: ./build.sh COMMAND
   test            run all tests, on CPython and in headless Chromium, against a Godot engine and the Autobahn suite
   test --fast     run the tests that need nothing but Python
   conformance     run the whole Autobahn suite against client and server (10 minutes and more)
-  bench           measure the native side beside its peers, the Variant codec, and the import in a page
+  bench           measure the native and the asyncio side beside their peers, the Variant codec, the import in a page
   wheel           build dist/pyws_browser-*.whl
   wheel --compiled
                   build the one for this platform and Python, in which mypyc compiled the inner loops (needs a C compiler)
@@ -137,6 +137,7 @@ bench() {
     locked set_up_bench
     use_pyodide "${PYODIDE_VERSIONS[0]}"
     "$VENV/bin/python" -m benchmarks.native "$@"
+    "$VENV/bin/python" -m benchmarks.asyncio_side
     "$VENV/bin/python" -m benchmarks.variant
     "$VENV/bin/python" -m benchmarks.page_import "$PYWS_DIST"
 }
