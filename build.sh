@@ -25,6 +25,7 @@ Usage: ./build.sh COMMAND
   test --fast     run the tests that need nothing but Python
   conformance     run the whole Autobahn suite against client and server (10 minutes and more)
   bench           measure the native and the asyncio side beside their peers, the Variant codec, the import in a page
+  fuzz            look for inputs that break the parsers, --seconds N in all (60)
   wheel           build dist/pyws_browser-*.whl
   wheel --compiled
                   build the one for this platform and Python, in which mypyc compiled the inner loops (needs a C compiler)
@@ -44,6 +45,7 @@ main() {
         test) run_tests "$@" ;;
         wheel) build_wheel "$@" ;;
         conformance) conformance "$@" ;;
+        fuzz) fuzz "$@" ;;
         bench) bench "$@" ;;
         lint) lint ;;
         serve) serve "$@" ;;
@@ -133,6 +135,11 @@ conformance() {
     "$VENV/bin/python" -m tests.conformance --jobs 2 "$@"
 }
 
+fuzz() {
+    locked set_up_fuzz
+    "$VENV/bin/python" -m tests.fuzz "$@"
+}
+
 bench() {
     locked set_up_bench
     use_pyodide "${PYODIDE_VERSIONS[0]}"
@@ -162,6 +169,11 @@ set_up_browser_tests() {
     need_godot
     set_up_groups build test browser
     set_up_page "$@"
+}
+
+set_up_fuzz() {
+    set_up_groups build test fuzz
+    set_up_package
 }
 
 set_up_bench() {

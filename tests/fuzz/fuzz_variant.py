@@ -1,13 +1,6 @@
-"""A fuzz target for the codec, to be run by hand: ``python -m tests.variant.fuzz_variant [options of libFuzzer]``.
-
-It needs `atheris`. Each input is decoded for both versions of Godot; whatever comes of it is encoded and decoded again.
-"""
+"""The Variant codec: an input is decoded for both versions of Godot, and what comes of it encoded and decoded again."""
 
 from __future__ import annotations
-
-import sys
-import tempfile
-from pathlib import Path
 
 import atheris
 
@@ -15,6 +8,7 @@ with atheris.instrument_imports(include=["pyws_browser.variant"]):
     from pyws_browser.errors import VariantDecodeError, VariantEncodeError
     from pyws_browser.variant import decode
 
+from tests.fuzz.target import run
 from tests.variant.samples import every_packet, settled
 
 
@@ -35,13 +29,5 @@ def fuzz_one_input(data: bytes) -> None:
                 raise RuntimeError(f"{data.hex()} became {again.hex()}, which does not stay what it is")
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory() as corpus:
-        for number, packet in enumerate(every_packet()):
-            (Path(corpus) / str(number)).write_bytes(packet.data)
-        atheris.Setup([*sys.argv, corpus], fuzz_one_input)
-        atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    run(fuzz_one_input, [packet.data for packet in every_packet()])
