@@ -54,6 +54,11 @@ class Engine:
         self.events: list[tuple[Any, ...]] = []
         """What signals said: the name of the thing, that of the signal, and its arguments."""
 
+    def abandon(self) -> int:
+        """Close the control connection, as the end of a test run does; return the process's exit status."""
+        self._control.close()
+        return self._process.wait(LIMIT)
+
     def stop(self) -> None:
         """End the process."""
         with suppress(AttributeError):  # it never connected

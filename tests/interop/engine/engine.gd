@@ -25,7 +25,8 @@ func _idle(_delta):
 			thing.poll()
 	while control.get_status() == StreamPeerTCP.STATUS_CONNECTED and control.get_available_bytes() > 0:
 		control.put_var(["answer", obey(control.get_var())])
-	return control.get_status() != StreamPeerTCP.STATUS_CONNECTED
+	if control.get_status() != StreamPeerTCP.STATUS_CONNECTED:
+		quit()  # the tests are gone; what this function returns does not count in a SceneTree
 
 
 func obey(command):
