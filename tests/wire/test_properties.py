@@ -97,7 +97,7 @@ def test_no_bytes_do_anything_but_end_the_connection(data: bytes, sizes: list[in
 
 
 class Conversation(RuleBasedStateMachine):
-    """Two sides and a channel that splits and delays: what one side sent is what the other side gets, in order."""
+    """Two sides and a channel that splits, delays and is cut: what one side sent is what the other gets, in order."""
 
     @initialize(terms=st.none() | TERMS, min_size=st.integers(0, 200))
     def connect(self, terms: DeflateTerms | None, min_size: int) -> None:
@@ -110,6 +110,7 @@ class Conversation(RuleBasedStateMachine):
         self.inboxes: list[deque[str | bytes]] = [deque(), deque()]
         self.channels = [bytearray(), bytearray()]
         self.pings = [b"", b""]
+        self.is_cut = False
 
     @rule(who=st.integers(0, 1), message=MESSAGES)
     def send(self, who: int, message: str | bytes) -> None:
@@ -135,7 +136,7 @@ class Conversation(RuleBasedStateMachine):
     def deliver(self, who: int, sizes: list[int], room: int) -> None:
         receiver, channel = self.sides[1 - who], self.channels[who]
         for size in sizes:
-            if receiver.is_reading:
+            if receiver.is_reading and not self.is_cut:
                 receiver.receive(bytes(channel[:size]))
                 del channel[:size]
                 receiver.parse(self.inboxes[1 - who], room)
@@ -144,6 +145,11 @@ class Conversation(RuleBasedStateMachine):
     @rule(who=st.integers(0, 1), code=st.sampled_from([None, 1000, 4000]))
     def close(self, who: int, code: int | None) -> None:
         self.sides[who].close(code)
+
+    @precondition(lambda self: sum(map(len, self.sent)) > 3)
+    @rule()
+    def cut(self) -> None:
+        self.is_cut = True
 
     @invariant()
     def what_arrives_is_what_was_sent(self) -> None:
@@ -155,7 +161,7 @@ class Conversation(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Let everything through; both sides then know all of it, and agree on the end."""
-        if not hasattr(self, "sides"):
+        if not hasattr(self, "sides") or self.is_cut:
             return
         for _ in range(6):
             for who in (0, 1):
