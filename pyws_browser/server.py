@@ -41,6 +41,9 @@ _random = SystemRandom()
 _ACCEPT_PAUSE: Final = 0.1
 """Seconds until it is tried again to accept a connection for which there was no descriptor."""
 
+_MAX_ACCEPTED: Final = 32
+"""How many connections one poll accepts, so that a crowd at the door does not make it long; the next one goes on."""
+
 _MAX_REFUSED: Final = 100
 """How many clients are told at a time that they are refused; others are dropped."""
 
@@ -278,7 +281,7 @@ class WebSocketServer(ServerSettings):
         """Take in those who knock."""
         assert self._listener is not None and self._watch is not None  # noqa: S101, PT018
         options: Options | None = None  # one for all of them
-        while True:
+        for _ in range(_MAX_ACCEPTED):
             try:
                 sock, address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):

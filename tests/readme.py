@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-_README = Path(__file__).parent.parent / "README.md"
+_HOME = Path(__file__).parent.parent
 
 
-def python_blocks() -> list[str]:
-    """Return the README's blocks of Python, in their order."""
-    return re.findall(r"^```python\n(.*?)^```", _README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+def python_blocks(page: str = "README.md") -> list[str]:
+    """Return a page's blocks of Python, in their order."""
+    return re.findall(r"^```python\n(.*?)^```", (_HOME / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)

@@ -428,6 +428,16 @@ class TestHeldBackClients:
             assert type(peer.close_cause) is HeartbeatTimeoutError, "once it is read again, silence is silence"
 
 
+def test_a_crowd_at_the_door_makes_no_poll_long(server: WebSocketServer) -> None:
+    server.handshake_timeout = LIMIT
+    with ExitStack() as stack:
+        crowd = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(100)]
+        server.poll()
+        assert 0 < len(server._clients) < len(crowd)
+        assert server.wait(0), "there are more"
+        pump(server, until=lambda: len(server._clients) == len(crowd))
+
+
 def test_no_descriptors_for_a_moment(server: WebSocketServer) -> None:
     """The listener is left alone for a while, so that nothing spins, and then those who wait get in."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -23,6 +23,22 @@ def test_the_program_for_both_sides(contract_urls: dict[str, str], capsys: pytes
     assert capsys.readouterr().out == "received hello\nclosed: 1000 thank you \n"
 
 
+def test_who_may_connect() -> None:
+    names: dict[str, Any] = {}
+    exec(python_blocks("docs/server.md")[0], names)
+    with names["server"] as server:
+        server.bind_ip = "127.0.0.1"
+        server.listen(0)
+        for token, path, status in (("s3cret", "/play", 0), ("wrong", "/play", 401), ("s3cret", "/", 404)):
+            with WebSocketPeer(web_limits=False) as peer:
+                peer.handshake_headers = {"X-Token": token}
+                peer.connect_to_url(f"ws://127.0.0.1:{server.port}{path}")
+                pump(peer, server, until=lambda peer=peer: peer.ready_state is not State.CONNECTING)
+                assert getattr(peer.close_cause, "status", 0) == status
+                assert list(names["names"].values()) == ["alice"] * (not status)
+            pump(server, until=lambda: not server.peer_ids)
+
+
 def test_the_server() -> None:
     port = unused_port()
     program = python_blocks()[1].replace("8000", str(port))
