@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pyws_browser import ConnectError, ConnectionLostError, State, WebSocketPeer
 from pyws_browser.transport.base import Options
-from pyws_browser.transport.native import NativeTransport
+from pyws_browser.transport.native import ServerTransport
 
 from ..support import LIMIT, open_descriptors
 
@@ -68,7 +68,7 @@ class Connection(RuleBasedStateMachine):
         client.compression = is_compressed
         client.max_queued_packets = room
         client.connect_to_url("ws://game.example/room", sock=client_end)
-        transport = NativeTransport.accept(server_end, ("", 0), Options(max_queued_packets=room))
+        transport = ServerTransport(server_end, ("", 0), Options(max_queued_packets=room))
         self.peers = [client, WebSocketPeer.from_transport(transport)]
         self.sent: list[list[str | bytes]] = [[], []]
         self.received: list[list[str | bytes]] = [[], []]
