@@ -99,7 +99,7 @@ class ClientOpening(Opening):
         tunnel = self._tunnel
         assert tunnel is not None  # noqa: S101
         while True:
-            self._unsent, tunnel.to_send = self._unsent + tunnel.to_send, b""
+            self._unsent, tunnel.to_send = memoryview(bytes(self._unsent) + tunnel.to_send), b""
             self._flush()
             try:
                 data = self._connected_stream().read()
@@ -122,7 +122,7 @@ class ClientOpening(Opening):
     def _ask(self) -> bool:
         if not self._is_tls_ready(self._url.host):
             return False
-        self._unsent = self._handshake.request
+        self._unsent = memoryview(self._handshake.request)
         self._phase = self._await_response
         return True
 

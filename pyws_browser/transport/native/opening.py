@@ -56,7 +56,7 @@ class Opening:
         self._phase = phase
         self._wake = wake
         self._stream: TCPStream | TLSStream | None = None
-        self._unsent = b""
+        self._unsent = memoryview(b"")
         self._is_flushed = True
         self._opened: Opened | None = None
 
@@ -143,6 +143,7 @@ class Opening:
     def _flush(self) -> bool:
         """Hand what is to be sent to the kernel; return whether all of it is gone."""
         stream = self._connected_stream()
+        was_flushed = self._is_flushed
         try:
             while self._unsent:
                 taken = stream.write([self._unsent])
@@ -151,9 +152,9 @@ class Opening:
                 self._unsent = self._unsent[taken:]
             self._is_flushed = stream.flush() and not self._unsent
         except OSError:  # reading what came before is what tells why
-            self._unsent = b""
+            self._unsent = memoryview(b"")
             self._is_flushed = True
-        if not self._is_flushed:
+        if was_flushed and not self._is_flushed:
             self._wake()
         return self._is_flushed
 

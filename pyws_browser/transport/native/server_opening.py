@@ -133,7 +133,7 @@ class ServerOpening(Opening):
             self._phase = self._dismiss
         else:
             self._phase = self._await_sent
-        self._unsent = self._handshake.response
+        self._unsent = memoryview(self._handshake.response)
         return True
 
     def _await_sent(self) -> bool:
