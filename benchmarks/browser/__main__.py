@@ -1,0 +1,159 @@
+"""python -m benchmarks.browser DIST_DIR: contestants in one page, against the same server, in turns.
+
+Every contestant does a short round of an exercise, then the next one does, and so on; a ratio is the median of what each
+round's time was beside plain JavaScript's in the same round. On a machine that does other work only ratios mean something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .page import BenchPage
+from .picture import draw
+from .server import bench_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+JS = "js"
+PEERS = (JS, "polled", "woken", "shim", "niquests", "pyscript")
+EXERCISES = ("echo", "flood_in", "flood_out")
+SIZES = (16, 256, 4096, 65536, 1 << 20)
+KINDS = ("binary", "text")
+
+_ROUND_MS = 100.0
+_MOST = 20_000
+"""Messages in a round, and the time it should take."""
+
+
+class Case(NamedTuple):
+    exercise: str
+    kind: str
+    size: int
+
+    def __str__(self) -> str:
+        size = f"{self.size} B" if self.size < 1024 else f"{self.size >> 10} KiB"
+        return f"{self.exercise} {size} {self.kind}"
+
+
+class Round(NamedTuple):
+    """What one message took, in microseconds."""
+
+    wall: float
+    cpu: float
+
+
+class Bench:
+    """Runs cases in a page, and remembers how many messages fit into a round."""
+
+    def __init__(self, page: BenchPage, url: str) -> None:
+        self._page = page
+        self._url = url
+        self._counts: dict[tuple[str, Case], int] = {}
+
+    def round(self, peer: str, case: Case) -> Round:
+        key = peer, case
+        if key not in self._counts:
+            first = max(1, min(50, 2_000_000 // case.size))
+            if peer == "pyscript" and case.kind == "binary":
+                first = max(1, 20_000 // case.size)
+            wall = self._run(peer, case, first).wall
+            most = self._counts.get((JS, case), _MOST)
+            self._counts[key] = max(1, min(most, int(_ROUND_MS * 1000 / wall)))
+        return self._run(peer, case, self._counts[key])
+
+    def _run(self, peer: str, case: Case, count: int) -> Round:
+        path = {
+            "echo": "/echo",
+            "flood_in": f"/flood/{case.kind}/{case.size}/{count}",
+            "flood_out": f"/sink/{case.size * count}",
+        }[case.exercise]
+        self._page.open(peer, self._url + path)
+        try:
+            cpu = self._page.cpu_milliseconds()
+            wall = self._page.exercise(peer, case.exercise, case.kind, case.size, count)
+            cpu = self._page.cpu_milliseconds() - cpu
+        finally:
+            self._page.close(peer)
+        return Round(wall * 1000 / count, cpu * 1000 / count)
+
+
+def measure(bench: Bench, peers: Sequence[str], cases: Sequence[Case], seconds: float, most_rounds: int) -> list[dict[str, Any]]:
+    """Go round and round through all cases until the time is over; at least once."""
+    results: dict[tuple[Case, str], list[Round]] = {(case, peer): [] for case in cases for peer in peers}
+    end = time.monotonic() + seconds
+    for number in range(most_rounds):
+        for index, case in enumerate(cases):
+            if number and time.monotonic() > end:
+                return [_row(case, peers, results) for case in cases]
+            left = max(0, round(end - time.monotonic()))
+            print(f"\r\033[Kround {number + 1}, {index + 1}/{len(cases)} {case}, {left} s left", flush=True, end="", file=sys.stderr)
+            for peer in peers:
+                results[case, peer].append(bench.round(peer, case))
+    return [_row(case, peers, results) for case in cases]
+
+
+def _row(case: Case, peers: Iterable[str], results: dict[tuple[Case, str], list[Round]]) -> dict[str, Any]:
+    base = results[case, JS]
+    row: dict[str, Any] = {"exercise": case.exercise, "kind": case.kind, "size": case.size, "peers": {}}
+    for peer in peers:
+        rounds = results[case, peer]
+        row["peers"][peer] = {
+            "wall_us": round(statistics.median(one.wall for one in rounds), 2),
+            "cpu_us": round(statistics.median(one.cpu for one in rounds), 2),
+            "wall_ratio": round(statistics.median(one.wall / js.wall for one, js in zip(rounds, base)), 2),
+            "cpu_ratio": round(statistics.median(one.cpu / js.cpu for one, js in zip(rounds, base)), 2),
+            "rounds": len(rounds),
+        }
+    return row
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    peers = list(rows[0]["peers"])
+    print("\nµs a message, wall/CPU of the renderer; in brackets how many times plain JavaScript's\n")
+    print("| | " + " | ".join(peers) + " |\n|---|" + "---:|" * len(peers))
+    for row in rows:
+        cells = []
+        for peer in peers:
+            cell = row["peers"][peer]
+            text = f"{cell['wall_us']:.0f}/{cell['cpu_us']:.0f}"
+            cells.append(text if peer == JS else f"{text} [{cell['wall_ratio']:.2f} {cell['cpu_ratio']:.2f}]")
+        print(f"| {Case(row['exercise'], row['kind'], row['size'])} | " + " | ".join(cells) + " |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("dist_dir", type=Path, help="a Pyodide distribution that has the project's wheel")
+    parser.add_argument("words", nargs="*", help="only cases whose name has all of these in it")
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
+    parser.add_argument("--seconds", type=float, default=200.0, help="after which no further round begins")
+    parser.add_argument("--rounds", type=int, default=15, help="at most")
+    parser.add_argument("--quick", action="store_true", help="one round of the smallest and the largest messages")
+    parser.add_argument("--browser", choices=("chrome", "firefox"), default="chrome")
+    parser.add_argument("--json", type=Path, help="write the numbers down, and a picture beside them")
+    arguments = parser.parse_intermixed_args()
+
+    sizes = (SIZES[0], SIZES[-1]) if arguments.quick else SIZES
+    cases = [Case(exercise, kind, size) for exercise in EXERCISES for kind in KINDS for size in sizes]
+    cases = [case for case in cases if all(word in str(case) for word in arguments.words)]
+    peers = tuple(dict.fromkeys((JS, *arguments.peers)))
+    rounds = 1 if arguments.quick else arguments.rounds
+    with bench_server() as url, BenchPage(arguments.dist_dir, arguments.browser) as page:
+        rows = measure(Bench(page, url), peers, cases, arguments.seconds, rounds)
+        told = {"browser": page.description, "machine": platform.machine(), "rows": rows}
+    print_table(rows)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(told, indent=1) + "\n")
+        arguments.json.with_suffix(".svg").write_text(draw(told))
+
+
+if __name__ == "__main__":
+    main()
