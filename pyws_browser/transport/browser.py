@@ -34,14 +34,13 @@ from ..errors import (
 from ..rules import CloseCode, encode_text
 from ..url import WebSocketURL, parse_url
 from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up
+from .crossing import Queue, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_EVENTS: Final = ("open", "message", "error", "close")
+_EVENTS: Final = ("open", "error", "close")
 _JS_OPEN: Final = 1
-
-_js_push = js.Array.prototype.push
 
 
 class BrowserTransport(Transport):
@@ -58,11 +57,14 @@ class BrowserTransport(Transport):
             raise _translate(exc, parsed) from exc
         js_socket.binaryType = "arraybuffer"
         self._js_socket = js_socket
-        self._js_send = js_socket.send
-        self._js_queue = js.Array.new()
-        self._js_listener = _js_push.bind(self._js_queue)
+        self._send = Sender(js_socket)
+        self._messages = Queue()
+        self._js_events = js.Array.new()
+        self._js_note = self._js_events.push.bind(self._js_events)
+        js_socket.addEventListener("message", self._messages.js_push)
         for event in _EVENTS:
-            js_socket.addEventListener(event, self._js_listener)
+            js_socket.addEventListener(event, self._js_note)
+        self._most_buffered = 0  # what the browser holds back at most, in bytes
         self._deadline = monotonic() + options.handshake_timeout
         self._is_closing = False  # this side began
         self._has_failed = False  # an error event came
@@ -73,24 +75,36 @@ class BrowserTransport(Transport):
         """Take in the events that the page has queued."""
         if self.ready_state is State.CLOSED:
             return
-        for js_event in self._js_queue.splice(0):
-            self._take(js_event)
+        if self._js_events:
+            for js_event in self._js_events.splice(0):
+                # Messages come between the opening and all other events.
+                if self.ready_state is State.OPEN:
+                    self._take_messages()
+                self._take(js_event)
+        if self.ready_state is State.OPEN:
+            self._take_messages()
+            return
         if monotonic() >= self._deadline:
             self._time_out()
 
     def send(self, message: Message) -> None:
         """Hand the message to the browser."""
         # A character has three bytes of UTF-8 at most, so only a text near the limit has to be encoded for its size.
-        size = len(message)
-        if isinstance(message, str) and 3 * size > self.options.outbound_buffer_size - self.buffered_amount:
-            size = len(encode_text(message))
-        self._check_room_to_send(size)
+        most = len(message) if isinstance(message, bytes) else 3 * len(message)
+        self._most_buffered += most
+        if self._most_buffered > self.options.outbound_buffer_size or self._counts_packets:
+            self._most_buffered = self.buffered_amount
+            size = most
+            if isinstance(message, str) and self._most_buffered + most > self.options.outbound_buffer_size:
+                size = len(encode_text(message))
+            self._check_room_to_send(size)
+            self._most_buffered += size
         if self._js_socket.readyState != _JS_OPEN:  # the browser would drop it without a word
             self.poll()
             raise NotConnectedError(
                 "the connection has just ended: poll() brings the state, connect_to_url() a new one"
             )
-        self._js_send(message if isinstance(message, str) else to_js(message))
+        self._send(message)
 
     def close(self, code: int | None, reason: str) -> None:
         """Let the browser close, once what has arrived is safe."""
@@ -123,12 +137,13 @@ class BrowserTransport(Transport):
         super().set_wakeup(wakeup)
         if wakeup is not None and self.ready_state is not State.CLOSED:
 
-            def wake(js_event: Any) -> None:  # it must return None, since JavaScript would keep a proxy of all else
+            def wake() -> None:  # it must return None, since JavaScript would keep a proxy of all else
                 wakeup()
 
             self._js_wakeup = create_proxy(wake)
-            for event in _EVENTS:
-                self._js_socket.addEventListener(event, self._js_wakeup)
+            self._js_wake = js.Reflect.apply.bind(None, self._js_wakeup, None, js.Array.new())
+            for event in ("message", *_EVENTS):
+                self._js_socket.addEventListener(event, self._js_wake)
 
     def __del__(self) -> None:
         if hasattr(self, "_deadline"):  # or the constructor raised
@@ -136,10 +151,7 @@ class BrowserTransport(Transport):
 
     def _take(self, js_event: Any) -> None:
         kind = js_event.type
-        if kind == "message":
-            if self.ready_state is State.OPEN:
-                self._take_message(js_event.data)
-        elif kind == "open":
+        if kind == "open":
             if self.ready_state is State.CONNECTING:
                 self.subprotocol = self._js_socket.protocol
                 self._deadline = inf
@@ -149,8 +161,27 @@ class BrowserTransport(Transport):
         else:
             self._take_close(js_event)
 
-    def _take_message(self, js_data: Any) -> None:
-        message: Message = js_data if isinstance(js_data, str) else js_data.to_bytes()
+    def _take_messages(self) -> None:
+        messages = self._messages.take()
+        if not messages:
+            return
+        options, inbox = self.options, self.inbox
+        if not inbox:
+            self._inbox_bytes = 0
+        size = sum(map(len, messages))
+        if (
+            self._inbox_bytes + 3 * size <= options.inbound_buffer_size
+            and len(inbox) + len(messages) <= options.max_queued_packets
+        ):
+            inbox += messages
+            self._inbox_bytes += size
+            self.received_count += len(messages)
+            return
+        for message in messages:
+            if self.ready_state is State.OPEN:
+                self._take_message(message)
+
+    def _take_message(self, message: Message) -> None:
         limit = self.options.inbound_buffer_size
         size = len(message)
         if isinstance(message, str) and 3 * size > limit:
@@ -212,15 +243,16 @@ class BrowserTransport(Transport):
 
     def _finish(self, status: CloseStatus) -> None:
         self._deadline = inf
+        self._js_socket.removeEventListener("message", self._messages.js_push)
         for event in _EVENTS:
-            self._js_socket.removeEventListener(event, self._js_listener)
+            self._js_socket.removeEventListener(event, self._js_note)
         self._drop_js_wakeup()
         self._end(status)
 
     def _drop_js_wakeup(self) -> None:
         if self._js_wakeup is not None:
-            for event in _EVENTS:
-                self._js_socket.removeEventListener(event, self._js_wakeup)
+            for event in ("message", *_EVENTS):
+                self._js_socket.removeEventListener(event, self._js_wake)
             self._js_wakeup.destroy()
             self._js_wakeup = None
 
