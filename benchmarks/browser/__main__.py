@@ -28,7 +28,7 @@ EXERCISES = ("echo", "flood_in", "flood_out")
 SIZES = (16, 256, 4096, 65536, 1 << 20)
 KINDS = ("binary", "text")
 
-_ROUND_MS = 100.0
+_ROUND_MS = 50.0
 _MOST = 20_000
 """Messages in a round, and the time it should take."""
 
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="only cases whose name has all of these in it")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
     parser.add_argument("--seconds", type=float, default=200.0, help="after which no further round begins")
-    parser.add_argument("--rounds", type=int, default=15, help="at most")
+    parser.add_argument("--rounds", type=int, default=40, help="at most")
     parser.add_argument("--quick", action="store_true", help="one round of the smallest and the largest messages")
     parser.add_argument("--browser", choices=("chrome", "firefox"), default="chrome")
     parser.add_argument("--json", type=Path, help="write the numbers down, and a picture beside them")

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import js
-from pyodide.ffi import JsException, create_proxy, to_js
+from pyodide.ffi import JsException, to_js
 
 from ..errors import (
     CloseTimeoutError,
@@ -33,6 +33,7 @@ from ..errors import (
 )
 from ..rules import CloseCode, encode_text
 from ..url import WebSocketURL, parse_url
+from .alarm import Alarm
 from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .crossing import Queue, Sender
 
@@ -57,6 +58,7 @@ class BrowserTransport(Transport):
             raise _translate(exc, parsed) from exc
         js_socket.binaryType = "arraybuffer"
         self._js_socket = js_socket
+        self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
         self._send = Sender(js_socket)
         self._messages = Queue()
         self._js_events = js.Array.new()
@@ -69,7 +71,7 @@ class BrowserTransport(Transport):
         self._is_closing = False  # this side began
         self._has_failed = False  # an error event came
         self._cause: WebSocketError | None = None
-        self._js_wakeup: Any = None
+        self._alarm: Alarm | None = None
 
     def poll(self) -> None:
         """Take in the events that the page has queued."""
@@ -99,7 +101,7 @@ class BrowserTransport(Transport):
                 size = len(encode_text(message))
             self._check_room_to_send(size)
             self._most_buffered += size
-        if self._js_socket.readyState != _JS_OPEN:  # the browser would drop it without a word
+        if self._js_ready_state() != _JS_OPEN:  # the browser would drop it without a word
             self.poll()
             raise NotConnectedError(
                 "the connection has just ended: poll() brings the state, connect_to_url() a new one"
@@ -133,17 +135,10 @@ class BrowserTransport(Transport):
 
     def set_wakeup(self, wakeup: Callable[[], None] | None) -> None:
         """Call back from the page's events too: the one case in which a Python function is a listener."""
-        self._drop_js_wakeup()
+        self._drop_alarm()
         super().set_wakeup(wakeup)
         if wakeup is not None and self.ready_state is not State.CLOSED:
-
-            def wake() -> None:  # it must return None, since JavaScript would keep a proxy of all else
-                wakeup()
-
-            self._js_wakeup = create_proxy(wake)
-            self._js_wake = js.Reflect.apply.bind(None, self._js_wakeup, None, js.Array.new())
-            for event in ("message", *_EVENTS):
-                self._js_socket.addEventListener(event, self._js_wake)
+            self._alarm = Alarm(self._js_socket, self._messages, wakeup)
 
     def __del__(self) -> None:
         if hasattr(self, "_deadline"):  # or the constructor raised
@@ -246,15 +241,13 @@ class BrowserTransport(Transport):
         self._js_socket.removeEventListener("message", self._messages.js_push)
         for event in _EVENTS:
             self._js_socket.removeEventListener(event, self._js_note)
-        self._drop_js_wakeup()
+        self._drop_alarm()
         self._end(status)
 
-    def _drop_js_wakeup(self) -> None:
-        if self._js_wakeup is not None:
-            for event in ("message", *_EVENTS):
-                self._js_socket.removeEventListener(event, self._js_wake)
-            self._js_wakeup.destroy()
-            self._js_wakeup = None
+    def _drop_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.stop()
+            self._alarm = None
 
 
 def _base_url() -> str | None:

@@ -27,21 +27,34 @@ _LONG_BYTES: Final = 16384
 _LONG_TEXT: Final = 1024
 """From here on a text that comes crosses as UTF-8, which is many times faster than a str."""
 
-_LONG_PUT_TEXT: Final = 65536 if sys.version_info >= (3, 14) else 2048
+_LONG_PUT_TEXT: Final = 1 << 18 if sys.version_info >= (3, 14) else 2048
 """From here on a text that is sent crosses as UTF-8; the conversion of a str has become faster."""
 
 _SCRATCH_SIZE: Final = 65536
-_MOST_SCRATCH: Final = 4 << 20
+_MOST_ROOM: Final = 4 << 20
 
-_js_apply = js.Reflect.apply
-_js_bind = js.Function.prototype.bind
+
+def _js_applied(js_method: Any, js_this: Any) -> Any:
+    """Return a function of JavaScript that takes the arguments of a method as one array."""
+    return js.Reflect.apply.bind(None, js_method, js_this)
+
+
+def _js_make_decoder() -> Any:
+    js_options = js.Object.new()
+    js_options.ignoreBOM = True  # or a text would lose one at its start
+    return js.TextDecoder.new("utf-8", js_options)
+
+
 _js_box = js.Object
-_js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)
+_js_long_text = js.RegExp.new(f"^[^]{{{_LONG_TEXT}}}")
+_js_is_long_text = _js_long_text.test.bind(_js_long_text)
 _js_encoder = js.TextEncoder.new()
-_js_options = js.Object.new()
-_js_options.ignoreBOM = True  # or a text would lose one at its start
-_js_decoder = js.TextDecoder.new("utf-8", _js_options)
-_js_decode_with = _js_apply.bind(None, _js_decoder.decode, _js_decoder)
+_js_encode = _js_applied(_js_encoder.encode, _js_encoder)
+_js_encode_into = _js_applied(_js_encoder.encodeInto, _js_encoder)
+_js_decoder = _js_make_decoder()
+_js_decode = _js_applied(_js_decoder.decode, _js_decoder)
+_js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
+_js_room = js.Uint8Array.new(_SCRATCH_SIZE)  # for texts that come
 _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
 
 
@@ -50,7 +63,7 @@ class Sender:
 
     def __init__(self, js_socket: Any) -> None:
         self._js_send = js_socket.send
-        self._js_send_all = _js_apply.bind(None, js_socket.send, js_socket)
+        self._js_send_all = _js_applied(js_socket.send, js_socket)
 
     def __call__(self, message: Message) -> None:
         """Send one message; lone surrogates in a text become U+FFFD."""
@@ -67,7 +80,7 @@ class Sender:
             _lend(message, self._js_send)
 
     def _send_text(self, js_utf8: Any) -> None:
-        self._js_send_all(js.Array.of(js.Array.of(js_utf8)).map(_js_decode_with))
+        self._js_send_all(js.Array.of(js.Array.of(js_utf8)).map(_js_decode))
 
 
 @lru_cache(maxsize=64)
@@ -94,70 +107,62 @@ def _lend(data: bytes, js_use: Callable[[Any], object]) -> None:
 
 
 class Queue:
-    """Message events, as JavaScript queues them by itself, and what they bring.
-
-    `js_push` is the listener.
-    """
+    """Message events, as JavaScript queues them by itself, and what they bring; `js_push` is the listener."""
 
     def __init__(self) -> None:
-        self._js_events = js.Array.new()
-        self._js_shift = self._js_events.shift
-        self._js_splice = self._js_events.splice
-        self._are_long = False  # the last messages
-        self.js_push = self._js_events.push.bind(self._js_events)
+        js_events = js.Array.new()
+        self._js_events = js_events
+        self._js_map = js_events.map
+        self._js_clear = js.Reflect.set.bind(None, js_events, "length", 0)
+        self._are_long = False  # the last binary messages
+        self.js_push = js_events.push.bind(js_events)
+
+    def __len__(self) -> int:
+        return len(self._js_events)
 
     def take(self) -> list[Message]:
-        """Return all the messages that wait."""
-        count = len(self._js_events)
-        if not count:
+        """Return the messages that wait, and let go of their events."""
+        if not self._js_events:
             return []
+        js_datas = self._js_map(_js_data_getter or _find_data_getter(self._js_events[0]))
+        self._js_clear()
+        if js_datas.some(_js_is_long_text):
+            return [_text(js_datas)] if len(js_datas) == 1 else _one_by_one(js_datas)
         if self._are_long:
-            messages = self._take_long()
-        elif count == 1:
-            js_data = self._js_shift().data
-            messages = [js_data if isinstance(js_data, str) else js_data.to_bytes()]
+            messages = _one_by_one(js_datas)
         else:
-            datas = _js_data_of_each(self._js_splice(0)).to_py()
-            messages = [data if isinstance(data, str) else bytes(data) for data in datas]
-        self._are_long = max(map(len, messages)) >= (_LONG_TEXT if isinstance(messages[0], str) else _LONG_BYTES)
+            messages = [data if type(data) is str else bytes(data) for data in js_datas.to_py()]
+        self._are_long = len(messages[0]) >= _LONG_BYTES
         return messages
 
-    def _take_long(self) -> list[Message]:
-        # A text in an object of its own stays in JavaScript until it is asked for.
-        return [
-            js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(js_data)
-            for js_data in _js_data_of_each(self._js_splice(0)).map(_js_box)
-        ]
+
+_js_data_getter: Any = None
 
 
-def _text(js_text: Any) -> str:
-    length = js_text.length
-    if length < _LONG_TEXT:
-        return str(js_text)
+def _find_data_getter(js_event: Any) -> Any:
+    """Make the function that takes a message event and gives its data."""
+    global _js_data_getter
+    js_property = js.Object.getOwnPropertyDescriptor(js.Object.getPrototypeOf(js_event), "data")
+    _js_data_getter = js.Function.prototype.call.bind(js_property.get)
+    return _js_data_getter
+
+
+def _one_by_one(js_datas: Any) -> list[Message]:
+    # A text in an object of its own stays in JavaScript until it is asked for.
+    return [
+        js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(js.Array.of(js_data))
+        for js_data in js_datas.map(_js_box)
+    ]
+
+
+def _text(js_texts: Any) -> str:
+    """Return the only text of an array, by way of UTF-8."""
     global _js_room
-    if 3 * length > len(_js_room):
-        if 3 * length > _MOST_SCRATCH:
-            return _js_encoder.encode(js_text).to_bytes().decode()
-        _js_room = js.Uint8Array.new(_MOST_SCRATCH)
-    written = _js_encoder.encodeInto(js_text, _js_room).written
-    return _js_room.subarray(0, written).to_bytes().decode()
-
-
-_js_room = js.Uint8Array.new(_SCRATCH_SIZE)
-
-
-def _js_data_of_each(js_events: Any) -> Any:
-    return js_events.map(_js_data_getter(js_events))
-
-
-_js_getter: Any = None
-
-
-def _js_data_getter(js_events: Any) -> Any:
-    """Return the function that takes a message event and gives its data."""
-    global _js_getter
-    if _js_getter is None:
-        js_prototype = js.Object.getPrototypeOf(js_events[0])
-        js_get = js.Object.getOwnPropertyDescriptor(js_prototype, "data").get
-        _js_getter = js.Function.prototype.call.bind(js_get)
-    return _js_getter
+    size = len(_js_room)
+    js_texts.push(_js_room)
+    written: int = _js_encode_into(js_texts).written
+    if written < size - 3:  # or there was no room for another character
+        return str(_js_room.subarray(0, written).to_bytes(), "utf-8")
+    if size < _MOST_ROOM:
+        _js_room = js.Uint8Array.new(4 * size)
+    return str(_js_encode(js_texts).to_bytes(), "utf-8")

@@ -36,9 +36,9 @@ def test_the_wakeup_is_called_for_every_event_until_the_end(
         told.append(peer.receive())
         peer.close()
         await next_event()
-        told.append(transport._js_wakeup)
+        told.append(transport._alarm)
         transport.set_wakeup(woken.set)
-        told.append(transport._js_wakeup)
+        told.append(transport._alarm)
         told
         """,
         url=contract_urls["server"] + "echo",
