@@ -39,9 +39,7 @@ class BenchPage:
         server = self._resources.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
         Thread(target=server.serve_forever, daemon=True).start()
         self._resources.callback(server.shutdown)
-        self.runner = _RUNNERS[browser](
-            server_hostname="127.0.0.1", server_port=server.server_port, load_pyodide=False
-        )
+        self.runner = _RUNNERS[browser](server_hostname="127.0.0.1", server_port=server.server_port, load_pyodide=False)
         self._resources.callback(self.runner.quit)
         self.runner.set_script_timeout(30)
         self._start()

@@ -1,1 +1,2 @@
-def draw(told): return ""
+def draw(told):
+    return ""

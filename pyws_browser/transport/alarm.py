@@ -29,6 +29,7 @@ class Alarm:
         self._waiting = waiting
         self._wakeup = wakeup
         self._last = 0.0
+        self._is_turning = False
         self._js_channel: Any = None
         self._js_call = create_proxy(self._call)
         # Bound like this it is called without the event, which would cost a proxy.
@@ -45,6 +46,12 @@ class Alarm:
         self._js_call.destroy()
         self._wakeup = _nothing
 
+    def listen_again(self) -> None:
+        """Come behind a listener that has been added since."""
+        if not self._is_turning:
+            self._js_socket.removeEventListener("message", self._js_listener)
+            self._js_socket.addEventListener("message", self._js_listener)
+
     # It must return None, since JavaScript would keep a proxy of all else.
     def _call(self, is_turn: bool) -> None:
         if is_turn:
@@ -52,11 +59,13 @@ class Alarm:
                 self._wakeup()
                 self._await_turn()
             else:
+                self._is_turning = False
                 self._js_socket.addEventListener("message", self._js_listener)
             return
         now = perf_counter()
         if now == self._last:
             self._js_socket.removeEventListener("message", self._js_listener)
+            self._is_turning = True
             self._await_turn()
         self._last = now
         self._wakeup()

@@ -299,11 +299,16 @@ class Transport(ABC):
         self._inbox_bytes = size
         if len(inbox) == count:
             return None
-        return InboundOverflowError(
-            f"more than {options.max_queued_packets} packets or {options.inbound_buffer_size} bytes waited to be "
-            "fetched, and a page cannot hold the sender back: fetch packets more often, raise max_queued_packets or "
-            "inbound_buffer_size, or let the server wait for an answer"
-        )
+        return overflowed(options)
+
+
+def overflowed(options: Options) -> InboundOverflowError:
+    """Return the cause of an end that too many unfetched messages brought."""
+    return InboundOverflowError(
+        f"more than {options.max_queued_packets} packets or {options.inbound_buffer_size} bytes waited to be "
+        "fetched, and a page cannot hold the sender back: poll and fetch packets more often, raise max_queued_packets "
+        "or inbound_buffer_size, or let the server wait for an answer"
+    )
 
 
 def join(fragments: Sequence[Message]) -> Message:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakMethod
 
 import js
 from pyodide.ffi import JsException, to_js
@@ -34,14 +35,19 @@ from ..errors import (
 from ..rules import CloseCode, encode_text
 from ..url import WebSocketURL, parse_url
 from .alarm import Alarm
-from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up
+from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up, overflowed
 from .crossing import Queue, Sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _EVENTS: Final = ("open", "error", "close")
+_OVERFLOW: Final = "overflow"
 _JS_OPEN: Final = 1
+
+# Node has no such events; in a worker they never come.
+_js_listen = getattr(js, "addEventListener", lambda *_: None)
+_js_unlisten = getattr(js, "removeEventListener", lambda *_: None)
 
 
 class BrowserTransport(Transport):
@@ -60,12 +66,15 @@ class BrowserTransport(Transport):
         self._js_socket = js_socket
         self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
         self._send = Sender(js_socket)
-        self._messages = Queue()
+        self._messages = Queue(js_socket, _weakly(self._check_backlog))
         self._js_events = js.Array.new()
         self._js_note = self._js_events.push.bind(self._js_events)
-        js_socket.addEventListener("message", self._messages.js_push)
         for event in _EVENTS:
             js_socket.addEventListener(event, self._js_note)
+        # A page that is left takes no Python with it into the back/forward cache, but its connections.
+        self._js_close_when_left = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
+        for js_listener in (self._js_note, self._js_close_when_left):
+            _js_listen("pagehide", js_listener)
         self._most_buffered = 0  # what the browser holds back at most, in bytes
         self._deadline = monotonic() + options.handshake_timeout
         self._is_closing = False  # this side began
@@ -153,6 +162,12 @@ class BrowserTransport(Transport):
                 self._enter(State.OPEN)
         elif kind == "error":
             self._has_failed = True
+        elif kind == "pagehide":
+            if self.ready_state <= State.OPEN:
+                self._fail(CloseCode.NORMAL_CLOSURE, _left())
+        elif kind == _OVERFLOW:
+            if self.ready_state is State.OPEN:
+                self._fail(CloseCode.INBOUND_OVERFLOW, overflowed(self.options))
         else:
             self._take_close(js_event)
 
@@ -202,6 +217,19 @@ class BrowserTransport(Transport):
             cause = self._guess_cause()
         self._finish(CloseStatus(js_event.code, js_event.reason, was_clean, cause, was_clean and not self._is_closing))
 
+    def _check_backlog(self) -> None:
+        """Close if more waits than may, although nobody polls."""
+        if self._alarm is not None:
+            self._alarm.listen_again()
+        messages, options = self._messages, self.options
+        if (
+            len(self.inbox) + len(messages) > options.max_queued_packets
+            or self._inbox_bytes + messages.backlog_bytes > options.inbound_buffer_size
+        ):
+            messages.stop()
+            self._js_socket.close(int(CloseCode.INBOUND_OVERFLOW), "")
+            self._js_note(js.Event.new(_OVERFLOW))
+
     def _guess_cause(self) -> WebSocketError:
         if not self.has_opened:
             return ConnectError(
@@ -238,9 +266,11 @@ class BrowserTransport(Transport):
 
     def _finish(self, status: CloseStatus) -> None:
         self._deadline = inf
-        self._js_socket.removeEventListener("message", self._messages.js_push)
+        self._messages.stop()
         for event in _EVENTS:
             self._js_socket.removeEventListener(event, self._js_note)
+        for js_listener in (self._js_note, self._js_close_when_left):
+            _js_unlisten("pagehide", js_listener)
         self._drop_alarm()
         self._end(status)
 
@@ -248,6 +278,24 @@ class BrowserTransport(Transport):
         if self._alarm is not None:
             self._alarm.stop()
             self._alarm = None
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that calls a method as long as its object lives, and does not keep it alive."""
+    reference = WeakMethod(method)
+
+    def call() -> None:
+        alive = reference()
+        if alive is not None:
+            alive()
+
+    return call
+
+
+def _left() -> ConnectionLostError:
+    return ConnectionLostError(
+        "the page was left, which ends its connections; it has been shown again since: connect_to_url() brings a new one"
+    )
 
 
 def _base_url() -> str | None:

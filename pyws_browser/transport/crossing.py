@@ -1,15 +1,17 @@
 """Messages across the border between Python and JavaScript, each in the cheapest way that was measured.
 
-JavaScript's own functions, bound and composed, do what a helper in JavaScript would do. So there is no code to evaluate,
-which a strict Content-Security-Policy would forbid, and no file to serve beside the wheel. `benchmarks/README.md` has
-the numbers.
+JavaScript's own functions, bound and composed, do what a helper in JavaScript would do. So there is no code to
+evaluate, which a strict Content-Security-Policy would forbid, and no file to serve beside the wheel.
+`benchmarks/README.md` has the numbers.
 """
 
 from __future__ import annotations
 
 import sys
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 import js
 from pyodide.ffi import JsException, create_proxy, to_js
@@ -30,6 +32,9 @@ _LONG_TEXT: Final = 1024
 _LONG_PUT_TEXT: Final = 1 << 18 if sys.version_info >= (3, 14) else 2048
 """From here on a text that is sent crosses as UTF-8; the conversion of a str has become faster."""
 
+_MANY: Final = 8
+"""From here on the crossings that long texts take one by one cost more than the memory that they take together."""
+
 _SCRATCH_SIZE: Final = 65536
 _MOST_ROOM: Final = 4 << 20
 
@@ -48,13 +53,16 @@ def _js_make_decoder() -> Any:
 _js_box = js.Object
 _js_long_text = js.RegExp.new(f"^[^]{{{_LONG_TEXT}}}")
 _js_is_long_text = _js_long_text.test.bind(_js_long_text)
+_js_buffer_as_text = js.RegExp.new(r"^\[object ArrayBuffer\]$")
+_js_may_be_buffer = _js_buffer_as_text.test.bind(_js_buffer_as_text)
 _js_encoder = js.TextEncoder.new()
+_js_encode_each = _js_encoder.encode.bind(_js_encoder)
 _js_encode = _js_applied(_js_encoder.encode, _js_encoder)
 _js_encode_into = _js_applied(_js_encoder.encodeInto, _js_encoder)
 _js_decoder = _js_make_decoder()
 _js_decode = _js_applied(_js_decoder.decode, _js_decoder)
 _js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
-_js_room = js.Uint8Array.new(_SCRATCH_SIZE)  # for texts that come
+_js_rooms = [js.Uint8Array.new(_SCRATCH_SIZE)]  # for texts that come; it grows
 _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
 
 
@@ -107,27 +115,71 @@ def _lend(data: bytes, js_use: Callable[[Any], object]) -> None:
 
 
 class Queue:
-    """Message events, as JavaScript queues them by itself, and what they bring; `js_push` is the listener."""
+    """The messages that come, as JavaScript queues their events by itself until `take()`.
 
-    def __init__(self) -> None:
-        js_events = js.Array.new()
-        self._js_events = js_events
-        self._js_map = js_events.map
-        self._js_clear = js.Reflect.set.bind(None, js_events, "length", 0)
-        self._are_long = False  # the last binary messages
-        self.js_push = js_events.push.bind(js_events)
+    A full queue is emptied into Python even if nobody polls, and `on_full` called: so what waits can be measured and
+    bounded, and no message costs a call of Python.
+    """
+
+    def __init__(self, js_socket: Any, on_full: Callable[[], None]) -> None:
+        self._js_socket = js_socket
+        self._on_full = on_full
+        self._are_long = True  # the last messages: the first ones may be
+        self._backlog: list[Message] = []
+        self.backlog_bytes = 0
+        """The size of those that `on_full` told of; a character counts as a byte."""
+        self._js_get = _js_data_getter()
+        self._key = next(_keys)
+        _queues[self._key] = self
+        self._listen()
 
     def __len__(self) -> int:
-        return len(self._js_events)
+        return len(self._js_events) + len(self._backlog)
 
     def take(self) -> list[Message]:
         """Return the messages that wait, and let go of their events."""
         if not self._js_events:
-            return []
-        js_datas = self._js_map(_js_data_getter or _find_data_getter(self._js_events[0]))
-        self._js_clear()
+            messages: list[Message] = []
+        else:
+            js_datas = self._js_map(self._js_get)
+            self._js_clear()
+            messages = self._cross(js_datas)
+        if self._backlog:
+            messages = self._backlog + messages
+            self._backlog = []
+            self.backlog_bytes = 0
+        return messages
+
+    def stop(self) -> None:
+        """Queue no more."""
+        self._js_socket.removeEventListener("message", self._js_push)
+
+    def _listen(self) -> None:
+        js_events = js.Array.new()
+        js_events.key = self._key
+        js.Object.setPrototypeOf(js_events, _js_prototype_of_few if self._are_long else _js_prototype_of_many)
+        self._js_events = js_events
+        self._js_map = js_events.map
+        self._js_clear = js.Reflect.set.bind(None, js_events, "length", 0)
+        self._js_push = js_events.push.bind(js_events)
+        self._js_socket.addEventListener("message", self._js_push)
+
+    def relieve(self, js_event: Any) -> None:
+        """Take over what is in the full queue, and the event for which it has no room."""
+        messages = self._cross(self._js_map(self._js_get).concat(js.Array.of(js_event).map(self._js_get)))
+        self._backlog += messages
+        self.backlog_bytes += sum(map(len, messages))
+        self.stop()
+        self._listen()
+        self._on_full()
+
+    def _cross(self, js_datas: Any) -> list[Message]:
         if js_datas.some(_js_is_long_text):
-            return [_text(js_datas)] if len(js_datas) == 1 else _one_by_one(js_datas)
+            if len(js_datas) == 1:
+                return [_text(js_datas)]
+            if len(js_datas) < _MANY or js_datas.some(_js_may_be_buffer):
+                return _one_by_one(js_datas)
+            return [str(utf8, "utf-8") for utf8 in js_datas.map(_js_encode_each).to_py()]
         if self._are_long:
             messages = _one_by_one(js_datas)
         else:
@@ -136,15 +188,37 @@ class Queue:
         return messages
 
 
-_js_data_getter: Any = None
+_keys = count()
+_queues: WeakValueDictionary[int, Queue] = WeakValueDictionary()
 
 
-def _find_data_getter(js_event: Any) -> Any:
-    """Make the function that takes a message event and gives its data."""
-    global _js_data_getter
-    js_property = js.Object.getOwnPropertyDescriptor(js.Object.getPrototypeOf(js_event), "data")
-    _js_data_getter = js.Function.prototype.call.bind(js_property.get)
-    return _js_data_getter
+def _js_prototype(room: int) -> Any:
+    """Make a prototype for arrays that call `_relieve` when an event is to be pushed behind `room` others.
+
+    That event is not put into the array, which is in disorder afterwards.
+    """
+    js_property = js.Object.new()
+    js_property.set = _js_relieve
+    js_prototype = js.Object.create(js.Array.prototype)
+    return js.Object.defineProperty(js_prototype, str(room), js_property)
+
+
+def _relieve(js_events: Any, js_event: Any) -> None:
+    queue = _queues.get(js_events.key)
+    if queue is not None:
+        queue.relieve(js_event)
+
+
+_js_relieve = create_proxy(_relieve, capture_this=True)  # one for all connections, for good
+_js_prototype_of_few = _js_prototype(4)
+_js_prototype_of_many = _js_prototype(64)
+
+
+@lru_cache(maxsize=1)
+def _js_data_getter() -> Any:
+    """Return the function that takes a message event and gives its data."""
+    js_property = js.Object.getOwnPropertyDescriptor(js.MessageEvent.prototype, "data")
+    return js.Function.prototype.call.bind(js_property.get)
 
 
 def _one_by_one(js_datas: Any) -> list[Message]:
@@ -157,12 +231,12 @@ def _one_by_one(js_datas: Any) -> list[Message]:
 
 def _text(js_texts: Any) -> str:
     """Return the only text of an array, by way of UTF-8."""
-    global _js_room
-    size = len(_js_room)
-    js_texts.push(_js_room)
+    js_room = _js_rooms[-1]
+    size = len(js_room)
+    js_texts.push(js_room)
     written: int = _js_encode_into(js_texts).written
     if written < size - 3:  # or there was no room for another character
-        return str(_js_room.subarray(0, written).to_bytes(), "utf-8")
+        return str(js_room.subarray(0, written).to_bytes(), "utf-8")
     if size < _MOST_ROOM:
-        _js_room = js.Uint8Array.new(4 * size)
+        _js_rooms[-1] = js.Uint8Array.new(4 * size)
     return str(_js_encode(js_texts).to_bytes(), "utf-8")

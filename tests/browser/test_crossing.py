@@ -1,0 +1,111 @@
+"""Messages of every kind and size cross between Python and JavaScript as they are, alone and by the batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .interpreter import Interpreter
+
+ECHO = """
+import asyncio
+from pyws_browser import WebSocketPeer
+
+async def echoed(messages, poll_late):
+    peer = WebSocketPeer()
+    peer.inbound_buffer_size = peer.outbound_buffer_size = 1 << 26
+    peer.connect_to_url(url)
+    async with asyncio.timeout(25):
+        while not peer.is_connected_to_host():
+            peer.poll()
+            await asyncio.sleep(0.005)
+        for message in messages:
+            peer.send(message)
+        if poll_late:
+            await asyncio.sleep(0.5)
+        received = []
+        while len(received) < len(messages):
+            peer.poll()
+            received += peer
+            await asyncio.sleep(0.005)
+    peer.abort()
+    return received
+
+def first_difference(sent, received):
+    return next((f"message {index}: {str(a)[:40]} of {len(a)}, {str(b)[:40]} of {len(b)}"
+                 for index, (a, b) in enumerate(zip(sent, received)) if a != b or type(a) is not type(b)), None)
+"""
+
+# Around each size at which another way is taken, and the largest for which a text has room to be encoded in place.
+ALONE = """
+sizes = (0, 1, 1023, 1024, 1025, 2047, 2048, 16383, 16384, 21844, 21845, 21846, 65535, 65536, 65537, 300_000, 1_500_000)
+messages = [kind * size for size in sizes for kind in ("x", "é", "语", "😀", b"x", b"\\x00\\xff")]
+messages += ["\\ufeffa byte order mark stays", "\\ufeff" * 3000, "[object ArrayBuffer]", "nul \\0 nul", "\\0" * 5000]
+"""
+
+
+@pytest.mark.timeout(200)
+def test_every_size_crosses_alone(python_place: Interpreter, contract_urls: dict[str, str]) -> None:
+    difference = python_place.run(
+        ECHO
+        + ALONE
+        + """
+received = []
+for message in messages:
+    received += await echoed([message], poll_late=False)
+first_difference(messages, received)
+""",
+        url=contract_urls["server"] + "echo",
+        timeout=150,
+    )
+    assert difference is None
+
+
+@pytest.mark.parametrize("poll_late", [False, True], ids=["polled", "polled late"])
+def test_any_mixture_crosses_by_the_batch(
+    python_place: Interpreter, contract_urls: dict[str, str], poll_late: bool
+) -> None:
+    difference = python_place.run(
+        ECHO
+        + """
+import random
+chance = random.Random(7)
+messages = []
+for _ in range(60):
+    kinds = chance.choice((("x",), (b"x",), ("x", "é語"), ("x", b"x"), ("[object ArrayBuffer]", b"x")))
+    largest = chance.choice((3, 100, 3000, 40000))
+    messages += [chance.choice(kinds) * chance.randrange(largest) for _ in range(chance.randrange(40))]
+first_difference(messages, await echoed(messages, poll_late))
+""",
+        url=contract_urls["server"] + "echo",
+        poll_late=poll_late,
+    )
+    assert difference is None
+
+
+def test_lone_surrogates_go_out_as_the_replacement_character_whatever_the_size(
+    python_place: Interpreter, contract_urls: dict[str, str]
+) -> None:
+    received = python_place.run(
+        ECHO
+        + "[text[:2] + text[-1:] for text in await echoed(['\\ud800!' + 'x' * n for n in (0, 3000, 400_000)], False)]",
+        url=contract_urls["server"] + "echo",
+    )
+    assert received == ["\ufffd!!", "\ufffd!x", "\ufffd!x"]
+
+
+def test_memory_is_lent_to_the_browser_and_given_back(python_place: Interpreter, contract_urls: dict[str, str]) -> None:
+    counts = python_place.run(
+        ECHO
+        + """
+import sys
+data = b"x" * 200_000
+before = sys.getrefcount(data)
+await echoed([data] * 5, False)
+[before, sys.getrefcount(data)]
+""",
+        url=contract_urls["server"] + "echo",
+    )
+    assert counts[0] == counts[1]
