@@ -26,6 +26,7 @@ Usage: ./build.sh COMMAND
   conformance     run the whole Autobahn suite against client and server (10 minutes and more)
   bench           measure the native and the asyncio side beside their peers, the Variant codec, the import in a page
   fuzz            look for inputs that break the parsers, --seconds N in all (60)
+  bench-browser   measure a page beside plain JavaScript and what others use (4 minutes; --quick is a sanity run)
   wheel           build dist/pyws_browser-*.whl
   wheel --compiled
                   build the one for this platform and Python, in which mypyc compiled the inner loops (needs a C compiler)
@@ -47,6 +48,7 @@ main() {
         conformance) conformance "$@" ;;
         fuzz) fuzz "$@" ;;
         bench) bench "$@" ;;
+        bench-browser) bench_browser "$@" ;;
         lint) lint ;;
         serve) serve "$@" ;;
         clean) rm -rf "$BUILD" dist ;;
@@ -149,6 +151,12 @@ bench() {
     "$VENV/bin/python" -m benchmarks.page_import "$PYWS_DIST"
 }
 
+bench_browser() {
+    locked set_up_browser_bench
+    use_pyodide "${PYODIDE_VERSIONS[0]}"
+    "$VENV/bin/python" -m benchmarks.browser "$PYWS_DIST" --json benchmarks/results/browser.json "$@"
+}
+
 lint() {
     local failures=0
     locked set_up_lint
@@ -179,6 +187,12 @@ set_up_fuzz() {
 set_up_bench() {
     need_chromium
     set_up_groups build test browser bench
+    set_up_page "${PYODIDE_VERSIONS[0]}"
+}
+
+set_up_browser_bench() {
+    need_chromium
+    set_up_groups build test browser
     set_up_page "${PYODIDE_VERSIONS[0]}"
 }
 

@@ -1,7 +1,8 @@
 """python -m benchmarks.browser DIST_DIR: contestants in one page, against the same server, in turns.
 
-Every contestant does a short round of an exercise, then the next one does, and so on; a ratio is the median of what each
-round's time was beside plain JavaScript's in the same round. On a machine that does other work only ratios mean something.
+Every contestant does a short round of an exercise, then the next one does, and so on; a ratio is the median of what
+each round's time was beside plain JavaScript's in the same round. On a machine that does other work only ratios mean
+something.
 """
 
 from __future__ import annotations
@@ -40,6 +41,14 @@ class Case(NamedTuple):
     kind: str
     size: int
 
+    def path(self, count: int) -> str:
+        """Return what to ask the server for."""
+        return {
+            "echo": "/echo",
+            "flood_in": f"/flood/{self.kind}/{self.size}/{count}",
+            "flood_out": f"/sink/{self.size * count}",
+        }[self.exercise]
+
     def __str__(self) -> str:
         size = f"{self.size} B" if self.size < 1024 else f"{self.size >> 10} KiB"
         return f"{self.exercise} {size} {self.kind}"
@@ -50,6 +59,8 @@ class Round(NamedTuple):
 
     wall: float
     cpu: float
+    call: float
+    """Of `wall`, what passed in `send()`; means something when only sending is measured."""
 
 
 class Bench:
@@ -72,19 +83,20 @@ class Bench:
         return self._run(peer, case, self._counts[key])
 
     def _run(self, peer: str, case: Case, count: int) -> Round:
-        path = {
-            "echo": "/echo",
-            "flood_in": f"/flood/{case.kind}/{case.size}/{count}",
-            "flood_out": f"/sink/{case.size * count}",
-        }[case.exercise]
-        self._page.open(peer, self._url + path)
+        self._page.open(peer, self._url + case.path(count))
         try:
             cpu = self._page.cpu_milliseconds()
             wall = self._page.exercise(peer, case.exercise, case.kind, case.size, count)
             cpu = self._page.cpu_milliseconds() - cpu
+            call = self._page.begin_milliseconds(peer)
         finally:
             self._page.close(peer)
-        return Round(wall * 1000 / count, cpu * 1000 / count)
+        return Round(wall * 1000 / count, cpu * 1000 / count, call * 1000 / count)
+
+
+def takes_part(peer: str, case: Case) -> bool:
+    """Tell whether it makes sense: a polled round trip takes a frame, however long that is."""
+    return not (peer == "polled" and case.exercise == "echo")
 
 
 def measure(
@@ -105,7 +117,8 @@ def measure(
                 file=sys.stderr,
             )
             for peer in peers:
-                results[case, peer].append(bench.round(peer, case))
+                if takes_part(peer, case):
+                    results[case, peer].append(bench.round(peer, case))
     return [_row(case, peers, results) for case in cases]
 
 
@@ -114,25 +127,56 @@ def _row(case: Case, peers: Iterable[str], results: dict[tuple[Case, str], list[
     row: dict[str, Any] = {"exercise": case.exercise, "kind": case.kind, "size": case.size, "peers": {}}
     for peer in peers:
         rounds = results[case, peer]
+        if not rounds:
+            continue
         row["peers"][peer] = {
             "wall_us": round(statistics.median(one.wall for one in rounds), 2),
             "cpu_us": round(statistics.median(one.cpu for one in rounds), 2),
-            "wall_ratio": round(statistics.median(one.wall / js.wall for one, js in zip(rounds, base)), 2),
-            "cpu_ratio": round(statistics.median(one.cpu / js.cpu for one, js in zip(rounds, base)), 2),
+            "wall_ratio": round(statistics.median(one.wall / js.wall for one, js in zip(rounds, base, strict=True)), 2),
+            "cpu_ratio": round(statistics.median(one.cpu / js.cpu for one, js in zip(rounds, base, strict=True)), 2),
             "rounds": len(rounds),
         }
+        if case.exercise == "flood_out":
+            row["peers"][peer]["call_us"] = round(statistics.median(one.call for one in rounds), 2)
     return row
 
 
+def count_crossings(page: BenchPage, url: str, peers: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
+    """Write into each row what a message takes of crossings between Python and JavaScript."""
+    for row in rows:
+        case = Case(row["exercise"], row["kind"], row["size"])
+        for peer in peers:
+            if peer == JS or peer not in row["peers"]:
+                continue
+            is_slow = case.kind == "binary" and case.size > 4096 and peer in ("pyscript", "niquests")
+            count = 1 if is_slow else min(100, 10_000_000 // case.size)
+            print(f"\r\033[Kcounting crossings, {case} {peer}", end="", flush=True, file=sys.stderr)
+            page.open(peer, url + case.path(count))
+            before = page.crossings()
+            page.exercise(peer, case.exercise, case.kind, case.size, count)
+            row["peers"][peer]["crossings"] = round((page.crossings() - before) / count, 1)
+            page.close(peer)
+
+
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    peers = list(rows[0]["peers"])
-    print("\nµs a message, wall/CPU of the renderer; in brackets how many times plain JavaScript's\n")
+    peers = list(rows[-1]["peers"])
+    print(
+        "\nµs a message, wall/CPU of the renderer; in brackets how many times plain JavaScript's;\n"
+        "in parentheses the time in send() alone; × are crossings between Python and JavaScript\n"
+    )
     print("| | " + " | ".join(peers) + " |\n|---|" + "---:|" * len(peers))
     for row in rows:
         cells = []
         for peer in peers:
-            cell = row["peers"][peer]
+            cell = row["peers"].get(peer)
+            if cell is None:
+                cells.append("")
+                continue
             text = f"{cell['wall_us']:.0f}/{cell['cpu_us']:.0f}"
+            if "call_us" in cell:
+                text += f" ({cell['call_us']:.1f})"
+            if "crossings" in cell:
+                text += f" {cell['crossings']:.0f}×"
             cells.append(text if peer == JS else f"{text} [{cell['wall_ratio']:.2f} {cell['cpu_ratio']:.2f}]")
         print(f"| {Case(row['exercise'], row['kind'], row['size'])} | " + " | ".join(cells) + " |")
 
@@ -156,7 +200,11 @@ def main() -> None:
     rounds = 1 if arguments.quick else arguments.rounds
     with bench_server() as url, BenchPage(arguments.dist_dir, arguments.browser) as page:
         rows = measure(Bench(page, url), peers, cases, arguments.seconds, rounds)
-        told = {"browser": page.description, "machine": platform.machine(), "rows": rows}
+        description = page.description
+    if arguments.browser == "chrome":
+        with bench_server() as url, BenchPage(arguments.dist_dir, counts=True) as page:
+            count_crossings(page, url, peers, rows)
+    told = {"browser": description, "machine": platform.machine(), "rows": rows}
     print_table(rows)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

@@ -25,23 +25,27 @@ _DOWNLOADS = _HERE.parents[1] / ".build" / "rivals"
 _RUNNERS = {"chrome": SeleniumChromeRunner, "firefox": SeleniumFirefoxRunner}
 
 
-class _QuietHandler(DefaultHandler):
+class QuietHandler(DefaultHandler):
+    """Serves files, and says nothing about it."""
+
     def log_message(self, format_: str, *args: object) -> None:
         pass
 
 
 class BenchPage:
-    """A page with a Pyodide and all contestants in it."""
+    """A page with a Pyodide and all contestants in it; `counts` makes it count crossings, which slows them down."""
 
-    def __init__(self, dist_dir: Path, browser: str = "chrome") -> None:
+    def __init__(self, dist_dir: Path, browser: str = "chrome", *, counts: bool = False) -> None:
         self._resources = ExitStack()
-        handler = partial(_QuietHandler, directory=dist_dir)
+        handler = partial(QuietHandler, directory=dist_dir)
         server = self._resources.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
         Thread(target=server.serve_forever, daemon=True).start()
         self._resources.callback(server.shutdown)
         self.runner = _RUNNERS[browser](server_hostname="127.0.0.1", server_port=server.server_port, load_pyodide=False)
         self._resources.callback(self.runner.quit)
         self.runner.set_script_timeout(30)
+        if counts:
+            self.run_js((_HERE / "crossings.js").read_text("utf-8"))
         self._start()
         self._renderer = Renderer(self.runner.driver.service.process.pid)
 
@@ -75,12 +79,20 @@ class BenchPage:
             code = f"peers.exercise(...{json.dumps(arguments)})"
         return float(self.run_js(f"return await {code};"))
 
+    def begin_milliseconds(self, peer: str) -> float:
+        """Return how much of the last exercise went by in handing over its first messages."""
+        return float(self.run_js(f"return {'plainJs.begin_ms' if peer == 'js' else 'peers.begin_ms()'};"))
+
     def close(self, peer: str) -> None:
         self.run_js(self._call(peer, "close", "close_peer", peer) + ";")
 
     def cpu_milliseconds(self) -> float:
         """Return the CPU time that the browser's renderers have used so far."""
         return self._renderer.cpu_milliseconds()
+
+    def crossings(self) -> int:
+        """Return how many operations Python has asked of JavaScript so far."""
+        return int(self.run_js("return crossings;"))
 
     def _call(self, peer: str, js_name: str, py_name: str, *arguments: str) -> str:
         if peer == "js":

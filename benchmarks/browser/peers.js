@@ -52,6 +52,7 @@ self.plainJs = {
             };
             const start = performance.now();
             begin();
+            this.begin_ms = performance.now() - start;
         });
     },
 };

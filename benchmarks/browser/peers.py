@@ -33,6 +33,9 @@ def check(message: str | bytes, size: int) -> None:
 class Peer(ABC):
     """A contestant that calls back for each message."""
 
+    begin_ms = 0.0
+    """How long the program stood still until its first messages were handed over: in `flood_out`, all of them."""
+
     @abstractmethod
     async def open(self, url: str) -> None: ...
 
@@ -96,6 +99,7 @@ class Peer(ABC):
         self.on_message(checked)
         start = perf_counter()
         begin()
+        self.begin_ms = (perf_counter() - start) * 1000
         await done
         return (perf_counter() - start) * 1000
 
@@ -128,7 +132,7 @@ class Woken(Peer):
             for message in peer:
                 callback(message)
 
-        transport = peer._transport
+        transport = peer._transport  # noqa: SLF001 — the seam, on which the asyncio side hangs as well
         assert transport is not None
         transport.set_wakeup(wake)
 
@@ -141,6 +145,7 @@ class Polled(Woken):
     ) -> float:
         start = perf_counter()
         begin()
+        self.begin_ms = (perf_counter() - start) * 1000
         while not done.done():
             self.peer.poll()
             for message in self.peer:
@@ -183,6 +188,7 @@ class Awaiting(Peer):
     ) -> float:
         start = perf_counter()
         begin()
+        self.begin_ms = (perf_counter() - start) * 1000
         while not done.done():
             received(await self.receive())
         return (perf_counter() - start) * 1000
@@ -231,7 +237,7 @@ class Niquests(Awaiting):
         await self.extension.start(url)
 
     def close(self) -> None:
-        asyncio.ensure_future(self.extension.close())
+        self.closing = asyncio.ensure_future(self.extension.close())
 
     def send(self, message: str | bytes) -> None:
         # A coroutine that awaits nothing: run it here, which is cheaper than any other way.
@@ -266,6 +272,10 @@ async def open_peer(name: str, url: str) -> None:
 async def exercise(name: str, kind: str, size: int, count: int) -> float:
     milliseconds: float = await getattr(_current[0], name)(kind, size, count)
     return milliseconds
+
+
+def begin_ms() -> float:
+    return _current[0].begin_ms
 
 
 def close_peer() -> None:

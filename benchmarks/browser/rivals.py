@@ -10,7 +10,10 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PYSCRIPT = "0.7.31"
 NIQUESTS = "3.21.2"
@@ -46,14 +49,14 @@ def _niquests(folder: Path) -> dict[str, str]:
     wheel = folder / f"niquests-{NIQUESTS}-py3-none-any.whl"
     if not wheel.exists():
         subprocess.run(
-            [*(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"), "--dest", folder]
-            + [f"niquests=={NIQUESTS}"],
+            [*(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"), f"niquests=={NIQUESTS}"],
+            cwd=folder,
             check=True,
         )
     with zipfile.ZipFile(wheel) as archive:
         source = archive.read(_NIQUESTS_FILE).decode()
     packages = ("niquests", "niquests.extensions", "niquests.extensions.pyodide", "niquests.extensions.pyodide._async")
-    parts = "niquests.packages.urllib3.contrib.webextensions._async".split(".")
+    parts = ("niquests", "packages", "urllib3", "contrib", "webextensions", "_async")
     above = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
     return (
         {f"{name}.__init__": "" for name in above | set(packages)}

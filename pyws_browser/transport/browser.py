@@ -294,7 +294,7 @@ def _weakly(method: Callable[[], None]) -> Callable[[], None]:
 
 def _left() -> ConnectionLostError:
     return ConnectionLostError(
-        "the page was left, which ends its connections; it has been shown again since: connect_to_url() brings a new one"
+        "the page was left, which ends its connections, and has come back since: connect_to_url() brings a new one"
     )
 
 

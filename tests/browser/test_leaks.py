@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+
+from .census import census, trace_proxies
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -50,32 +52,11 @@ for round_ in range(rounds):
     await cycle(WAYS[round_ % len(WAYS)])
 """
 
-COUNT = """
-import gc
-gc.collect()
-len(gc.get_objects())
-"""
-
-
-def census(page: Interpreter) -> dict[str, Any]:
-    """Count what could leak: Python objects, proxies in both directions, both heaps."""
-    objects = page.run(COUNT)
-    page.runner.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
-    counts: dict[str, Any] = page.run_js(
-        """return {
-            pythonProxies: pyodide._module.pyproxy_alloc_map.size,
-            jsReferences: pyodide._module.hiwire?.num_keys?.() ?? 0,
-            jsHeap: performance.memory.usedJSHeapSize,
-            wasmHeap: pyodide._module.HEAP8.length,
-        };"""
-    )
-    return counts | {"objects": objects}
-
 
 @pytest.fixture
 def page(page_python: Interpreter) -> Interpreter:
     page_python.restart()
-    page_python.run_js("pyodide._module.enable_pyproxy_allocation_tracing();")
+    trace_proxies(page_python)
     return page_python
 
 
@@ -85,6 +66,50 @@ def test_a_thousand_connections_leave_nothing_behind(page: Interpreter, contract
     page.run(CYCLES, rounds=25, url=url, timeout=60)
     before = census(page)
     page.run(CYCLES, rounds=100, url=url, timeout=200)
+    after = census(page)
+
+    assert after["pythonProxies"] <= before["pythonProxies"]
+    assert after["jsReferences"] <= before["jsReferences"]
+    assert after["objects"] - before["objects"] < 100
+    assert after["wasmHeap"] == before["wasmHeap"]
+    assert after["jsHeap"] - before["jsHeap"] < 1_000_000
+
+
+FLOOD = """
+import asyncio, time
+from pyws_browser import State, WebSocketPeer
+
+peer = WebSocketPeer()
+peer.connect_to_url(url)
+end = time.monotonic() + seconds
+sizes = (16, 3000, 70_000)
+messages = [kind * size for size in sizes for kind in ("x", "é", b"x")]
+waiting = 0
+while time.monotonic() < end or waiting:
+    peer.poll()
+    if wakes and peer.is_connected_to_host() and peer._transport._alarm is None:
+        peer._transport.set_wakeup(peer.poll)
+    for message in peer:
+        waiting -= 1
+    if peer.is_connected_to_host() and time.monotonic() < end and waiting < 100:
+        for message in messages:
+            peer.send(message)
+            waiting += 1
+    await asyncio.sleep(0.005)
+peer.close()
+while peer.ready_state is not State.CLOSED:
+    peer.poll()
+    await asyncio.sleep(0.005)
+"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("wakes", [False, True], ids=["polled", "woken"])
+def test_a_flood_leaves_nothing_behind(page: Interpreter, contract_urls: dict[str, str], wakes: bool) -> None:
+    url = contract_urls["server"] + "echo"
+    page.run(FLOOD, url=url, seconds=2, wakes=wakes)
+    before = census(page)
+    page.run(FLOOD, url=url, seconds=8, wakes=wakes)
     after = census(page)
 
     assert after["pythonProxies"] <= before["pythonProxies"]

@@ -1,0 +1,113 @@
+"""python -m benchmarks.browser_soak DIST_DIR: a page under load for long, and what it has grown by.
+
+First a flood of messages of all sizes in both directions, then connections that open, say something and close. Every
+quarter of a minute a line tells what could leak. It fails if a count has grown since the first quarter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from functools import partial
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from pytest_pyodide import SeleniumChromeRunner
+
+from tests.browser.census import census, trace_proxies
+from tests.browser.interpreter import Interpreter
+from tests.browser.test_leaks import FLOOD
+from tests.contract.server import contract_server
+
+from .browser.page import QuietHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_STEP = 15.0
+_GROWTH = {"pythonProxies": 0, "jsReferences": 0, "objects": 200, "wasmHeap": 0, "jsHeap": 2_000_000}
+"""What each count may grow by: what Python and the browser keep for themselves moves a little."""
+
+_CYCLES = """
+import asyncio
+from pyws_browser import State, WebSocketPeer
+
+async def settle(peers, state):
+    while any(peer.ready_state is not state for peer in peers):
+        for peer in peers:
+            peer.poll()
+        await asyncio.sleep(0.005)
+
+for _ in range(count // 10):
+    peers = [WebSocketPeer() for _ in range(10)]
+    for peer in peers:
+        peer.connect_to_url(url)
+    await settle(peers, State.OPEN)
+    for peer in peers:
+        peer.send("text")
+        peer.send(b"bytes")
+        peer.close(4000, "enough")
+    await settle(peers, State.CLOSED)
+"""
+
+
+def flood(page: Interpreter, url: str, minutes: float) -> Iterator[dict[str, Any]]:
+    """Send and receive, by polls and by wake-ups in turns; give the counts after every step."""
+    end = time.monotonic() + minutes * 60
+    wakes = False
+    while time.monotonic() < end:
+        page.run(FLOOD, url=url, seconds=_STEP, wakes=wakes, timeout=_STEP + 30)
+        wakes = not wakes
+        yield census(page)
+
+
+def cycles(page: Interpreter, url: str, count: int) -> Iterator[dict[str, Any]]:
+    """Open and close connections; give the counts after every five hundred."""
+    for done in range(0, count, 500):
+        page.run(_CYCLES, url=url, count=min(500, count - done), timeout=90)
+        yield census(page)
+
+
+def watch(name: str, counts: Iterator[dict[str, Any]]) -> list[str]:
+    """Print the counts as they come; return what has grown since the first quarter of them."""
+    seen = []
+    for number, count in enumerate(counts, 1):
+        seen.append(count)
+        print(f"{name} {number}:", *(f"{key} {value}" for key, value in count.items()), flush=True)
+    early = seen[: max(2, len(seen) // 4)]
+    grown = []
+    for key, most in _GROWTH.items():
+        growth = seen[-1][key] - max(count[key] for count in early)
+        if growth > most:
+            grown.append(f"{name}: {key} has grown by {growth}")
+    return grown
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("dist_dir", type=Path, help="a Pyodide distribution that has the project's wheel")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of flood")
+    parser.add_argument("--cycles", type=int, default=10_000, help="connections to open and close")
+    arguments = parser.parse_args()
+    handler = partial(QuietHandler, directory=arguments.dist_dir)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, contract_server() as urls:
+        Thread(target=server.serve_forever, daemon=True).start()
+        runner = SeleniumChromeRunner(server_hostname="127.0.0.1", server_port=server.server_port, load_pyodide=False)
+        try:
+            page = Interpreter(runner)
+            trace_proxies(page)
+            url = urls["server"] + "echo"
+            grown = watch("flood", flood(page, url, arguments.minutes))
+            grown += watch("cycles", cycles(page, url, arguments.cycles))
+            grown += [f"the console says: {line}" for line in page.complaints()]
+        finally:
+            runner.quit()
+            server.shutdown()
+    sys.exit("\n".join(grown) or None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The wheel for pages: small, and the same program line by line."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import pyws_browser
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted(Path(pyws_browser.__file__).parent.rglob("*.py"))
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("page_wheel", ROOT / "tools" / "page_wheel.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def skeleton(source: str) -> str:
+    """What a program does and on which lines, without its prose."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        node.end_lineno = node.end_col_offset = None  # a class may end with prose
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body[:] = [
+                part for part in body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+            ]
+    return ast.dump(tree, include_attributes=True)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_without_its_prose_a_module_is_the_same_on_the_same_lines(tool: ModuleType, path: Path) -> None:
+    source = path.read_text("utf-8")
+    stripped = tool.without_prose(source)
+    assert skeleton(stripped) == skeleton(source)
+    assert '"""' not in stripped
+
+
+def test_the_wheel_for_pages_has_less_than_60_kilobytes(tool: ModuleType, tmp_path: Path) -> None:
+    whole = tmp_path / "pyws_browser-0.1.0-py3-none-any.whl"
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in SOURCES:
+            archive.write(path, path.relative_to(SOURCES[0].parents[1]).as_posix())
+        archive.writestr("pyws_browser-0.1.0.dist-info/METADATA", "Name: pyws-browser\nVersion: 0.1.0\n\n# Readme")
+        archive.writestr("pyws_browser-0.1.0.dist-info/RECORD", "")
+
+    made = tool.make(whole, tmp_path / "page")
+
+    assert made.stat().st_size < 60_000
+    with zipfile.ZipFile(made) as archive:
+        names = archive.namelist()
+        assert b"Readme" not in archive.read("pyws_browser-0.1.0.dist-info/METADATA")
+    assert not [name for name in names if name.startswith(tool.LEFT_OUT)]
+
+
+def test_what_it_leaves_out_no_page_imports() -> None:
+    program = """
+import sys
+sys.platform = "emscripten"
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(("pyws_browser.transport.native", "pyws_browser.wire", "pyws_browser.certificates")):
+            raise SystemExit(f"a page would import {name}")
+sys.meta_path.insert(0, Refuse())
+from unittest.mock import MagicMock
+sys.modules["js"] = MagicMock()
+sys.modules["pyodide"] = MagicMock()
+sys.modules["pyodide.ffi"] = MagicMock(JsException=RuntimeError)
+import pyws_browser
+for name in pyws_browser.__all__:
+    getattr(pyws_browser, name)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -1,0 +1,94 @@
+"""Makes a smaller wheel of the package, for those who serve it to pages: every visitor downloads it.
+
+    python tools/page_wheel.py dist/pyws_browser-0.1.0-py3-none-any.whl dist/page
+
+It is the same program. What goes: docstrings and comments, the modules that only CPython loads, and the README in the
+metadata. What is left stands on the same lines, so a traceback names the lines of the sources.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import base64
+import hashlib
+import io
+import tokenize
+import zipfile
+from pathlib import Path
+
+LEFT_OUT = ("pyws_browser/transport/native/", "pyws_browser/wire/", "pyws_browser/certificates.py")
+"""What no page imports."""
+
+
+def main() -> None:
+    """Parse the command line and make the wheel."""
+    parser = argparse.ArgumentParser(description="Make a smaller wheel, for pages.")
+    parser.add_argument("wheel", type=Path, help="the wheel to make it from")
+    parser.add_argument("folder", type=Path, help="where to write the one of the same name")
+    arguments = parser.parse_args()
+    made = make(arguments.wheel, arguments.folder)
+    print(f"{made}: {made.stat().st_size} bytes, of {arguments.wheel.stat().st_size}")
+
+
+def make(wheel: Path, folder: Path) -> Path:
+    """Write the smaller wheel into `folder`, and return its path."""
+    with zipfile.ZipFile(wheel) as archive:
+        files = {name: archive.read(name) for name in archive.namelist() if not name.startswith(LEFT_OUT)}
+    record = next(name for name in files if name.endswith(".dist-info/RECORD"))
+    del files[record]
+    for name, content in files.items():
+        if name.endswith(".py"):
+            files[name] = without_prose(content.decode()).encode()
+        elif name.endswith(".dist-info/METADATA"):
+            files[name] = content.partition(b"\n\n")[0] + b"\n"
+    files[record] = _record(files, record)
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder / wheel.name
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (2020, 2, 2, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
+    return made
+
+
+def without_prose(source: str) -> str:
+    """Return the source without docstrings, comments and other strings that stand alone, line by line as it was."""
+    lines = source.split("\n")
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            for statement in filter(_is_prose, body):
+                _blank(lines, statement, is_all=len(body) == 1)
+    for token in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            lines[row - 1] = lines[row - 1][:column].rstrip()
+    return "\n".join(lines)
+
+
+def _is_prose(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _blank(lines: list[str], statement: ast.stmt, *, is_all: bool) -> None:
+    first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
+    lines[first : last + 1] = [""] * (last + 1 - first)
+    if is_all:  # a body may not be empty
+        lines[first] = " " * statement.col_offset + "0"
+
+
+def _record(files: dict[str, bytes], record: str) -> bytes:
+    """Return the list of files with their checksums (Binary distribution format, "RECORD")."""
+    rows = []
+    for name, content in files.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        rows.append(f"{name},sha256={digest},{len(content)}")
+    return "\n".join([*rows, f"{record},,", ""]).encode()
+
+
+if __name__ == "__main__":
+    main()
