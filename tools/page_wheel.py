@@ -2,8 +2,8 @@
 
     python tools/page_wheel.py dist/pyws_browser-0.1.0-py3-none-any.whl dist/page
 
-It is the same program. What goes: docstrings and comments, the modules that only CPython loads, and the README in the
-metadata. What is left stands on the same lines, so a traceback names the lines of the sources.
+It is the same program. What goes: docstrings, comments, imports for type checkers, the modules that only CPython loads,
+and the README in the metadata. What is left stands on the same lines, so a traceback names the lines of the sources.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ import tokenize
 import zipfile
 from pathlib import Path
 
-LEFT_OUT = ("pyws_browser/transport/native/", "pyws_browser/wire/", "pyws_browser/certificates.py")
+LEFT_OUT = (
+    "pyws_browser/transport/native/",
+    "pyws_browser/wire/",
+    "pyws_browser/certificates.py",
+    "pyws_browser/proxy.py",
+)
 """What no page imports."""
 
 
@@ -52,18 +57,29 @@ def make(wheel: Path, folder: Path) -> Path:
 
 
 def without_prose(source: str) -> str:
-    """Return the source without docstrings, comments and other strings that stand alone, line by line as it was."""
+    """Return the source without docstrings, comments and what only type checkers see, line by line as it was."""
     lines = source.split("\n")
     for node in ast.walk(ast.parse(source)):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            for statement in filter(_is_prose, body):
-                _blank(lines, statement, is_all=len(body) == 1)
+            is_for_checkers = _is_for_checkers(node)
+            for statement in body:
+                if is_for_checkers or _is_prose(statement):
+                    _blank(lines, statement, is_all=statement is body[0] and (is_for_checkers or len(body) == 1))
     for token in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column].rstrip()
     return "\n".join(lines)
+
+
+def _is_for_checkers(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+        and not node.orelse
+    )
 
 
 def _is_prose(statement: ast.stmt) -> bool:

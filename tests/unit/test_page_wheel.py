@@ -35,6 +35,8 @@ def skeleton(source: str) -> str:
         node.end_lineno = node.end_col_offset = None  # a class may end with prose
         body = getattr(node, "body", None)
         if isinstance(body, list):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse:
+                body.clear()
             node.body[:] = [
                 part for part in body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
             ]
@@ -49,7 +51,7 @@ def test_without_its_prose_a_module_is_the_same_on_the_same_lines(tool: ModuleTy
     assert '"""' not in stripped
 
 
-def test_the_wheel_for_pages_has_less_than_60_kilobytes(tool: ModuleType, tmp_path: Path) -> None:
+def test_the_wheel_for_pages_has_less_than_60_kibibytes(tool: ModuleType, tmp_path: Path) -> None:
     whole = tmp_path / "pyws_browser-0.1.0-py3-none-any.whl"
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in SOURCES:
@@ -59,20 +61,23 @@ def test_the_wheel_for_pages_has_less_than_60_kilobytes(tool: ModuleType, tmp_pa
 
     made = tool.make(whole, tmp_path / "page")
 
-    assert made.stat().st_size < 60_000
+    assert made.stat().st_size < 60 * 1024
     with zipfile.ZipFile(made) as archive:
         names = archive.namelist()
         assert b"Readme" not in archive.read("pyws_browser-0.1.0.dist-info/METADATA")
     assert not [name for name in names if name.startswith(tool.LEFT_OUT)]
 
 
-def test_what_it_leaves_out_no_page_imports() -> None:
-    program = """
+def test_what_it_leaves_out_no_page_imports(tool: ModuleType) -> None:
+    left_out = tuple(name.removesuffix(".py").removesuffix("/").replace("/", ".") for name in tool.LEFT_OUT)
+    program = (
+        f"left_out = {left_out!r}"
+        + """
 import sys
 sys.platform = "emscripten"
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.startswith(("pyws_browser.transport.native", "pyws_browser.wire", "pyws_browser.certificates")):
+        if name.startswith(left_out):
             raise SystemExit(f"a page would import {name}")
 sys.meta_path.insert(0, Refuse())
 from unittest.mock import MagicMock
@@ -83,4 +88,5 @@ import pyws_browser
 for name in pyws_browser.__all__:
     getattr(pyws_browser, name)
 """
+    )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
