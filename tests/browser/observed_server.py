@@ -105,11 +105,7 @@ class Cable:
         """Break the connection, as a router that restarts."""
         for end in self._ends:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        for end in self._ends:
-            try:
-                end.shutdown(socket.SHUT_RD)  # wakes the thread that reads from it, which closes
-            except OSError:  # the other one's thread was quicker
-                continue
+        self._ends[0].shutdown(socket.SHUT_RD)  # wakes the thread that reads from it
 
     def unplug(self) -> None:
         """Lose all that is sent, without a word."""
@@ -146,5 +142,9 @@ class Cable:
         except OSError:  # the other direction was cut first
             pass
         finally:
-            source.close()
-            sink.close()
+            try:
+                sink.shutdown(socket.SHUT_RD)  # wakes the thread that reads from it
+            except OSError:  # it is awake
+                pass
+            finally:
+                source.close()
