@@ -3,10 +3,9 @@
 Read this first:
 
 - Events reach Python only in `poll()`. Each listener is `Array.prototype.push`, bound to a JavaScript array: the page
-  queues its events by itself, no Python function is called, and there is no proxy that could leak (but the one of
-  `set_wakeup()`, which goes with the connection). It needs no eval, so a strict Content-Security-Policy is fine, and
-  no `window` or `document`, so a worker is too.
-- bytes go out through `to_js()`. `ws.send(b"...")` would send the text of their repr.
+  queues its events by itself, and there is no proxy of Python's that could leak but that of `set_wakeup()`, which goes
+  with the connection. It needs no eval, so a strict Content-Security-Policy is fine, and no `window` or `document`, so
+  a worker is too. How messages cross, and how what waits is bounded, stands in `crossing.py`.
 - A page cannot hold a sender back. What is over the limits when it is fetched closes the connection, with an error.
 - Nothing tells a page why a connection failed. The errors here say where to look instead.
 """

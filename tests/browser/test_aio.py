@@ -366,7 +366,7 @@ def test_nothing_is_left_behind(run: Any) -> None:
             async with connect(URL + "echo") as ws:
                 await ws.send("x")
                 await ws.recv()
-            return ws._transport._js_wakeup
+            return ws._transport._alarm
         left = [await visit() for _ in range(12)]
         gc.collect()
         left == [None] * 12
