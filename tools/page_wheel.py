@@ -25,21 +25,26 @@ LEFT_OUT = (
 )
 """What no page imports."""
 
+NOT_POLLING = ("pyws_browser/aio/", "pyws_browser/sync.py")
+"""What a page that polls, as a game does, never imports either."""
+
 
 def main() -> None:
     """Parse the command line and make the wheel."""
     parser = argparse.ArgumentParser(description="Make a smaller wheel, for pages.")
     parser.add_argument("wheel", type=Path, help="the wheel to make it from")
     parser.add_argument("folder", type=Path, help="where to write the one of the same name")
+    parser.add_argument("--polling", action="store_true", help="leave out the asyncio side, which a game does not need")
     arguments = parser.parse_args()
-    made = make(arguments.wheel, arguments.folder)
+    left_out = LEFT_OUT + NOT_POLLING * arguments.polling
+    made = make(arguments.wheel, arguments.folder, left_out)
     print(f"{made}: {made.stat().st_size} bytes, of {arguments.wheel.stat().st_size}")
 
 
-def make(wheel: Path, folder: Path) -> Path:
+def make(wheel: Path, folder: Path, left_out: tuple[str, ...] = LEFT_OUT) -> Path:
     """Write the smaller wheel into `folder`, and return its path."""
     with zipfile.ZipFile(wheel) as archive:
-        files = {name: archive.read(name) for name in archive.namelist() if not name.startswith(LEFT_OUT)}
+        files = {name: archive.read(name) for name in archive.namelist() if not name.startswith(left_out)}
     record = next(name for name in files if name.endswith(".dist-info/RECORD"))
     del files[record]
     for name, content in files.items():
