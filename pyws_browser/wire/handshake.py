@@ -15,27 +15,22 @@ from typing import TYPE_CHECKING, Final, cast
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus, NegotiationError
-from websockets.extensions.permessage_deflate import (
-    ClientPerMessageDeflateFactory,
-    PerMessageDeflate,
-    ServerPerMessageDeflateFactory,
-)
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
 from ..errors import HandshakeError, InvalidStateError, InvalidSubprotocolError
-from .deflate import DeflateTerms
+from .negotiation import client_deflate, server_deflate, terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from websockets.extensions import Extension
     from websockets.typing import Origin
 
     from ..compression import Compression
     from ..url import WebSocketURL
+    from .deflate import DeflateTerms
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 """How long an HTTP message may be up to its blank line."""
@@ -46,7 +41,6 @@ MAX_FIELDS: Final = 128
 MAX_BODY_BYTES: Final = 64 * 1024
 """How much of a refusing answer's content is kept for the exception."""
 
-_LARGEST_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _FOLD: Final = re.compile(rb"\r\n[ \t]+")
 _TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
@@ -95,11 +89,12 @@ class ClientHandshake:
         self._protocol = ClientProtocol(
             WebSocketURI(url.secure, url.host, url.port, path, query, *credentials),
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
-            extensions=None if compression is None else [_client_deflate(compression)],
+            extensions=None if compression is None else [client_deflate(compression)],
         )
         self._offered = subprotocols
         self._head = _Head()
-        self._is_refused = False
+        self._refusal: list[str] = []  # the lines of the head, once it is known that there is content to come
+        self._content = bytearray()
         request = self._protocol.connect()
         for name, value in headers:
             request.headers[name] = value
@@ -115,18 +110,19 @@ class ClientHandshake:
 
         Raises HandshakeError if it does not agree. Such an answer is read to its end first, for its content.
         """
-        rest = b""
-        if not self._is_refused:
-            found = self._head.feed(data)
-            if found is None:
-                return None
-            data, rest = found
-        self._protocol.receive_data(data)
+        if self._refusal:
+            self._receive_content(data)
+            return None
+        found = self._head.feed(data)
+        if found is None:
+            return None
+        head, rest = found
+        self._protocol.receive_data(head)
         response = self._response()
         if response is not None:
             self._received = response
             self.subprotocol = self._protocol.subprotocol or ""
-            self.deflate = _terms(self._protocol.extensions)
+            self.deflate = terms_of(self._protocol.extensions)
             if self._offered and not self.subprotocol:
                 raise _handshake_error(
                     f"the server chose none of the subprotocols {', '.join(self._offered)}, with which a browser gives "
@@ -134,8 +130,10 @@ class ClientHandshake:
                     response,
                 )
             return rest
-        self._is_refused = True
-        return self.receive(rest) if rest else None
+        self._refusal = head.decode("latin-1").split("\r\n")[:-2]
+        if rest:
+            self._receive_content(rest)
+        return None
 
     @property
     def messages(self) -> tuple[Request, Response]:
@@ -145,14 +143,44 @@ class ClientHandshake:
 
     def receive_eof(self) -> HandshakeError:
         """Be told that the server closed the connection; return what to make of it."""
+        if not self._refusal:
+            return HandshakeError(
+                "the server closed the connection before its answer was complete: is it a WebSocket server?"
+            )
         try:
-            if self._is_refused:
-                self._protocol.receive_eof()
-                self._response()
+            self._protocol.receive_eof()
+            self._response()
         except HandshakeError as exc:
-            return exc
+            if exc.status:
+                return exc
+        return self._cut_off()
+
+    @property
+    def refusal(self) -> HandshakeError | None:
+        """What is known of a refusal whose content is still coming."""
+        return self._cut_off() if self._refusal else None
+
+    def _receive_content(self, data: bytes) -> None:
+        """Take in what follows the head of a refusal; raises HandshakeError at its end, or at MAX_BODY_BYTES."""
+        self._content += data[: MAX_BODY_BYTES - len(self._content)]
+        if len(self._content) == MAX_BODY_BYTES:
+            raise self._cut_off()
+        self._protocol.receive_data(data)
+        try:
+            self._response()
+        except HandshakeError as exc:
+            if exc.status:
+                raise
+            raise self._cut_off() from exc  # it is not as its head says
+
+    def _cut_off(self) -> HandshakeError:
+        first, *lines = self._refusal
+        status = first.partition(" ")[2]
+        fields = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        is_chunked = any(name.lower() == "transfer-encoding" for name, _ in fields)
+        content = b"" if is_chunked else bytes(self._content)
         return HandshakeError(
-            "the server closed the connection before its answer was complete: is it a WebSocket server?"
+            f"the server refused: HTTP {status.strip()} (not all of its content came)", int(status[:3]), fields, content
         )
 
     def _response(self) -> Response | None:
@@ -286,7 +314,7 @@ class ServerHandshake:
             raise InvalidStateError("only an upgrade that prepare() gave can be answered")
         else:
             self.subprotocol = self._protocol.subprotocol or ""
-            self.deflate = _terms(self._protocol.extensions)
+            self.deflate = terms_of(self._protocol.extensions)
         if self.request is not None:
             self._messages = self.request, response
         self.response = response.serialize()
@@ -314,7 +342,7 @@ class _Protocol(ServerProtocol):
         super().__init__(
             origins=cast("Sequence[Origin | re.Pattern[str] | None] | None", origins),
             subprotocols=[Subprotocol(name) for name in subprotocols],
-            extensions=None if compression is None else [_server_deflate(compression)],
+            extensions=None if compression is None else [server_deflate(compression)],
             logger=_SILENT,  # what goes wrong is raised
         )
         self._choose = choose
@@ -362,40 +390,6 @@ def _problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
             f"there are more than {MAX_FIELDS} header fields, or one is longer than {MAX_LINE_BYTES} bytes",
         )
     return None
-
-
-def _client_deflate(compression: Compression) -> ClientPerMessageDeflateFactory:
-    peer_bits = compression.peer_window_bits
-    return ClientPerMessageDeflateFactory(
-        server_no_context_takeover=compression.no_context_takeover,
-        client_no_context_takeover=compression.no_context_takeover,
-        server_max_window_bits=peer_bits if peer_bits < _LARGEST_WINDOW else None,
-        client_max_window_bits=True,  # the server may ask for any; as all browsers offer it
-    )
-
-
-def _server_deflate(compression: Compression) -> ServerPerMessageDeflateFactory:
-    peer_bits = compression.peer_window_bits
-    return ServerPerMessageDeflateFactory(
-        server_no_context_takeover=compression.no_context_takeover,
-        client_no_context_takeover=compression.no_context_takeover,
-        server_max_window_bits=compression.window_bits,
-        client_max_window_bits=peer_bits if peer_bits < _LARGEST_WINDOW else None,
-    )
-
-
-def _terms(extensions: list[Extension]) -> DeflateTerms | None:
-    """Return what was agreed on about compression, and drop the extension: its zlib states take 300 KiB."""
-    agreed = next((extension for extension in extensions if isinstance(extension, PerMessageDeflate)), None)
-    extensions.clear()
-    if agreed is None:
-        return None
-    return DeflateTerms(
-        agreed.local_max_window_bits,
-        not agreed.local_no_context_takeover,
-        agreed.remote_max_window_bits,
-        not agreed.remote_no_context_takeover,
-    )
 
 
 def _handshake_error(message: str, response: Response | None) -> HandshakeError:

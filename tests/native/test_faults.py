@@ -147,6 +147,19 @@ def test_a_handshake_that_stalls(wire: Wire, peer: WebSocketPeer) -> None:
     assert type(peer.close_cause) is ConnectTimeoutError
 
 
+def test_a_refusal_whose_content_stalls(wire: Wire, peer: WebSocketPeer) -> None:
+    peer.handshake_timeout = 0.1
+    peer.connect_to_url(wire.url)
+    pump(peer, until=lambda: select.select([wire._listener], [], [], 0)[0])
+    wire.accept()
+    wire.read_request(peer)
+    wire.sock.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\nX: y\r\n\r\nnot for")
+    end(peer)
+    cause = peer.close_cause
+    assert type(cause) is HandshakeError
+    assert (cause.status, cause.headers, cause.body) == (403, (("Content-Length", "99"), ("X", "y")), b"not for")
+
+
 @pytest.mark.parametrize("rest", [b"", b"\x81", b"\x81\x7e\x00", b"\x82\x05abc"])
 @pytest.mark.parametrize("how", ["reset", "close"])
 def test_an_end_in_the_middle(wire: Wire, peer: WebSocketPeer, rest: bytes, how: str) -> None:

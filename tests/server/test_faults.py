@@ -368,6 +368,19 @@ class TestBackpressure:
 
             assert self.peak_of(flood) < 4 * MIB
 
+    def test_fragments_without_end(self, server: WebSocketServer) -> None:
+        with client(server) as sock:
+            data = frame(TEXT, b"", fin=False, mask=MASK) + frame(CONTINUATION, b"", fin=False, mask=MASK) * 10_000
+
+            def flood() -> None:
+                sock.sendall(data[:6])
+                for _ in range(20):
+                    sock.sendall(data[6:])
+                    server.poll()
+
+            assert self.peak_of(flood) < 3 * MIB
+            assert server.peer_ids
+
 
 class TestHeldBackClients:
     """Those whose packets nobody fetches are not read from; that they leave is noticed all the same."""

@@ -179,8 +179,40 @@ class TestRefusals:
 
     def test_content_may_be_cut_off(self) -> None:
         handshake = client()
+        assert handshake.refusal is None
         assert handshake.receive(http("HTTP/1.1 403 Forbidden", REFUSAL_HEADERS, b"not")) is None
-        assert isinstance(handshake.receive_eof(), HandshakeError)
+        for refusal in (handshake.refusal, handshake.receive_eof()):
+            assert refusal is not None
+            assert "HTTP 403 Forbidden (not all of its content came)" in str(refusal)
+            assert (refusal.status, refusal.body) == (403, b"not")
+            assert ("Content-Type", "text/plain") in refusal.headers
+
+    @pytest.mark.parametrize("answer", [b"3\r\nnot\r\n", b"3\r\nnotthis", b"many\r\n"])
+    def test_chunks_may_be_cut_off_or_wrong(self, answer: bytes) -> None:
+        handshake = client()
+        head = http("HTTP/1.1 404 Nothing Here", {"Transfer-Encoding": "chunked"})
+        assert handshake.receive(head) is None
+        try:
+            assert handshake.receive(answer) is None
+        except HandshakeError as exc:
+            refusal = exc
+        else:
+            refusal = handshake.receive_eof()
+        assert (refusal.status, refusal.body) == (404, b"")
+
+    def test_chunks_are_put_together(self) -> None:
+        handshake = client()
+        assert handshake.receive(http("HTTP/1.1 404 No", {"Transfer-Encoding": "chunked"}, b"3\r\nnot")) is None
+        with pytest.raises(HandshakeError) as caught:
+            handshake.receive(b"\r\n5\r\n here\r\n0\r\n\r\n")
+        assert caught.value.body == b"not here"
+
+    def test_content_without_an_end_is_not_waited_for(self) -> None:
+        handshake = client()
+        assert handshake.receive(http("HTTP/1.1 503 Busy", {}, bytes(MAX_BODY_BYTES - 1))) is None
+        with pytest.raises(HandshakeError) as caught:
+            handshake.receive(b"..")
+        assert (caught.value.status, len(caught.value.body)) == (503, MAX_BODY_BYTES)
 
     def test_of_much_content_the_beginning_is_kept(self) -> None:
         handshake = client()

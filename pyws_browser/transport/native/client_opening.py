@@ -134,6 +134,8 @@ class ClientOpening(Opening):
         return False
 
     def _time_out(self) -> None:
+        if self._handshake.refusal is not None:
+            raise self._handshake.refusal
         if self._phase == self._pass_proxy:
             seconds = self._options.handshake_timeout
             raise ConnectTimeoutError(seconds, f"the proxy {self._proxy} had not connected")
