@@ -6,7 +6,6 @@ They are given exactly the bytes of the HTTP message; what follows its blank lin
 from __future__ import annotations
 
 import logging
-import re
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
@@ -21,9 +20,11 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
 from ..errors import HandshakeError, InvalidStateError, InvalidSubprotocolError
+from .head import Head, problem_of
 from .negotiation import client_deflate, server_deflate, terms_of
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterable, Sequence
 
     from websockets.typing import Origin
@@ -32,42 +33,14 @@ if TYPE_CHECKING:
     from ..url import WebSocketURL
     from .deflate import DeflateTerms
 
-MAX_HEAD_BYTES: Final = 16 * 1024
-"""How long an HTTP message may be up to its blank line."""
-MAX_LINE_BYTES: Final = 8 * 1024
-"""How long one line of a request may be."""
-MAX_FIELDS: Final = 128
-"""How many fields a request may have."""
 MAX_BODY_BYTES: Final = 64 * 1024
 """How much of a refusing answer's content is kept for the exception."""
 
-_END_OF_HEAD: Final = b"\r\n\r\n"
-_FOLD: Final = re.compile(rb"\r\n[ \t]+")
 _TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
 
 _SILENT: Final = logging.getLogger(__name__)
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
-
-
-class _Head:
-    """Gathers bytes until the blank line that ends an HTTP head; fields that go over several lines are made one."""
-
-    def __init__(self) -> None:
-        self._received = bytearray()
-
-    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Return the head and what follows it, once it is complete."""
-        searched = max(0, len(self._received) - len(_END_OF_HEAD))
-        self._received += data
-        end = self._received.find(_END_OF_HEAD, searched)
-        if end < 0 and len(self._received) <= MAX_HEAD_BYTES:
-            return None
-        end += len(_END_OF_HEAD)
-        if not len(_END_OF_HEAD) <= end <= MAX_HEAD_BYTES:
-            raise HandshakeError(f"the HTTP head is longer than {MAX_HEAD_BYTES} bytes")
-        head = _FOLD.sub(b" ", self._received[:end])  # RFC 9112 §5.2, which `websockets` leaves out
-        return head, bytes(self._received[end:])
 
 
 class ClientHandshake:
@@ -92,7 +65,7 @@ class ClientHandshake:
             extensions=None if compression is None else [client_deflate(compression)],
         )
         self._offered = subprotocols
-        self._head = _Head()
+        self._head = Head()
         self._refusal: list[str] = []  # the lines of the head, once it is known that there is content to come
         self._content = bytearray()
         request = self._protocol.connect()
@@ -221,7 +194,7 @@ class ServerHandshake:
         self._make_protocol = partial(_Protocol, subprotocols, compression, origins, choose)
         self._headers = headers
         self._server_header = server_header
-        self._head = _Head()
+        self._head = Head()
         self._agreed: Response | None = None
         self.request: Request | None = None
         self.response = b""
@@ -249,7 +222,7 @@ class ServerHandshake:
         if found is None:
             return None
         head, rest = found
-        problem = _problem_of(head)
+        problem = problem_of(head)
         if problem is not None:
             self._refuse(*problem)
             return b""
@@ -377,19 +350,6 @@ class _Protocol(ServerProtocol):
             self.problem = exc
             raise
         return None if chosen is None else Subprotocol(chosen)
-
-
-def _problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
-    """Return the status of a request that is refused before it is parsed, and the reason."""
-    first, *fields = head.split(b"\r\n")[:-2]
-    if len(first) > MAX_LINE_BYTES:
-        return HTTPStatus.REQUEST_URI_TOO_LONG, f"the request line is longer than {MAX_LINE_BYTES} bytes"
-    if len(fields) > MAX_FIELDS or any(len(field) > MAX_LINE_BYTES for field in fields):
-        return (
-            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-            f"there are more than {MAX_FIELDS} header fields, or one is longer than {MAX_LINE_BYTES} bytes",
-        )
-    return None
 
 
 def _handshake_error(message: str, response: Response | None) -> HandshakeError:

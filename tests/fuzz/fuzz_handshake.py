@@ -12,7 +12,8 @@ with atheris.instrument_imports(include=["pyws_browser.wire"]):
     from pyws_browser.errors import HandshakeError, ProxyError
     from pyws_browser.proxy import Proxy
     from pyws_browser.url import parse_url
-    from pyws_browser.wire.handshake import MAX_HEAD_BYTES, ClientHandshake, ServerHandshake
+    from pyws_browser.wire.handshake import ClientHandshake, ServerHandshake
+    from pyws_browser.wire.head import MAX_HEAD_BYTES
     from pyws_browser.wire.tunnel import tunnel_through
 
 from tests.fuzz.target import cut, run

@@ -11,7 +11,8 @@ from pyws_browser.compression import Compression
 from pyws_browser.errors import HandshakeError
 from pyws_browser.url import parse_url
 from pyws_browser.wire.deflate import DeflateTerms
-from pyws_browser.wire.handshake import MAX_BODY_BYTES, MAX_HEAD_BYTES, ClientHandshake, ServerHandshake
+from pyws_browser.wire.handshake import MAX_BODY_BYTES, ClientHandshake, ServerHandshake
+from pyws_browser.wire.head import MAX_HEAD_BYTES
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 §1.3
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ...admission import Request, Response
 from ...errors import InvalidURLError
 from ...url import parse_url
-from ...wire.handshake import MAX_HEAD_BYTES, ServerHandshake
+from ...wire.handshake import ServerHandshake
+from ...wire.head import MAX_HEAD_BYTES
 from .opening import Opening
 from .stream import TLSStream
 

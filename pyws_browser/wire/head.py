@@ -1,0 +1,51 @@
+"""The head of an HTTP message: where it ends, how long it may be, and what of its form the parser is spared."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import Final
+
+from ..errors import HandshakeError
+
+MAX_HEAD_BYTES: Final = 16 * 1024
+"""How long an HTTP message may be up to its blank line."""
+MAX_LINE_BYTES: Final = 8 * 1024
+"""How long one line of a request may be."""
+MAX_FIELDS: Final = 128
+"""How many fields a request may have."""
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_FOLD: Final = re.compile(rb"\r\n[ \t]+")
+
+
+class Head:
+    """Gathers bytes until the blank line that ends an HTTP head; fields that go over several lines are made one."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """Return the head and what follows it, once it is complete."""
+        searched = max(0, len(self._received) - len(_END_OF_HEAD))
+        self._received += data
+        end = self._received.find(_END_OF_HEAD, searched)
+        if end < 0 and len(self._received) <= MAX_HEAD_BYTES:
+            return None
+        end += len(_END_OF_HEAD)
+        if not len(_END_OF_HEAD) <= end <= MAX_HEAD_BYTES:
+            raise HandshakeError(f"the HTTP head is longer than {MAX_HEAD_BYTES} bytes")
+        head = _FOLD.sub(b" ", self._received[:end])  # RFC 9112 §5.2, which `websockets` leaves out
+        return head, bytes(self._received[end:])
+
+
+def problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
+    """Return the status of a request that is refused before it is parsed, and the reason."""
+    first, *fields = head.split(b"\r\n")[:-2]
+    if len(first) > MAX_LINE_BYTES:
+        return HTTPStatus.REQUEST_URI_TOO_LONG, f"the request line is longer than {MAX_LINE_BYTES} bytes"
+    if len(fields) > MAX_FIELDS or any(len(field) > MAX_LINE_BYTES for field in fields):
+        return (
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            f"there are more than {MAX_FIELDS} header fields, or one is longer than {MAX_LINE_BYTES} bytes",
+        )
+    return None
