@@ -77,7 +77,7 @@ _HANDSHAKE_HEADERS = frozenset(
     }
 )
 
-_UNSUPPORTED = {
+UNSUPPORTED_IN_BROWSER: dict[str, str] = {
     "get_connected_host()": "a page is not told whom it is connected to; look at get_requested_url()",
     "get_connected_port()": "a page is not told whom it is connected to; look at get_requested_url()",
     "set_no_delay()": "the browser decides about TCP; hand several messages over together with batch()",
@@ -113,7 +113,9 @@ _UNSUPPORTED = {
 
 def unsupported(feature: str, name: str = "") -> UnsupportedInBrowserError:
     """Return the exception that says why a page cannot use `feature`, and what to do instead."""
-    return UnsupportedInBrowserError(f"{name or feature} is not available in a browser: {_UNSUPPORTED[feature]}")
+    return UnsupportedInBrowserError(
+        f"{name or feature} is not available in a browser: {UNSUPPORTED_IN_BROWSER[feature]}"
+    )
 
 
 def is_wire_close_code(code: int) -> bool:

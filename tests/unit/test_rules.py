@@ -143,7 +143,7 @@ def test_blocked_ports_are_those_of_fetch() -> None:
     assert not {80, 443, 8000, 8080, 9001} & rules.BLOCKED_PORTS
 
 
-@pytest.mark.parametrize("feature", rules._UNSUPPORTED)
+@pytest.mark.parametrize("feature", rules.UNSUPPORTED_IN_BROWSER)
 def test_what_a_page_cannot_do_comes_with_a_reason_and_a_way_round(feature: str) -> None:
     message = str(rules.unsupported(feature))
     assert message.startswith(f"{feature} is not available in a browser: ")

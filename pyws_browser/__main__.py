@@ -1,0 +1,7 @@
+"""`python -m pyws_browser`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,48 @@
+"""The command line: `python -m pyws_browser`, or `pyws-browser`. CPython only."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from .. import __version__
+from ..errors import WebSocketError
+from . import bench, connect, info, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS: Final = {"connect": connect, "serve": serve, "bench": bench, "info": info}
+
+FAILURE: Final = 1
+"""The exit status if something failed that was not the arguments' fault; theirs is 2."""
+
+INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status; `arguments` are those of the process if None."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pyws_browser", description="Talk to WebSocket servers, be one, and measure them."
+    )
+    parser.add_argument("--version", action="version", version=f"pyws_browser {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, module in _COMMANDS.items():
+        summary = str(module.__doc__).splitlines()[0]
+        command = commands.add_parser(name, help=summary, description=summary)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    options = parser.parse_args(arguments)
+    try:
+        return int(asyncio.run(options.run(options)))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has enough, and Python must not try to write the rest
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return FAILURE
+    except (OSError, WebSocketError) as exc:
+        print(f"{parser.prog}: {str(exc) or type(exc).__name__}", file=sys.stderr)
+        return FAILURE

@@ -1,0 +1,174 @@
+"""Connect to a server: what is typed goes out, what comes in is shown.
+
+At a terminal, lines that begin with a slash are commands; `/help` lists them. In a pipe every line of the input is
+sent as it is, messages are written to the output, one a line, and everything else to the standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from typing import TYPE_CHECKING, Final
+
+from ..aio import ConnectionClosed
+from ..aio import connect as open_connection
+from ..errors import LocalProtocolError
+from .arguments import add_connecting, connecting
+from .screen import open_screen
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..aio import ClientConnection
+    from ..trace import TracedFrame
+    from .screen import Screen
+
+_HELP: Final = """\
+/text TEXT            send text, even if it begins with a slash
+/hex 00 ff 2a         send these bytes as a binary message
+/file PATH            send a file as a binary message
+/ping [TEXT]          send a ping, and say how long the pong took
+/close [CODE [TEXT]]  close, with 1000 if no code is given
+/help                 this list
+Anything else is sent as text. Ctrl-D closes."""
+
+
+class _UsageError(Exception):
+    """A command that cannot be understood."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's own."""
+    add_connecting(parser)
+    parser.add_argument("--hex", action="store_true", help="lines are bytes in hexadecimal, sent as binary messages")
+    parser.add_argument("--trace", action="store_true", help="show every frame, on the standard error")
+    parser.add_argument(
+        "--ping", type=float, default=20.0, metavar="SECONDS", help="ping so often, 0 for never (default: 20)"
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="at the end of a pipe, close once nothing came for so long, -1 for never (default: 1)",
+    )
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Hold the conversation; return 0 if the connection was closed as it should be."""
+
+    def trace(_: object, frame: TracedFrame) -> None:
+        screen.note(str(frame))
+
+    with open_screen(sys.stdin, sys.stdout, sys.stderr) as screen:
+        connection = await open_connection(
+            options.url,
+            **connecting(options),
+            ping_interval=options.ping or None,
+            max_size=None,
+            trace=trace if options.trace else None,
+        )
+        screen.note(f"connected to {options.url}" + (f" as {connection.subprotocol}" * bool(connection.subprotocol)))
+        return await _Conversation(connection, screen, options).run()
+
+
+class _Conversation:
+    def __init__(self, connection: ClientConnection, screen: Screen, options: argparse.Namespace) -> None:
+        self._connection = connection
+        self._screen = screen
+        self._is_hex: bool = options.hex
+        self._patience: float | None = None if options.wait < 0 else options.wait
+        self._last_message = 0.0
+
+    async def run(self) -> int:
+        receiving = asyncio.create_task(self._receive())
+        sending = asyncio.create_task(self._send())
+        try:
+            await asyncio.wait((receiving, sending), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                await sending  # raises what went wrong
+                await self._connection.close()
+            await receiving
+        finally:
+            sending.cancel()
+            receiving.cancel()
+            await asyncio.gather(sending, receiving, return_exceptions=True)
+            await self._connection.close()
+        code, reason = self._connection.close_code, self._connection.close_reason
+        self._screen.note(f"closed with {code}" + (f": {reason}" if reason else ""))
+        return 0 if code in (1000, 1001, 1005) else 1
+
+    async def _receive(self) -> None:
+        try:
+            while True:
+                message = await self._connection.recv()
+                self._last_message = asyncio.get_running_loop().time()
+                self._screen.show(message)
+        except ConnectionClosed as exc:
+            if exc.__cause__ is not None:
+                self._screen.note(str(exc.__cause__))
+
+    async def _send(self) -> None:
+        async for line in self._screen.lines():
+            try:
+                if not await self._act(line):
+                    return
+            except ConnectionClosed:
+                return
+            except (_UsageError, LocalProtocolError, OSError) as exc:
+                if not self._screen.is_terminal:
+                    raise
+                self._screen.note(str(exc))
+        if not self._screen.is_terminal:
+            await self._wait_for_quiet()
+
+    async def _act(self, line: str) -> bool:
+        """Do what a line says; return whether to go on."""
+        if not self._screen.is_terminal or not line.startswith("/"):
+            await self._connection.send(_from_hex(line) if self._is_hex else line)
+            return True
+        name, _, rest = line[1:].partition(" ")
+        if name == "text":
+            await self._connection.send(rest)
+        elif name == "hex":
+            await self._connection.send(_from_hex(rest))
+        elif name == "file":
+            await self._connection.send(await asyncio.to_thread(_read, rest))
+        elif name == "ping":
+            latency = await (await self._connection.ping(rest or None))
+            self._screen.note(f"pong after {1000 * latency:.1f} ms")
+        elif name == "close":
+            code, _, reason = rest.partition(" ")
+            if code and not code.isdecimal():
+                raise _UsageError(f"{code!r} is no close code: /close 1000 goodbye")
+            await self._connection.close(int(code or 1000), reason)
+            return False
+        elif name == "help":
+            self._screen.note(_HELP)
+        else:
+            raise _UsageError(f"there is no command /{name}: /help lists them, /text sends such a line")
+        return True
+
+    async def _wait_for_quiet(self) -> None:
+        """Give the answers to the last lines of a pipe time to come."""
+        if self._patience is None:
+            await self._connection.wait_closed()
+            return
+        loop = asyncio.get_running_loop()
+        self._last_message = loop.time()
+        while (left := self._last_message + self._patience - loop.time()) > 0:
+            await asyncio.sleep(left)
+
+
+def _from_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise _UsageError(f"{text!r} are no bytes in hexadecimal, such as 00 ff 2a") from None
+
+
+def _read(path: str) -> bytes:
+    (name,) = shlex.split(path) or [""]
+    with open(name, "rb") as file:
+        return file.read()

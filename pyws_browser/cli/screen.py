@@ -1,0 +1,183 @@
+"""Where lines come from and messages go to: a terminal, with prompt_toolkit if it is installed, or a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Final, Protocol, TextIO
+
+try:
+    import prompt_toolkit
+    from prompt_toolkit.history import FileHistory
+    from prompt_toolkit.patch_stdout import patch_stdout
+except ImportError:
+    prompt_toolkit = None  # type: ignore[assignment]
+
+try:  # it also makes input() an editor
+    from readline import get_line_buffer
+except ImportError:  # Windows
+    get_line_buffer = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from ..transport.base import Message
+
+PROMPT: Final = "> "
+_CLEAR_LINE: Final = "\r\x1b[K"
+
+
+class Screen(Protocol):
+    """What a conversation is held at."""
+
+    is_terminal: bool
+    """Whether a person sits there, whose lines may be commands."""
+
+    def lines(self) -> AsyncIterator[str]:
+        """Return the lines of the input as they come, without their ends."""
+
+    def show(self, message: Message) -> None:
+        """Show a message that came."""
+
+    def note(self, text: str) -> None:
+        """Show anything else."""
+
+
+@contextmanager
+def open_screen(stdin: TextIO, stdout: TextIO, stderr: TextIO) -> Iterator[Screen]:
+    """Give what suits these streams, and leave the terminal as it was."""
+    if not stdin.isatty() or not stdout.isatty():
+        yield Pipe(stdin, stdout, stderr)
+    elif prompt_toolkit is not None:
+        with patch_stdout():
+            yield ToolkitTerminal()
+    else:
+        terminal = PlainTerminal()
+        with _restored(stdin):
+            yield terminal
+        terminal.leave()
+
+
+class Pipe:
+    """Lines from one stream, messages to another."""
+
+    is_terminal = False
+
+    def __init__(self, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> None:
+        self._stdin = stdin
+        self._stdout = stdout
+        self._stderr = stderr
+
+    def lines(self) -> AsyncIterator[str]:
+        """Return the lines of the standard input."""
+        return _in_thread(_unbuffered(self._stdin.fileno()))
+
+    def show(self, message: Message) -> None:
+        """Write text as it is, bytes in hexadecimal, one message a line."""
+        self._stdout.write((message if isinstance(message, str) else message.hex(" ")) + "\n")
+        self._stdout.flush()
+
+    def note(self, text: str) -> None:
+        """Write to the standard error, for the output is for messages."""
+        self._stderr.write(text + "\n")
+        self._stderr.flush()
+
+
+class _Terminal:
+    is_terminal = True
+
+    def show(self, message: Message) -> None:
+        """Show it above the line that is being typed."""
+        self._print(
+            f"< {message}" if isinstance(message, str) else f"< [binary, {len(message)} bytes] {message.hex(' ')}"
+        )
+
+    def note(self, text: str) -> None:
+        """Show it above the line that is being typed."""
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        print(text, flush=True)
+
+
+class ToolkitTerminal(_Terminal):
+    """A terminal with a line editor, and a history that is kept."""
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Return what is typed, until the end of input."""
+        path = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "pyws_browser"
+        path.mkdir(parents=True, exist_ok=True)
+        session: prompt_toolkit.PromptSession[str] = prompt_toolkit.PromptSession(
+            history=FileHistory(str(path / "history"))
+        )
+        with suppress(EOFError):
+            while True:
+                yield await session.prompt_async(PROMPT)
+
+
+class PlainTerminal(_Terminal):
+    """A terminal with what Python's own `input()` brings: a history for as long as the program runs."""
+
+    def __init__(self) -> None:
+        self._is_reading = False
+
+    def lines(self) -> AsyncIterator[str]:
+        """Return what is typed, until the end of input."""
+        return _in_thread(self._typed())
+
+    def leave(self) -> None:
+        """Take the prompt away."""
+        if self._is_reading:
+            print(_CLEAR_LINE, end="", flush=True)
+
+    def _print(self, text: str) -> None:
+        typed = f"{PROMPT}{get_line_buffer()}" if self._is_reading and get_line_buffer is not None else ""
+        print(f"{_CLEAR_LINE}{text}\n{typed}" if typed else text, end="" if typed else "\n", flush=True)
+
+    def _typed(self) -> Iterator[str]:
+        with suppress(EOFError):
+            while True:
+                self._is_reading = True
+                line = input(PROMPT)
+                self._is_reading = False
+                yield line
+        self._is_reading = False
+
+
+def _unbuffered(descriptor: int) -> Iterator[str]:
+    # A thread that waits inside a buffered reader would hold its lock when Python ends.
+    with open(descriptor, "rb", buffering=0, closefd=False) as stream:
+        for line in stream:
+            yield line.decode(errors="replace").rstrip("\r\n")
+
+
+async def _in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
+    """Read in a thread, which no end of the program waits for, since nothing could end its reading."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def read() -> None:
+        with suppress(RuntimeError):  # the loop is closed: the program ends
+            for line in lines:
+                loop.call_soon_threadsafe(queue.put_nowait, line)
+            loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    Thread(target=read, daemon=True).start()
+    while (line := await queue.get()) is not None:
+        yield line
+
+
+@contextmanager
+def _restored(stdin: TextIO) -> Iterator[None]:
+    """See to it that a line editor that is left in the middle of a line leaves the terminal as it found it."""
+    with ExitStack() as stack:
+        if sys.platform != "win32":
+            import termios
+
+            before = termios.tcgetattr(stdin.fileno())
+            stack.callback(termios.tcsetattr, stdin.fileno(), termios.TCSADRAIN, before)
+        yield
