@@ -18,6 +18,8 @@ import zipfile
 from pathlib import Path
 
 LEFT_OUT = (
+    "pyws_browser/__main__.py",
+    "pyws_browser/cli/",
     "pyws_browser/transport/native/",
     "pyws_browser/wire/",
     "pyws_browser/certificates.py",
