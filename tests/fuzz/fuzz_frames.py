@@ -31,7 +31,7 @@ def outcome(pieces: list[bytes], settings: int, room: int) -> tuple[object, ...]
     if (stream.failure is not None or stream.close_received is not None) and stream.close_sent is None:
         raise RuntimeError("no Close frame was sent")
     failure = stream.failure and stream.failure.close_code
-    return list(inbox), stream.close_received, stream.close_sent, stream.pong, failure
+    return list(inbox), stream.close_received, stream.close_sent, list(stream.pongs), failure
 
 
 def fuzz_one_input(data: bytes) -> None:

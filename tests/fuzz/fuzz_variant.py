@@ -29,5 +29,7 @@ def fuzz_one_input(data: bytes) -> None:
                 raise RuntimeError(f"{data.hex()} became {again.hex()}, which does not stay what it is")
 
 
+SEEDS = [packet.data for packet in every_packet()]
+
 if __name__ == "__main__":
-    run(fuzz_one_input, [packet.data for packet in every_packet()])
+    run(fuzz_one_input, SEEDS)
