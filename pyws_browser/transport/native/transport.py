@@ -269,12 +269,12 @@ class NativeTransport(Transport):
 
     def _linger(self) -> bool:
         """CLOSING: the closing handshake is over, and the TCP connection follows; the server ends it (§7.1.1)."""
-        if not self._outlet.flush():
-            return False
-        if not self._is_client and not self._has_shut_down:
+        is_flushed = self._outlet.flush()
+        if is_flushed and not self._is_client and not self._has_shut_down:
             self._connected_stream().shut_down()
             self._has_shut_down = True
-        if self._has_tcp_ended():
+        # What still comes is read in any case, or whoever waits for the descriptor would be woken by it over and over.
+        if self._has_tcp_ended() and is_flushed:
             self._finish()
         return False
 
