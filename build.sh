@@ -31,6 +31,7 @@ Usage: ./build.sh COMMAND
   wheel --compiled
                   build the one for this platform and Python, in which mypyc compiled the inner loops (needs a C compiler)
   lint            check style, formatting and types
+  docs            build the documentation, every link checked, into .build/site
   serve           serve the page alone
   clean           remove everything that this script made
 
@@ -50,6 +51,7 @@ main() {
         bench) bench "$@" ;;
         bench-browser) bench_browser "$@" ;;
         lint) lint ;;
+        docs) docs ;;
         serve) serve "$@" ;;
         clean) rm -rf "$BUILD" dist ;;
         '' | -h | --help | help) usage ;;
@@ -65,6 +67,11 @@ demo() {
     fi
     use_pyodide "${PYODIDE_VERSIONS[0]}"
     exec "$VENV/bin/python" web/demo.py "$@"
+}
+
+docs() {
+    locked set_up_docs
+    NO_MKDOCS_2_WARNING=1 "$BUILD/venv-docs/bin/mkdocs" build --strict "$@"
 }
 
 serve() {
@@ -232,6 +239,13 @@ set_up_compiled_tests() {
         use_compiled_venv
         set_up_groups test
         once "$VENV/.installed" "$(hash_of "$(compiled_wheel)")" install_package "$(compiled_wheel)"
+    )
+}
+
+set_up_docs() {
+    (
+        VENV=$BUILD/venv-docs
+        set_up_groups docs
     )
 }
 

@@ -186,13 +186,10 @@ class _NodePathParts(NamedTuple):
 class NodePath(_NodePathParts):
     """The way to a node and on to its properties: ``NodePath("/root/Level:position:x")``.
 
-    Args:
-        path: what Godot's own constructor takes, or the names one by one.
-        subnames: more of the names behind the colons.
-        absolute: whether the path begins at the root, if that is not to be seen from it.
+    `path` is what Godot's own constructor takes, or the names one by one; `subnames` are more of the names behind the
+    colons; `absolute` says whether the path begins at the root, if that is not to be seen from it.
 
-    Raises:
-        ValueError: the path has an empty subname, as in ``"a::b"``.
+    Raises ValueError if the path has an empty subname, as in ``"a::b"``.
 
     """
 
