@@ -22,12 +22,12 @@ def trace_proxies(page: Interpreter) -> None:
 def census(page: Interpreter) -> dict[str, Any]:
     """Count, once all garbage is collected."""
     objects = page.run(_COUNT)
-    page.runner.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+    page.runner.collect_garbage()
     counts: dict[str, Any] = page.run_js(
         """return {
             pythonProxies: pyodide._module.pyproxy_alloc_map.size,
             jsReferences: pyodide._module.hiwire?.num_keys?.() ?? 0,
-            jsHeap: performance.memory.usedJSHeapSize,
+            jsHeap: performance.memory?.usedJSHeapSize ?? globalThis.process?.memoryUsage().heapUsed ?? 0,
             wasmHeap: pyodide._module.HEAP8.length,
         };"""
     )

@@ -1,23 +1,28 @@
-"""Pyodide on a page and in a worker of headless Chromium, for tests that need the real thing.
+"""Pyodide on a page and in a worker of a real engine, for tests that need the real thing.
 
-`./build.sh test` makes the distribution that these tests load and names it by `--dist-dir`. Run without one they are
-skipped; pytest-pyodide is imported only where it is used, so that this file loads without it.
+`./build.sh test` makes the distribution that these tests load and names it by `--dist-dir`, and the engine by
+`--engine`. Run without a distribution they are skipped; what drives the engines is imported only where it is used, so
+that this file loads without it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
+from .engines import ENGINES, Setting, start_engine
+from .site_server import site
+
 if TYPE_CHECKING:
     from .interpreter import Interpreter
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=ENGINES, default="chromium", help="the engine that the browser tests run in")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -38,25 +43,16 @@ def dist_dir(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def web_server_main(dist_dir: Path) -> Iterator[tuple[str, int, None]]:
-    """Serve the distribution, in place of pytest-pyodide's server.
+def engine_name(pytestconfig: pytest.Config) -> str:
+    """The engine under test, by its name in `engines.ENGINES`."""
+    return str(pytestconfig.getoption("engine"))
 
-    That one forks and answers one request at a time; Chromium opens connections ahead of their use.
-    """
-    from pytest_pyodide.server import DefaultHandler
 
-    class Handler(DefaultHandler):
-        def log_message(self, format_: str, *args: object) -> None:
-            """Keep quiet: what matters of this shows on the browser's console."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=dist_dir)) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield "127.0.0.1", server.server_port, None
-        finally:
-            server.shutdown()
-            thread.join()
+@pytest.fixture(scope="session")
+def site_url(dist_dir: Path) -> Iterator[str]:
+    """The site of the tests (`site_server.py`)."""
+    with site(dist_dir) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -67,25 +63,21 @@ def interpreters() -> list[Interpreter]:
 
 @pytest.fixture(scope="session")
 def start_interpreter(
-    web_server_main: tuple[str, int, None], interpreters: list[Interpreter]
+    engine_name: str, site_url: str, dist_dir: Path, interpreters: list[Interpreter]
 ) -> Iterator[Callable[[str], Interpreter]]:
-    """Give a function that starts an interpreter, in a browser of its own, in the place "main" or "worker"."""
-    from pytest_pyodide import BrowserWorkerChromeRunner, SeleniumChromeRunner
-
+    """Give a function that starts an interpreter, in an engine of its own, in the place "main" or "worker"."""
     from .interpreter import Interpreter
 
-    host, port, _ = web_server_main
-    runner_types = {"main": SeleniumChromeRunner, "worker": BrowserWorkerChromeRunner}
-    with ExitStack() as browsers:
+    with ExitStack() as engines:
 
-        def start(place: str) -> Interpreter:
-            runner = runner_types[place](server_hostname=host, server_port=port, load_pyodide=False)
-            browsers.callback(runner.quit)
+        def start_one(place: str) -> Interpreter:
+            runner = start_engine(engine_name, Setting(site_url, dist_dir, place))
+            engines.callback(runner.quit)
             interpreter = Interpreter(runner)
             interpreters.append(interpreter)
             return interpreter
 
-        yield start
+        yield start_one
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A Pyodide in a real browser, on the page's main thread or in a module worker, as an object that runs Python."""
+"""A Pyodide in a real engine, on the main thread or in a worker, as an object that runs Python."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import re
 import textwrap
 from typing import Any
 
-from pytest_pyodide import SeleniumChromeRunner
+from .engines import Runner
 
-# Everything that nobody caught, and every line on stderr: there Python reports what it cannot raise, such as a task
-# whose exception was never retrieved.
+# Every line on stderr is a complaint: there Python reports what it cannot raise, such as a task whose exception was
+# never retrieved.
 _START = """
-self.complaints = [];
-self.addEventListener("error", (event) => self.complaints.push(`uncaught: ${event.error?.stack ?? event.message}`));
-self.addEventListener("unhandledrejection", (event) => self.complaints.push(
-    `unhandled rejection: ${event.reason?.stack ?? event.reason}`));
-self.pyodide = await self.loadPyodide({ stderr: (line) => self.complaints.push(`stderr: ${line}`) });
+globalThis.pyodide = await loadPyodide({ stderr: (line) => complaints.push(`stderr: ${line}`) });
+const errors = [];
+await pyodide.loadPackage("pyws-browser", { messageCallback() {}, errorCallback: (line) => errors.push(line) });
+if (errors.length) {
+    throw new Error(errors.join("; "));
+}
 """
 
 _MODULES = "/home/pyodide/modules"
@@ -62,8 +63,8 @@ def describe(error):
     return "".join(lines)
 """
 
-# What Chromium writes to the console by itself when a page did nothing wrong.
-_HARMLESS = re.compile(r"/favicon\.ico |WebSocket connection to '[^']*' failed")
+# What engines write to the console by themselves when a connection failed.
+_HARMLESS = re.compile(r"WebSocket connection to '[^']*' failed")
 
 
 class PythonError(Exception):
@@ -78,18 +79,17 @@ class Interpreter:
     """Pyodide in a browser of its own, with the project's wheel installed.
 
     Args:
-        runner: pytest-pyodide's hold on the page or on the worker, without a Pyodide yet.
+        runner: the hold on the page, worker or process, without a Pyodide yet.
     """
 
-    def __init__(self, runner: SeleniumChromeRunner) -> None:
+    def __init__(self, runner: Runner) -> None:
         self.runner = runner
         self._modules: dict[str, str] = {}
         self._start()
 
     def restart(self) -> None:
         """Begin again with a new page (and worker) and a new Pyodide; what `install` brought stays."""
-        self.runner.prepare_driver()
-        self.runner.javascript_setup()
+        self.runner.reset()
         self._start()
 
     def run(self, source: str, *, timeout: float = 30.0, **names: Any) -> Any:
@@ -104,10 +104,9 @@ class Interpreter:
             PythonError: the code raised; the message is the traceback, in the browser.
         """
         __tracebackhide__ = True
-        # For code that never comes back to the event loop; it cannot be cancelled, and the driver gives up on it.
-        self.runner.set_script_timeout(timeout + 10)
         call = f"await run_test_code({textwrap.dedent(source)!r}, {timeout!r}, {json.dumps(names)!r})"
-        outcome = json.loads(self.run_js(f"return await self.pyodide.runPythonAsync({json.dumps(call)});"))
+        # Code that never comes back to the event loop cannot be cancelled, and the engine is given up on.
+        outcome = json.loads(self.run_js(f"return await pyodide.runPythonAsync({json.dumps(call)});", timeout + 10))
         if "traceback" in outcome:
             raise PythonError(outcome["type"], outcome["traceback"])
         return outcome["value"]
@@ -117,25 +116,19 @@ class Interpreter:
         self._modules[name] = source
         self._python(f"install_module({name!r}, {source!r})")
 
-    def run_js(self, code: str) -> Any:
+    def run_js(self, code: str, timeout: float = 60.0) -> Any:
         """Run the body of an async JavaScript function where the interpreter is; return what it returns, by JSON."""
-        return self.runner.run_js(code, pyodide_checks=False)
+        return self.runner.run_js(code, timeout)
 
     def complaints(self) -> list[str]:
         """Return, and forget, the errors that nobody caught since the last call."""
-        console = [entry["message"] for entry in self.runner.driver.get_log("browser") if entry["level"] == "SEVERE"]
-        return [
-            *self.run_js("return self.complaints.splice(0);"),
-            *(f"console: {message}" for message in console if not _HARMLESS.search(message)),
-        ]
+        return [complaint for complaint in self.runner.complaints() if not _HARMLESS.search(complaint)]
 
     def _start(self) -> None:
-        self.runner.set_script_timeout(60)
         self.run_js(_START)
-        self.runner.load_package("pyws-browser")
         self._python(_HARNESS)
         for name, source in self._modules.items():
             self._python(f"install_module({name!r}, {source!r})")
 
     def _python(self, source: str) -> None:
-        self.run_js(f"self.pyodide.runPython({json.dumps(source)});")
+        self.run_js(f"pyodide.runPython({json.dumps(source)});")

@@ -352,9 +352,8 @@ class Game:
 
 
 @pytest.fixture
-def game(start: Start, web_server_main: tuple[str, int, None]) -> Game:
-    host, port, _ = web_server_main
-    return Game(start, f"http://{host}:{port}/")
+def game(start: Start, site_url: str) -> Game:
+    return Game(start, site_url + "/")
 
 
 @pytest.fixture(scope="module")
