@@ -94,6 +94,10 @@ class BrowserTransport(Transport):
         if self.ready_state is State.OPEN:
             self._take_messages()
             return
+        if self._has_failed and not self.has_opened and self.ready_state is not State.CLOSED:
+            # Where no connection came about, Node before 24 sends no close event behind the error.
+            self._js_socket.close()
+            self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or self._guess_cause()))
         if monotonic() >= self._deadline:
             self._time_out()
 
@@ -156,9 +160,7 @@ class BrowserTransport(Transport):
         kind = js_event.type
         if kind == "open":
             if self.ready_state is State.CONNECTING:
-                self.subprotocol = self._js_socket.protocol
-                self._deadline = inf
-                self._enter(State.OPEN)
+                self._take_open()
         elif kind == "error":
             self._has_failed = True
         elif kind == "pagehide":
@@ -169,6 +171,19 @@ class BrowserTransport(Transport):
                 self._fail(CloseCode.INBOUND_OVERFLOW, overflowed(self.options))
         else:
             self._take_close(js_event)
+
+    def _take_open(self) -> None:
+        self.subprotocol = self._js_socket.protocol
+        if self.options.subprotocols and not self.subprotocol:  # Firefox and WebKit let that pass
+            self._js_socket.close()
+            cause = ConnectError(
+                f"{self.url} chose none of the subprotocols {', '.join(self.options.subprotocols)}: "
+                "offer one that the server speaks, or none"
+            )
+            self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=cause))
+            return
+        self._deadline = inf
+        self._enter(State.OPEN)
 
     def _take_messages(self) -> None:
         messages = self._messages.take()
@@ -209,9 +224,8 @@ class BrowserTransport(Transport):
     def _take_close(self, js_event: Any) -> None:
         cause = self._cause
         # A TCP connection that breaks behind the other side's Close frame, as when a server is stopped, makes wasClean
-        # false, but the code is that of the frame. If it was the page that failed the connection, an error event came.
-        has_come = js_event.wasClean or (js_event.code != CloseCode.ABNORMAL_CLOSURE and not self._has_failed)
-        was_clean = has_come and cause is None
+        # false, in WebKit with an error event before; but the code is that of the frame. An end without one is 1006.
+        was_clean = js_event.code != CloseCode.ABNORMAL_CLOSURE and cause is None
         if cause is None and not was_clean:
             cause = self._guess_cause()
         self._finish(CloseStatus(js_event.code, js_event.reason, was_clean, cause, was_clean and not self._is_closing))

@@ -64,7 +64,11 @@ def describe(error):
 """
 
 # What engines write to the console by themselves when a connection failed.
-_HARMLESS = re.compile(r"WebSocket connection to '[^']*' failed")
+_HARMLESS = re.compile(
+    r"WebSocket connection to '[^']*' failed"
+    r"|Firefox can’t establish a connection to the server at ws"
+    r"|The connection to ws\S+ was interrupted while the page was loading"
+)
 
 
 class PythonError(Exception):

@@ -6,12 +6,14 @@ Content-Security-Policy that allows no more than Pyodide itself needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import MappingProxyType
+from typing import ClassVar
 
 PAGES = Path(__file__).parent / "site"
 RULES = {
@@ -30,15 +32,15 @@ RULES = {
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    folders: dict[str, Path] = {}
+    folders: ClassVar[dict[str, Path]] = {}
     protocol_version = "HTTP/1.1"
-    extensions_map = {
+    extensions_map: ClassVar[dict[str, str]] = {
         **SimpleHTTPRequestHandler.extensions_map,
         ".mjs": "text/javascript",
         ".wasm": "application/wasm",
         ".py": "text/plain; charset=utf-8",
     }
-    _rules: dict[str, str] = {}
+    _rules: Mapping[str, str] = MappingProxyType({})
 
     def translate_path(self, path: str) -> str:
         """Take the prefix off, and choose the folder."""

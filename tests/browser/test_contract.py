@@ -1,4 +1,4 @@
-"""The contract cases in the browser, on the main thread and in a worker: the same file that runs on CPython."""
+"""The contract cases in an engine, on the main thread and in a worker: the same file that runs on CPython."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..contract.cases import CASES
+from ..contract.engine_quirks import ENGINE_QUIRKS
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -18,19 +19,19 @@ SOURCES = Path(__file__).parent.parent / "contract"
 @pytest.fixture(scope="module")
 def contract(python_place: Interpreter) -> Interpreter:
     python_place.install("contract.__init__", "")
-    for name in ("behaviours", "worlds", "cases"):
+    for name in ("behaviours", "engine_quirks", "worlds", "cases"):
         python_place.install(f"contract.{name}", (SOURCES / f"{name}.py").read_text("utf-8"))
     return python_place
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_browser(name: str, contract: Interpreter, contract_urls: dict[str, str]) -> None:
+def test_browser(name: str, contract: Interpreter, contract_urls: dict[str, str], engine_name: str) -> None:
     contract.run(
         """
         from contract.cases import CASES
         from contract.worlds import RemoteWorld
 
-        world = RemoteWorld(urls, is_page=True)
+        world = RemoteWorld(urls, is_page=True, quirks=quirks)
         try:
             await CASES[name](world)
         finally:
@@ -38,5 +39,6 @@ def test_browser(name: str, contract: Interpreter, contract_urls: dict[str, str]
         """,
         name=name,
         urls=contract_urls,
+        quirks=sorted(ENGINE_QUIRKS[engine_name]),
         timeout=80,
     )

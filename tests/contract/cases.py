@@ -37,6 +37,7 @@ from pyws_browser import (
     WriteMode,
 )
 
+from .engine_quirks import HIDES_SHORT_LIFE, LOSES_BOM, TAKES_BAD_CLOSE_CODES, TAKES_MASKED_FRAMES
 from .worlds import World
 
 Case = Callable[[World], Awaitable[None]]
@@ -320,7 +321,7 @@ async def what_was_put_does_not_change_with_its_buffer(world: World) -> None:
 async def text_is_what_a_browser_makes_of_it(world: World) -> None:
     peer = await world.connected()
     for text, arrives in (
-        ("\ufeffbom", "\ufeffbom"),
+        ("\ufeffbom", "bom" if LOSES_BOM in world.quirks else "\ufeffbom"),
         ("nul \x00 in", "nul \x00 in"),
         ("\U0001f600", "\U0001f600"),
         ("lone \ud800", "lone \ufffd"),
@@ -521,12 +522,15 @@ async def close_while_connecting_gives_up(world: World) -> None:
 @case
 async def a_cut_connection_is_1006(world: World) -> None:
     for behaviour, message in (("drop", None), ("drop-on-message", "now")):
-        peer = await world.connected(behaviour)
+        peer = world.peer()
+        peer.connect_to_url(world.url(behaviour))
         if message is not None:
+            await world.until(peer.is_connected_to_host)
             peer.send(message)
         await world.closed(peer)
         assert (peer.get_close_code(), peer.get_close_reason(), peer.was_clean_close) == (1006, "", False)
-        assert isinstance(peer.close_cause, ConnectionLostError)
+        if not (HIDES_SHORT_LIFE in world.quirks and behaviour == "drop"):
+            assert isinstance(peer.close_cause, ConnectionLostError)
 
 
 @case
@@ -793,7 +797,12 @@ async def what_breaks_the_protocol_ends_in_closed(world: World) -> None:
     ):
         peer = world.peer()
         peer.connect_to_url(world.url(behaviour))
+        if behaviour == "raw:/masked" and TAKES_MASKED_FRAMES in world.quirks:
+            continue
         await world.closed(peer)
+        if "close-code" in behaviour and TAKES_BAD_CLOSE_CODES in world.quirks:
+            assert peer.get_close_code() == 1005
+            continue
         assert not peer.was_clean_close, behaviour
         assert peer.close_cause is not None, behaviour
         assert peer.get_close_code() in ((code, 1006) if world.is_page else (code,)), behaviour

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pyws_browser import ConnectError, MemoryNetwork, State, WebSocketPeer
 
@@ -24,6 +24,9 @@ class World:
 
     is_page = False
     """Whether a browser's limits hold."""
+
+    quirks: frozenset[str] = frozenset()
+    """In what the engine leaves the standard (`engine_quirks.py`)."""
 
     def __init__(self) -> None:
         self.peers: list[WebSocketPeer] = []
@@ -77,10 +80,11 @@ class World:
 class RemoteWorld(World):
     """A server behind a real network: `server.py` and `raw_server.py` tell their addresses."""
 
-    def __init__(self, urls: dict[str, str], *, is_page: bool) -> None:
+    def __init__(self, urls: dict[str, str], *, is_page: bool, quirks: Iterable[str] = ()) -> None:
         super().__init__()
         self._urls = urls
         self.is_page = is_page
+        self.quirks = frozenset(quirks)
 
     def url(self, behaviour: str) -> str:
         kind, _, rest = behaviour.partition(":")
