@@ -9,6 +9,7 @@
     │   ├── InvalidSubprotocolError      (ValueError)
     │   ├── InvalidHeaderError           (ValueError)
     │   ├── InvalidCloseCodeError        (ValueError)
+    │   │   └── UnsupportedCloseCodeError (an UnsupportedInBrowserError as well)
     │   ├── InvalidCloseReasonError      (ValueError)
     │   ├── InvalidOptionError           (ValueError)
     │   ├── InvalidMessageTypeError      (TypeError)
@@ -207,6 +208,10 @@ class UnsupportedInBrowserError(LocalProtocolError):
     """A page cannot do this; the message says why, and what to do instead."""
 
     error = Error.ERR_UNAVAILABLE
+
+
+class UnsupportedCloseCodeError(InvalidCloseCodeError, UnsupportedInBrowserError):
+    """A close code that the desktop may send, but no page (WHATWG WebSockets, `close()`: `InvalidAccessError`)."""
 
 
 class RemoteProtocolError(WebSocketError):

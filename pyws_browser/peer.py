@@ -137,7 +137,7 @@ class WebSocketPeer(PacketPeer, ClientSettings):
 
         Raises:
             InvalidCloseCodeError, InvalidCloseReasonError: nothing was sent, the connection stays open.
-            UnsupportedInBrowserError: a code that only the desktop may send.
+            UnsupportedCloseCodeError: a code that only the desktop may send.
 
         """
         rules.check_close(code, reason, web=self._options.web_limits)

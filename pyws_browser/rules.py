@@ -18,6 +18,7 @@ from .errors import (
     InvalidOptionError,
     InvalidSubprotocolError,
     InvalidTextError,
+    UnsupportedCloseCodeError,
     UnsupportedInBrowserError,
 )
 
@@ -130,7 +131,7 @@ def check_close(code: int | None, reason: str, *, web: bool) -> None:
 
     Raises:
         InvalidCloseCodeError: the code may not be sent by anybody, or a reason came without a code.
-        UnsupportedInBrowserError: the code may be sent, but not by a page.
+        UnsupportedCloseCodeError: the code may be sent, but not by a page.
         InvalidCloseReasonError: the reason is longer than 123 bytes of UTF-8, or no string.
 
     """
@@ -143,7 +144,7 @@ def check_close(code: int | None, reason: str, *, web: bool) -> None:
             f"{code!r} may not be sent as a close code: use 1000 or 3000–4999, on the desktop also 1001–1003, 1007–1014"
         )
     if web and code != CloseCode.NORMAL_CLOSURE and code < 3000:
-        raise UnsupportedInBrowserError(
+        raise UnsupportedCloseCodeError(
             f"close code {code} is not available in a browser: a page may send 1000 or one of 3000–4999"
         )
     if not isinstance(reason, str):

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from .errors import BlockedPortError, InvalidURLError
-from .rules import BLOCKED_PORTS
+from .rules import BLOCKED_PORTS, encode_text
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -18,6 +18,10 @@ _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _C0_OR_SPACE = "".join(map(chr, range(0x21)))
 _FORBIDDEN_IN_HOST = re.compile(r"[\x00-\x20\x7f\"#%/:<>?@\[\\\]^`{|}]")
+_IGNORED_IN_HOST = frozenset(
+    {0xAD, 0x34F, 0x200B, 0x2060, 0x2064, 0xFEFF, *range(0x180B, 0x180E), *range(0xFE00, 0xFE10)}
+)
+"""UTS #46: characters that a name is the same without."""
 _SINGLE_DOT = re.compile(r"\.|%2e", re.IGNORECASE)
 _DOUBLE_DOT = re.compile(r"(\.|%2e){2}", re.IGNORECASE)
 
@@ -69,7 +73,8 @@ def parse_url(url: str, base: str | None = None) -> WebSocketURL:
     """
     if not isinstance(url, str):
         raise InvalidURLError(f"a URL is a str, not {type(url).__name__}")
-    text = url.strip(_C0_OR_SPACE).translate({9: None, 10: None, 13: None})
+    # What crosses into a browser is a USVString: a lone surrogate is U+FFFD from the start.
+    text = encode_text(url).decode().strip(_C0_OR_SPACE).translate({9: None, 10: None, 13: None})
     found = _SCHEME.match(text)
     if base is not None and (found is None or _is_relative_with_scheme(text, found, base)):
         text = _resolve(text[found.end() :] if found else text, base)
@@ -144,7 +149,8 @@ def _parse_host(host: str, url: str) -> str:
     if not host.isascii():
         host = _domain_to_ascii(host)
     host = host.lower()
-    if not host or _FORBIDDEN_IN_HOST.search(host):
+    is_valid = host and not _FORBIDDEN_IN_HOST.search(host)
+    if not is_valid or ("xn--" in host and not all(map(_is_valid_label, host.split(".")))):
         raise InvalidURLError(f"{url!r} has no valid host name: write it as in ws://example.com/path")
     labels = host.removesuffix(".").split(".")
     if labels[-1].isdigit() or _ipv4_number(labels[-1]) is not None:
@@ -193,14 +199,32 @@ def _parse_ipv4(labels: list[str], url: str) -> str:
 
 
 def _domain_to_ascii(domain: str) -> str:
-    """Do what UTS #46 does to ordinary names: fold, normalise, and write each label that needs it as Punycode."""
+    """Do what UTS #46 does to ordinary names: fold, normalise, and write each label that needs it as Punycode.
+
+    What may not stand in a name comes out as a space, which no host may have.
+    """
     import unicodedata  # only a name in another script needs it
 
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", domain).lower()).replace("\u3002", ".")
-    return ".".join(
-        label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
-        for label in folded.replace("\u00ad", "").split(".")
-    )
+    visible = "".join(character for character in domain if ord(character) not in _IGNORED_IN_HOST)
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).lower()).replace("\u3002", ".")
+    return ".".join(map(_label_to_ascii, folded.split(".")))
+
+
+def _label_to_ascii(label: str) -> str:
+    if label.isascii():
+        return label
+    return "xn--" + label.encode("punycode").decode("ascii") if label.isprintable() else " "
+
+
+def _is_valid_label(label: str) -> bool:
+    """Tell whether a label is what `_domain_to_ascii` makes of the name that it stands for."""
+    if not label.startswith("xn--"):
+        return True
+    try:
+        name = label[4:].encode("ascii").decode("punycode")
+        return not name.isascii() and _domain_to_ascii(name) == label
+    except (UnicodeError, OverflowError):
+        return False
 
 
 def _normalise_path(path: str) -> str:
@@ -220,12 +244,12 @@ def _normalise_path(path: str) -> str:
 
 
 def _percent_encode(text: str, reserved: frozenset[int]) -> str:
-    encoded = text.encode("utf-8", "replace")
+    encoded = text.encode()
     return "".join(f"%{byte:02X}" if byte < 0x20 or byte > 0x7E or byte in reserved else chr(byte) for byte in encoded)
 
 
 def _percent_decode(text: str) -> str:
     if "%" not in text:
         return text
-    raw = re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes((int(found[1], 16),)), text.encode("utf-8", "replace"))
+    raw = re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes((int(found[1], 16),)), text.encode())
     return raw.decode("utf-8", "replace")

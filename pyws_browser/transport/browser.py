@@ -28,10 +28,11 @@ from ..errors import (
     InvalidURLError,
     MessageTooBigError,
     NotConnectedError,
+    RemoteProtocolError,
     UnsupportedInBrowserError,
     WebSocketError,
 )
-from ..rules import CloseCode, encode_text
+from ..rules import CloseCode, encode_text, is_wire_close_code
 from ..url import WebSocketURL, parse_url
 from .alarm import Alarm
 from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up, overflowed
@@ -225,10 +226,15 @@ class BrowserTransport(Transport):
         cause = self._cause
         # A TCP connection that breaks behind the other side's Close frame, as when a server is stopped, makes wasClean
         # false, in WebKit with an error event before; but the code is that of the frame. An end without one is 1006.
-        was_clean = js_event.code != CloseCode.ABNORMAL_CLOSURE and cause is None
+        code = js_event.code if self.has_opened else CloseCode.ABNORMAL_CLOSURE
+        if cause is None and not _may_arrive(code):  # Chromium takes it
+            cause = RemoteProtocolError(f"the other side closed with {code}, which may not be sent")
+            code = CloseCode.ABNORMAL_CLOSURE
+        was_clean = code != CloseCode.ABNORMAL_CLOSURE and cause is None
         if cause is None and not was_clean:
             cause = self._guess_cause()
-        self._finish(CloseStatus(js_event.code, js_event.reason, was_clean, cause, was_clean and not self._is_closing))
+        reason = js_event.reason if code == js_event.code else ""
+        self._finish(CloseStatus(code, reason, was_clean, cause, was_clean and not self._is_closing))
 
     def _check_backlog(self) -> None:
         """Close if more waits than may, although nobody polls."""
@@ -309,6 +315,10 @@ def _left() -> ConnectionLostError:
     return ConnectionLostError(
         "the page was left, which ends its connections, and has come back since: connect_to_url() brings a new one"
     )
+
+
+def _may_arrive(code: int) -> bool:
+    return code in (CloseCode.NO_STATUS_RECEIVED, CloseCode.ABNORMAL_CLOSURE) or is_wire_close_code(code)
 
 
 def _base_url() -> str | None:

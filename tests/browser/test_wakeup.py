@@ -44,3 +44,21 @@ def test_the_wakeup_is_called_for_every_event_until_the_end(
         url=contract_urls["server"] + "echo",
     )
     assert told == ["OPEN", "OPEN", "hello", "CLOSED", None, None]
+
+
+def test_an_error_ends_a_connection_that_never_opened(python_place: Interpreter, contract_urls: dict[str, str]) -> None:
+    """Node before 24 has no close event then."""
+    outcome = python_place.run(
+        """
+        import js
+        from pyws_browser import ConnectError, WebSocketPeer
+
+        peer = WebSocketPeer()
+        peer.connect_to_url(url)
+        peer._transport._js_socket.dispatchEvent(js.Event.new("error"))
+        peer.poll()
+        [peer.ready_state.name, peer.close_code, peer.was_clean_close, isinstance(peer.close_cause, ConnectError)]
+        """,
+        url=contract_urls["raw"] + "/silent",
+    )
+    assert outcome == ["CLOSED", 1006, False, True]

@@ -31,6 +31,7 @@ from pyws_browser import (
     NotConnectedError,
     OutboundBufferFullError,
     State,
+    UnsupportedCloseCodeError,
     UnsupportedInBrowserError,
     WebSocketError,
     WebSocketPeer,
@@ -771,7 +772,7 @@ async def what_a_page_cannot_do_is_refused_there_with_one_exception(world: World
         with raises(UnsupportedInBrowserError):
             world.peer().connect_to_url(world.url("echo"), tls=object())  # type: ignore[arg-type]
         for code in (1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014):
-            with raises(UnsupportedInBrowserError):
+            with raises(UnsupportedCloseCodeError, Error.ERR_UNAVAILABLE):
                 peer.close(code)
     await world.until(peer.get_available_packet_count)
     if not world.is_page:

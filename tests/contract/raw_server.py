@@ -8,8 +8,11 @@ import socket
 import socketserver
 import struct
 import threading
+from contextlib import suppress
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+_HANDSHAKE = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
 
 _BROKEN = {
     "/bad-utf8": b"\x81\x02\xc3\x28",
@@ -21,6 +24,49 @@ _BROKEN = {
     "/bad-close-code": b"\x88\x02\x03\xed",
     "/half-a-close-code": b"\x88\x01\x03",
 }
+
+
+_ANSWERS = {
+    "/wrong-accept": (b"101 Switching Protocols", _HANDSHAKE + b"Sec-WebSocket-Accept: bm90IHRoaXMgb25lISEhISE=\r\n"),
+    "/no-accept": (b"101 Switching Protocols", _HANDSHAKE),
+    "/no-upgrade": (b"101 Switching Protocols", b"Connection: Upgrade\r\n{accept}"),
+    "/no-connection": (b"101 Switching Protocols", b"Upgrade: websocket\r\n{accept}"),
+    "/other-upgrade": (b"101 Switching Protocols", b"Upgrade: h2c\r\nConnection: Upgrade\r\n{accept}"),
+    "/mixed-case": (b"101 Welcome", b"uPGRADE: WebSocket\r\nCONNECTION: keep-alive, UPGRADE\r\n{accept}"),
+    "/plain-200": (b"200 OK", b"Content-Length: 0\r\nConnection: close\r\n{accept}"),
+    "/not-found": (b"404 Not Found", b"Content-Length: 0\r\nConnection: close\r\n"),
+    "/redirect": (b"302 Found", b"Location: /mute\r\nContent-Length: 0\r\nConnection: close\r\n"),
+    "/unoffered-protocol": (b"101 Switching Protocols", _HANDSHAKE + b"Sec-WebSocket-Protocol: nobody\r\n{accept}"),
+    "/two-protocols": (b"101 Switching Protocols", _HANDSHAKE + b"Sec-WebSocket-Protocol: chat, game\r\n{accept}"),
+    "/choose-game": (b"101 Switching Protocols", _HANDSHAKE + b"Sec-WebSocket-Protocol: game\r\n{accept}"),
+    "/unoffered-extension": (
+        b"101 Switching Protocols",
+        _HANDSHAKE + b"Sec-WebSocket-Extensions: x-made-up\r\n{accept}",
+    ),
+    "/set-cookie": (b"101 Switching Protocols", _HANDSHAKE + b"Set-Cookie: a=b\r\n{accept}"),
+}
+"""Answers to the handshake: the status, and the headers; the connection stays as long as the server."""
+
+_LAST_WORDS = {
+    "/empty-close": b"\x88\x00",
+    "/close-1000": b"\x88\x02\x03\xe8",
+    "/close-1001": b"\x88\x02\x03\xe9",
+    "/close-1011": b"\x88\x07\x03\xf3sorry",
+    "/close-3000": b"\x88\x02\x0b\xb8",
+    "/close-4999": b"\x88\x02\x13\x87",
+    "/close-long-reason": b"\x88\x7d\x03\xe8" + b"r" * 123,
+    "/close-reason-in-utf8": b"\x88\x07\x03\xe8" + "gr\xfcn".encode(),
+    "/close-reason-bad-utf8": b"\x88\x04\x03\xe8\xc3\x28",
+    "/close-1004": b"\x88\x02\x03\xec",
+    "/close-1015": b"\x88\x02\x03\xf7",
+    "/close-999": b"\x88\x02\x03\xe7",
+    "/close-5000": b"\x88\x02\x13\x88",
+    "/end-of-stream": b"",
+    "/message-with-handshake": b"\x81\x05hello\x82\x02\x00\xff\x81\x00\x82\x00\x88\x02\x03\xe8",
+    "/message-behind-close": b"\x81\x05hello\x88\x02\x03\xe8\x81\x04late",
+    "/ping-and-pong": b"\x8a\x04what\x89\x02hi\x81\x02ok\x88\x02\x03\xe8",
+}
+"""What is said right behind a good handshake; then the client's Close frame is read, and the connection ends."""
 
 
 class _Connection(socketserver.BaseRequestHandler):
@@ -38,9 +84,37 @@ class _Connection(socketserver.BaseRequestHandler):
             self.server.ended.wait()
         elif path == "/forbidden":
             self.request.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 7\r\nConnection: close\r\n\r\nnot you")
+        elif path in _ANSWERS:
+            self._answer(request, *_ANSWERS[path])
+        elif path in _LAST_WORDS:
+            self.request.sendall(_upgrade(request) + _LAST_WORDS[path])
+            if _LAST_WORDS[path]:
+                self._read_until_close()
         else:
             self.request.sendall(_upgrade(request))
             self._behave(path)
+
+    def _answer(self, request: bytes, status: bytes, headers: bytes) -> None:
+        accept = headers.replace(b"{accept}", _accept(request))
+        self.request.sendall(b"HTTP/1.1 " + status + b"\r\n" + accept + b"\r\n")
+        if status.startswith(b"101"):
+            self._wait_for_the_client()
+
+    def _wait_for_the_client(self) -> None:
+        """Keep the connection until the client or the server ends."""
+        self.request.settimeout(0.2)
+        while not self.server.ended.is_set():
+            with suppress(TimeoutError):
+                if not self.request.recv(1024):
+                    return
+
+    def _read_until_close(self) -> None:
+        """Read frames, so that no reset follows what was said, until the client's Close frame has come."""
+        while True:
+            head = self._read(6)
+            self._read(head[1] & 0x7F)
+            if head[0] & 0x0F == 8:
+                return
 
     def _behave(self, path: str) -> None:
         if path == "/mute":
@@ -107,10 +181,11 @@ class RawServer(socketserver.ThreadingTCPServer):
 
 
 def _upgrade(request: bytes) -> bytes:
+    return b"HTTP/1.1 101 Switching Protocols\r\n" + _HANDSHAKE + _accept(request) + b"\r\n"
+
+
+def _accept(request: bytes) -> bytes:
     headers = dict(line.split(b": ", 1) for line in request.split(b"\r\n")[1:] if b": " in line)
     key = {name.lower(): value for name, value in headers.items()}[b"sec-websocket-key"]
     accept = base64.b64encode(hashlib.sha1(key + _GUID).digest())
-    return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
-    )
+    return b"Sec-WebSocket-Accept: " + accept + b"\r\n"
