@@ -14,6 +14,7 @@ readonly ENGINE_TESTS=(tests/browser/test_{interpreter,contract,web_platform,wak
 readonly RESULTS=$BUILD/results
 # The Node to take where none on the path is new enough.
 readonly NODE_VERSION=26.10.0
+readonly PYSCRIPT_VERSION=0.7.31
 # The files whose every branch the CPython tests take.
 readonly COVERED=pyws_browser/rules.py,pyws_browser/errors.py,pyws_browser/packet_peer.py,pyws_browser/peer.py
 
@@ -226,6 +227,8 @@ use_pyodide() {
 
 set_up_browser_tests() {
     need_chromium
+    need_npm
+    once "$BUILD/pyscript/.made-from" "$PYSCRIPT_VERSION" make_pyscript
     need_godot
     set_up_groups build test browser
     set_up_page "$@"
@@ -407,6 +410,14 @@ node_program() {
             return
         fi
     done
+}
+
+make_pyscript() {
+    say "Fetching PyScript $PYSCRIPT_VERSION"
+    rm -rf "$BUILD/pyscript"
+    mkdir -p "$BUILD/pyscript"
+    quietly npm pack --silent --pack-destination "$BUILD/pyscript" "@pyscript/core@$PYSCRIPT_VERSION"
+    quietly tar -xzf "$BUILD/pyscript/pyscript-core-$PYSCRIPT_VERSION.tgz" -C "$BUILD/pyscript"
 }
 
 # The package of npm that is nothing but the program.

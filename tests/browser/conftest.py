@@ -59,9 +59,21 @@ def engine_name(pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def site_url(dist_dir: Path) -> Iterator[str]:
+def programs_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder behind `/programs/` of the site, to which a page reports as well."""
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(scope="session")
+def pyscript_dir(pytestconfig: pytest.Config) -> Path:
+    """The folder behind `/pyscript/` of the site: what `./build.sh` has fetched of `@pyscript/core`."""
+    return pytestconfig.rootpath / ".build" / "pyscript" / "package" / "dist"
+
+
+@pytest.fixture(scope="session")
+def site_url(dist_dir: Path, programs_dir: Path, pyscript_dir: Path) -> Iterator[str]:
     """The site of the tests (`site_server.py`)."""
-    with site(dist_dir) as url:
+    with site(dist_dir, programs=programs_dir, pyscript=pyscript_dir) as url:
         yield url
 
 

@@ -62,6 +62,20 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Access-Control-Allow-Origin", "*")
         super().end_headers()
 
+    def do_POST(self) -> None:
+        """Take what a program reports: the body becomes a file in the folder `programs`."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        file = Path(self.translate_path(self.path))
+        if not self.path.startswith("/programs/") or file.parent != self.folders["programs"].resolve():
+            self.send_error(403)
+            return
+        scratch = file.with_name(f".{file.name}")
+        scratch.write_bytes(body)
+        scratch.replace(file)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def log_message(self, format_: str, *arguments: object) -> None:
         """Keep quiet: what matters of this shows on the browser's console."""
 
