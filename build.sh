@@ -33,7 +33,8 @@ Usage: ./build.sh COMMAND
   test --engine E run the tests of one engine: chromium, firefox, webkit or node
   test --fast     run the tests that need nothing but Python
   support         write the table of docs/support.md from the last whole test run
-  conformance     run the whole Autobahn suite against client and server (10 minutes and more)
+  conformance     run the whole Autobahn suite against client and server (10 minutes and more); with --browser the
+                  client in Chromium against plain JavaScript there. Patterns such as '6.*' choose cases
   bench           measure the native and the asyncio side beside their peers, the Variant codec, the import in a page
   fuzz            look for inputs that break the parsers, --seconds N in all (60)
   bench-browser   measure a page beside plain JavaScript and what others use (4 minutes; --quick is a sanity run)
@@ -154,11 +155,13 @@ test_compiled() {
 
 # Chromium takes all tests, on every Pyodide; the others take what may differ between engines, on the first.
 test_in_engine() {
-    local failures=0 version
+    local failures=0 version which=()
     if [[ $1 == chromium ]]; then
         locked set_up_browser_tests "${PYODIDE_VERSIONS[@]}"
         for version in "${PYODIDE_VERSIONS[@]}"; do
-            test_in_browser chromium "$version" tests/browser || failures=1
+            test_in_browser chromium "$version" tests/browser "${which[@]}" || failures=1
+            # What is the browser's own does not change with the Pyodide.
+            which=(-m "not conformance" --deselect tests/browser/test_web_platform.py)
         done
         return $failures
     fi
@@ -186,6 +189,13 @@ support_table() {
 }
 
 conformance() {
+    if [[ ${1:-} == --browser ]]; then
+        shift
+        locked set_up_browser_tests "${PYODIDE_VERSIONS[0]}"
+        use_pyodide "${PYODIDE_VERSIONS[0]}"
+        PYWS_AUTOBAHN_CASES=${*:-*} "$VENV/bin/pytest" tests/browser/test_conformance.py --dist-dir "$PYWS_DIST"
+        return
+    fi
     locked set_up_tests
     "$VENV/bin/python" -m tests.conformance --jobs 2 "$@"
 }

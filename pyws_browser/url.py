@@ -17,7 +17,7 @@ _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _C0_OR_SPACE = "".join(map(chr, range(0x21)))
-_FORBIDDEN_IN_HOST = re.compile(r"[\x00-\x20\x7f\"#%/:<>?@\[\\\]^`{|}]")
+_FORBIDDEN_IN_HOST = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
 _IGNORED_IN_HOST = frozenset(
     {0xAD, 0x34F, 0x200B, 0x2060, 0x2064, 0xFEFF, *range(0x180B, 0x180E), *range(0xFE00, 0xFE10)}
 )
@@ -35,15 +35,24 @@ class WebSocketURL(NamedTuple):
     """A URL that a WebSocket can be opened to.
 
     `scheme` is "ws" or "wss". `host` is ASCII, an IPv6 address without its brackets. `resource` is path and query as
-    they stand in the request line. `username` and `password` are percent-decoded.
+    they stand in the request line. `userinfo` is "user:password", "user" or "", percent-encoded.
     """
 
     scheme: str
     host: str
     port: int
     resource: str = "/"
-    username: str = ""
-    password: str = ""
+    userinfo: str = ""
+
+    @property
+    def username(self) -> str:
+        """The user to log in as, percent-decoded."""
+        return _percent_decode(self.userinfo.partition(":")[0])
+
+    @property
+    def password(self) -> str:
+        """The password, percent-decoded."""
+        return _percent_decode(self.userinfo.partition(":")[2])
 
     @property
     def secure(self) -> bool:
@@ -57,10 +66,7 @@ class WebSocketURL(NamedTuple):
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
-        userinfo = _percent_encode(self.username, _USERINFO_SET)
-        if self.password:
-            userinfo += ":" + _percent_encode(self.password, _USERINFO_SET)
-        return f"{self.scheme}://{userinfo + '@' if userinfo else ''}{self.authority}{self.resource}"
+        return f"{self.scheme}://{self.userinfo + '@' if self.userinfo else ''}{self.authority}{self.resource}"
 
 
 def parse_url(url: str, base: str | None = None) -> WebSocketURL:
@@ -94,15 +100,14 @@ def parse_url(url: str, base: str | None = None) -> WebSocketURL:
     authority = re.split(r"[/\\?]", rest, maxsplit=1)[0]
     userinfo, _, hostport = authority.rpartition("@")
     host, port = _split_port(hostport, url)
-    username, _, password = userinfo.partition(":")
+    username, _, password = (_percent_encode(part, _USERINFO_SET) for part in userinfo.partition(":"))
     path, mark, query = rest[len(authority) :].partition("?")
     result = WebSocketURL(
         scheme,
         _parse_host(host, url),
         _DEFAULT_PORTS[scheme] if port is None else port,
         _normalise_path(path) + mark + _percent_encode(query, _QUERY_SET),
-        _percent_decode(username),
-        _percent_decode(password),
+        f"{username}:{password}" if password else username,
     )
     if result.port in BLOCKED_PORTS:
         raise BlockedPortError(f"{url!r}: browsers refuse port {result.port}: let the server listen on another one")
@@ -213,7 +218,8 @@ def _domain_to_ascii(domain: str) -> str:
 def _label_to_ascii(label: str) -> str:
     if label.isascii():
         return label
-    return "xn--" + label.encode("punycode").decode("ascii") if label.isprintable() else " "
+    is_valid = label.isprintable() and "\ufffd" not in label
+    return "xn--" + label.encode("punycode").decode("ascii") if is_valid else " "
 
 
 def _is_valid_label(label: str) -> bool:

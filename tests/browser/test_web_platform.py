@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,18 @@ _TOO_LATE = "WebSocket is already in CLOSING or CLOSED state"
 SOURCES = Path(__file__).parent.parent / "web_platform"
 
 
-@pytest.fixture(scope="module")
-def table(python_place: Interpreter) -> Interpreter:
-    python_place.install("web_platform.__init__", "")
+@pytest.fixture(scope="module", params=["main", "worker"])
+def table(
+    request: pytest.FixtureRequest, start_interpreter: Callable[..., Interpreter], engine_name: str
+) -> Interpreter:
+    """Python with the table, in a browser of its own where one remembers the connections that failed."""
+    place = request.param
+    fixture = {"main": "page_python", "worker": "worker_python"}[place]
+    python = start_interpreter(place) if engine_name == "chromium" else request.getfixturevalue(fixture)
+    python.install("web_platform.__init__", "")
     for name in ("sides", "programs", "table", "run"):
-        python_place.install(f"web_platform.{name}", (SOURCES / f"{name}.py").read_text("utf-8"))
-    return python_place
+        python.install(f"web_platform.{name}", (SOURCES / f"{name}.py").read_text("utf-8"))
+    return python
 
 
 @pytest.mark.timeout(300)

@@ -15,7 +15,7 @@ from . import echo, wstest
 OUT = Path(__file__).parents[2] / ".build" / "conformance"
 ROLES = ("client", "server")
 _PASSED = ("OK", "NON-STRICT", "INFORMATIONAL")
-_UNKNOWN = ("MISSING", "MISSING")
+UNKNOWN = ("MISSING", "MISSING")
 
 
 class Verdict(NamedTuple):
@@ -55,7 +55,7 @@ def _run_part(role: str, number: int, cases: Sequence[str]) -> list[Verdict]:
     out = OUT / f"{role}-{os.getpid()}-{number}"
     (_run_client if role == "client" else _run_server)(out, cases)
     found = wstest.verdicts(out)
-    verdicts = [Verdict(role, case, *found.get(case, _UNKNOWN)) for case in cases]
+    verdicts = [Verdict(role, case, *found.get(case, UNKNOWN)) for case in cases]
     if all(verdict.has_passed for verdict in verdicts):
         shutil.rmtree(out)
     return verdicts
@@ -66,7 +66,7 @@ def _run_client(out: Path, cases: Sequence[str]) -> None:
     with wstest.running("server", out, cases, url="ws://127.0.0.1:9001") as process:
         address = f"ws://127.0.0.1:{wstest.port_of(process.stdout)}"
         with ThreadPoolExecutor(1) as reader:
-            reader.submit(_drain, process.stdout)
+            reader.submit(drain, process.stdout)
             for case in cases:
                 echo.run_client(f"{address}/runCase?casetuple={case}&agent={wstest.AGENT}")
             echo.run_client(f"{address}/updateReports?agent={wstest.AGENT}")
@@ -78,11 +78,11 @@ def _run_server(out: Path, cases: Sequence[str]) -> None:
     with echo.echo_server() as server:
         servers = [{"agent": wstest.AGENT, "url": f"ws://127.0.0.1:{server.port}"}]
         with wstest.running("client", out, cases, servers=servers) as process, ThreadPoolExecutor(1) as reader:
-            reader.submit(_drain, process.stdout)
+            reader.submit(drain, process.stdout)
             echo.serve_until(server, lambda: process.poll() is not None)
 
 
-def _drain(output: Iterable[str] | None) -> None:
+def drain(output: Iterable[str] | None) -> None:
     """Keep the suite from waiting for a reader."""
     for _ in output or ():
         pass

@@ -54,6 +54,11 @@ NORMAL_FORMS = [
     ("ws://ｅｘａｍｐｌｅ。com/", "ws://example.com/"),
     ("ws://m%C3%BCnchen.example/", "ws://xn--mnchen-3ya.example/"),
     ("ws://a_b-c.example./", "ws://a_b-c.example./"),
+    ("ws://%41%40:%3A@example.com/", "ws://%41%40:%3A@example.com/"),
+    ("ws://user:@example.com/", "ws://user@example.com/"),
+    ("ws://xn--mnchen-3ya.example/", "ws://xn--mnchen-3ya.example/"),
+    ("ws://a\u200bb.example/", "ws://ab.example/"),
+    ("ws://example.com/\ud800?\udc00", "ws://example.com/%EF%BF%BD?%EF%BF%BD"),
 ]
 
 
@@ -89,6 +94,10 @@ BAD_URLS = {
     "ws://a|b/": "host name",
     "ws://a%00b/": "host name",
     "ws://a\x7fb/": "host name",
+    "ws://\ud800/": "host name",
+    "ws://xn--/": "host name",
+    "ws://xn--a/": "host name",
+    "ws://xn--abc-/": "host name",
     "ws://h:x/": "a port is a number",
     "ws://h:-1/": "a port is a number",
     "ws://h:8 0/": "a port is a number",

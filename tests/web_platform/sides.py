@@ -23,7 +23,8 @@ from pyws_browser import (
 
 IN_PYODIDE = sys.platform == "emscripten"
 TURN = 0.005 if IN_PYODIDE else 0.001
-LIMIT = 20.0
+LIMIT = 40.0
+"""Seconds; Chromium lets a page wait for some of them after connections that failed."""
 
 EXCEPTIONS = {
     InvalidURLError: "SyntaxError",
@@ -211,6 +212,7 @@ class PeerSide(Side):
     def __init__(self, urls: dict[str, str]) -> None:
         super().__init__(urls)
         self._peer = WebSocketPeer(web_limits=True)
+        self._peer.handshake_timeout = LIMIT
         self._was_open = False
 
     def connect(self, url: Any, protocols: Any = ()) -> None:
