@@ -91,7 +91,7 @@ def table(lines: list[Line]) -> str:
 def check(lines: list[Line], text: str, document: Path) -> int:
     """Say what the committed table has too little and too much."""
     committed = set()
-    for row in text.partition(BEGIN)[2].partition(END)[0].splitlines()[2:]:
+    for row in text.partition(BEGIN)[2].partition(END)[0].strip().splitlines()[2:]:
         cells = [cell.strip() for cell in row.strip("| ").split("|")]
         if len(cells) == len(HEAD):
             committed.add(Line(cells[0], cells[1], cells[2], cells[3], ()).shape)
