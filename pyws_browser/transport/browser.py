@@ -95,10 +95,8 @@ class BrowserTransport(Transport):
         if self.ready_state is State.OPEN:
             self._take_messages()
             return
-        if self._has_failed and not self.has_opened and self.ready_state is not State.CLOSED:
-            # Where no connection came about, Node before 24 sends no close event behind the error.
-            self._js_socket.close()
-            self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or self._guess_cause()))
+        if self._has_failed and not self.has_opened:
+            self._end_unopened()
         if monotonic() >= self._deadline:
             self._time_out()
 
@@ -185,6 +183,12 @@ class BrowserTransport(Transport):
             return
         self._deadline = inf
         self._enter(State.OPEN)
+
+    def _end_unopened(self) -> None:
+        """Where no connection came about, Node before 24 sends no close event behind the error."""
+        if self.ready_state is not State.CLOSED:
+            self._js_socket.close()
+            self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or self._guess_cause()))
 
     def _take_messages(self) -> None:
         messages = self._messages.take()
