@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 _TOO_LATE = "WebSocket is already in CLOSING or CLOSED state"
+_REMEMBERING = ("chromium", "firefox")
+"""The engines that let a page wait after connections that failed, be they of other tests."""
 SOURCES = Path(__file__).parent.parent / "web_platform"
 
 
@@ -24,7 +26,7 @@ def table(
     """Python with the table, in a browser of its own where one remembers the connections that failed."""
     place = request.param
     fixture = {"main": "page_python", "worker": "worker_python"}[place]
-    python = start_interpreter(place) if engine_name == "chromium" else request.getfixturevalue(fixture)
+    python = start_interpreter(place) if engine_name in _REMEMBERING else request.getfixturevalue(fixture)
     python.install("web_platform.__init__", "")
     for name in ("sides", "programs", "table", "run"):
         python.install(f"web_platform.{name}", (SOURCES / f"{name}.py").read_text("utf-8"))

@@ -66,7 +66,7 @@ _LAST_WORDS = {
     "/message-behind-close": b"\x81\x05hello\x88\x02\x03\xe8\x81\x04late",
     "/ping-and-pong": b"\x8a\x04what\x89\x02hi\x81\x02ok\x88\x02\x03\xe8",
 }
-"""What is said right behind a good handshake; then the client's Close frame is read, and the connection ends."""
+"""What is said behind a good handshake; then the client's Close frame is read, and the connection ends."""
 
 
 class _Connection(socketserver.BaseRequestHandler):
@@ -79,7 +79,7 @@ class _Connection(socketserver.BaseRequestHandler):
             if not data:
                 return
             request += data
-        path = request.split(b" ", 2)[1].decode()
+        path, _, query = request.split(b" ", 2)[1].decode().partition("?")
         if path == "/silent":
             self.server.ended.wait()
         elif path == "/forbidden":
@@ -87,12 +87,19 @@ class _Connection(socketserver.BaseRequestHandler):
         elif path in _ANSWERS:
             self._answer(request, *_ANSWERS[path])
         elif path in _LAST_WORDS:
-            self.request.sendall(_upgrade(request) + _LAST_WORDS[path])
+            self._greet(request, query)
+            self.request.sendall(_LAST_WORDS[path])
             if _LAST_WORDS[path]:
                 self._read_until_close()
         else:
-            self.request.sendall(_upgrade(request))
+            self._greet(request, query)
             self._behave(path)
+
+    def _greet(self, request: bytes, query: str) -> None:
+        """Answer the handshake, and with `?go` wait for a message of the client's before anything else is said."""
+        self.request.sendall(_upgrade(request))
+        if query == "go":
+            self._read_frame()
 
     def _answer(self, request: bytes, status: bytes, headers: bytes) -> None:
         accept = headers.replace(b"{accept}", _accept(request))

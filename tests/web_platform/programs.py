@@ -152,9 +152,12 @@ async def states(side: Side, place: str) -> list[str]:
 
 
 @program
-async def events(side: Side, place: str) -> list[str]:
-    """Connect to a server that ends the connection; the events, in their order."""
+async def events(side: Side, place: str, *words: str) -> list[str]:
+    """Connect to a server that ends the connection, if need be when it is spoken to; the events, in their order."""
     side.connect(side.at(place))
+    for word in words:
+        await side.until(lambda: side.state != "CONNECTING")
+        side.send(word)
     await side.ended()
     return side.events
 
@@ -182,9 +185,11 @@ async def close_twice(side: Side, first: tuple[Any, ...], second: tuple[Any, ...
 
 
 @program
-async def messages(side: Side, place: str) -> list[str | bytes]:
-    """Connect to a server that speaks and then ends the connection; what it said."""
+async def messages(side: Side, place: str, *words: str) -> list[str | bytes]:
+    """Connect to a server that speaks, if need be when it is spoken to, and ends the connection; what it said."""
     await side.opened(place)
+    for word in words:
+        side.send(word)
     await side.ended()
     return side.messages
 

@@ -7,15 +7,20 @@ from typing import Any
 
 from .programs import PROGRAMS
 from .sides import PeerSide, RawSide, RefusedError
-from .table import GROUPS, ROWS
+from .table import GROUPS, ROWS, UNTESTED
 
 AT_ONCE = 4
+ONE_BY_ONE = ("firefox",)
+"""Engines in which a connection that fails can hold up another to the same server."""
 SIDES = {"raw": RawSide, "page": PeerSide, "desktop": PeerSide}
 
 
 async def check(sentence: str, side_name: str, engine: str, urls: dict[str, str], site: str = "") -> None:
     """Run a row and compare; `site` is the origin of the page, with the scheme ws."""
     row = ROWS[sentence]
+    expected = row.expected_of(side_name, engine)
+    if expected is UNTESTED:
+        return
     side = SIDES[side_name](urls)
     try:
         outcome: Any = await PROGRAMS[row.program](side, *row.arguments)
@@ -23,7 +28,6 @@ async def check(sentence: str, side_name: str, engine: str, urls: dict[str, str]
         outcome = exc.name
     finally:
         side.give_up()
-    expected = row.expected_of(side_name, engine)
     if isinstance(expected, str):
         expected = expected.replace("{site}", site)
     assert outcome == expected, f"{sentence}: {outcome!r} instead of {expected!r}"
@@ -32,7 +36,7 @@ async def check(sentence: str, side_name: str, engine: str, urls: dict[str, str]
 async def failures(group: str, side: str, engine: str, urls: dict[str, str], site: str) -> list[str]:
     """Run a whole group, a few rows at a time, and return what is not as the rows say."""
     found = []
-    places = asyncio.Semaphore(AT_ONCE)
+    places = asyncio.Semaphore(1 if engine in ONE_BY_ONE else AT_ONCE)
 
     async def check_one(sentence: str) -> None:
         async with places:

@@ -34,6 +34,8 @@ class Row(NamedTuple):
 
 SYNTAX, ACCESS, STATE, TYPE = "SyntaxError", "InvalidAccessError", "InvalidStateError", "TypeError"
 LOST = (1006, "", False)
+UNTESTED = "untested"
+"""The outcome where one cannot be told, because it is now this and now that."""
 
 _NO_PAGE = (SYNTAX, "There is no page to complete the URL: rely on absolute URLs where the desktop matters.")
 _COMPLETED: But = {"desktop": _NO_PAGE, "raw on node": _NO_PAGE, "page on node": _NO_PAGE}
@@ -265,7 +267,7 @@ def _ends() -> Iterator[Row]:
         "close-reason-in-utf8": (1000, "grün", True),
         "end-of-stream": LOST,
     }.items():
-        yield Row(f"the server ends it: {place}", "end", (f"raw:/{place}",), outcome)
+        yield Row(f"the server ends it: {place}", "end", (f"raw:/{place}?go", "go"), outcome)
     named = "The standard tells a page 1006 for what it failed itself; the desktop has the code that was sent."
     for place, code in {
         "bad-utf8": 1007,
@@ -282,7 +284,7 @@ def _ends() -> Iterator[Row]:
         "half-a-close-code": 1002,
     }.items():
         but = {"desktop": ((code, "", False), named)} | _TAKEN.get(place, {})
-        yield Row(f"a frame that may not be: {place}", "end", (f"raw:/{place}",), LOST, but)
+        yield Row(f"a frame that may not be: {place}", "end", (f"raw:/{place}?go", "go"), LOST, but)
     yield Row(
         "the server closes on a message", "end", ("server:close-on-message?code=4001&reason=x", "go"), (4001, "x", True)
     )
@@ -306,25 +308,32 @@ _TAKEN: dict[str, But] = {
 
 
 def _lives() -> Iterator[Row]:
+    hidden = "Firefox may lose what comes with the handshake if the end does, too: let a server wait before it closes."
     yield Row("the states of a life", "states", ("server:echo",), ["CONNECTING", "OPEN", "CLOSING", "CLOSED"])
     yield Row("the events of a refusal", "events", ("nobody:/",), ["close"], _with_error)
     yield Row("the events of a failed handshake", "events", ("raw:/forbidden",), ["close"], _with_error)
     yield Row(
         "the events of a life that the server ends",
         "events",
-        ("server:last-words",),
-        ["open", "message", "message", "close"],
+        ("raw:/ping-and-pong?go", "go"),
+        ["open", "message", "close"],
     )
-    yield Row("a close without a message", "events", ("server:close?code=1000",), ["open", "close"])
+    yield Row("a close without a message", "events", ("raw:/close-1000?go", "go"), ["open", "close"])
     yield Row("what comes behind close() is not delivered", "own_close_events", (), (["open", "close"], []))
     yield Row(
         "what comes with the handshake is delivered",
         "messages",
         ("raw:/message-with-handshake",),
         ["hello", b"\x00\xff", "", b""],
+        {f"{side} on firefox": (UNTESTED, hidden) for side in ("raw", "page")},
     )
-    yield Row("what comes behind a Close frame is not delivered", "messages", ("raw:/message-behind-close",), ["hello"])
-    yield Row("pings and stray pongs are not seen", "messages", ("raw:/ping-and-pong",), ["ok"])
+    yield Row(
+        "what comes behind a Close frame is not delivered",
+        "messages",
+        ("raw:/message-behind-close?go", "go"),
+        ["hello"],
+    )
+    yield Row("pings and stray pongs are not seen", "messages", ("raw:/ping-and-pong?go", "go"), ["ok"])
 
 
 _with_error: But = {
