@@ -15,6 +15,7 @@ readonly RESULTS=$BUILD/results
 # The Node to take where none on the path is new enough.
 readonly NODE_VERSION=26.10.0
 readonly PYSCRIPT_VERSION=0.7.31
+readonly PYRIGHT_VERSION=1.1.414
 # The files whose every branch the CPython tests take.
 readonly COVERED=pyws_browser/rules.py,pyws_browser/errors.py,pyws_browser/packet_peer.py,pyws_browser/peer.py
 
@@ -226,7 +227,40 @@ lint() {
     "$VENV/bin/ruff" check . || failures=1
     "$VENV/bin/ruff" format --check . || failures=1
     "$VENV/bin/mypy" || failures=1
+    "$VENV/bin/mypy" --platform emscripten --follow-imports silent --cache-dir "$BUILD/mypy-page" tests/typing/usage.py ||
+        failures=1
+    pyright_for_users || failures=1
     return $failures
+}
+
+# What the users of pyright and of Pylance see of the installed wheel: every public name has a type, and usage.py none
+# that is not as it should be. It takes the Python that comes first on the path.
+pyright_for_users() {
+    [[ -z ${CI:-} ]] || need_npm
+    if ! have npm; then
+        say "pyright is left out: it needs npm"
+        return
+    fi
+    locked once "$BUILD/pyright/.made-from" "$PYRIGHT_VERSION" make_pyright
+    (
+        cd "$BUILD/pyright"
+        export PATH=$VENV/bin:$PATH
+        run_pyright --verifytypes pyws_browser --ignoreexternal && run_pyright "$OLDPWD/tests/typing/usage.py"
+    )
+}
+
+# Prints what pyright says only if it finds something.
+run_pyright() {
+    node node_modules/pyright/index.js "$@" >"$BUILD/pyright.txt" && return
+    cat "$BUILD/pyright.txt" >&2
+    return 1
+}
+
+make_pyright() {
+    say "Fetching pyright $PYRIGHT_VERSION"
+    rm -rf "$BUILD/pyright"
+    mkdir -p "$BUILD/pyright"
+    quietly npm install --no-audit --no-fund --prefix "$BUILD/pyright" "pyright@$PYRIGHT_VERSION"
 }
 
 # What the page's programs and the tests are told: the folder to serve as /pyodide/, and the wheel in it.

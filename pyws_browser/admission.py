@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ssl import SSLObject
 
     from websockets import http11
+    from websockets.datastructures import Headers
 
     Fields: TypeAlias = Mapping[str, str] | Iterable[str | tuple[str, str]]
     Origins: TypeAlias = Sequence[str | re.Pattern[str] | None]
@@ -34,13 +35,13 @@ class Response:
     def __init__(self, status: int, body: str | bytes = b"", headers: Fields = ()) -> None:
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise InvalidOptionError(f"the status of an answer is from 200 to 599, not {status!r}")
-        self.status = int(status)
-        self.headers = rules.check_fields(headers)
+        self.status: int = int(status)
+        self.headers: tuple[tuple[str, str], ...] = rules.check_fields(headers)
         if isinstance(body, str):
             body = body.encode()
         if not any(name.lower() == "content-type" for name, _ in self.headers):
             self.headers = (*self.headers, ("Content-Type", "text/plain; charset=utf-8"))
-        self.body = body
+        self.body: bytes = body
 
     @property
     def reason(self) -> str:
@@ -103,12 +104,12 @@ class Request:
         tls: SSLObject | None,
         desk: Desk,
     ) -> None:
-        self.method = request.method
-        self.path = request.path
-        self.headers = request.headers
-        self.remote_address = remote_address
-        self.tls = tls
-        self.id = 0
+        self.method: str = request.method
+        self.path: str = request.path
+        self.headers: Headers = request.headers
+        self.remote_address: tuple[str, int] = remote_address
+        self.tls: SSLObject | None = tls
+        self.id: int = 0
         self._is_held = False
         self._desk: Desk | None = desk
 

@@ -217,7 +217,7 @@ class UnsupportedCloseCodeError(InvalidCloseCodeError, UnsupportedInBrowserError
 class RemoteProtocolError(WebSocketError):
     """The other side broke RFC 6455; `close_code` is the code that the connection was failed with."""
 
-    error = Error.ERR_INVALID_DATA
+    error: Error = Error.ERR_INVALID_DATA
 
     def __init__(self, message: str, close_code: int = 1002) -> None:
         super().__init__(message)
@@ -263,7 +263,7 @@ class HandshakeError(ConnectError):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.headers = tuple(headers)
+        self.headers: tuple[tuple[str, str], ...] = tuple(headers)
         self.body = body
 
 
@@ -276,7 +276,7 @@ class ProxyError(ConnectError):
     def __init__(self, message: str, status: int = 0, headers: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
         self.status = status
-        self.headers = tuple(headers)
+        self.headers: tuple[tuple[str, str], ...] = tuple(headers)
 
 
 class TLSError(ConnectError):
@@ -343,7 +343,7 @@ class InboundOverflowError(WebSocketError):
 class ListenError(WebSocketError):
     """The server cannot listen there; `error` is ERR_ALREADY_IN_USE if another program does."""
 
-    error = Error.ERR_CANT_CREATE
+    error: Error = Error.ERR_CANT_CREATE
 
     def __init__(self, message: str, error: Error = Error.ERR_CANT_CREATE) -> None:
         super().__init__(message)
@@ -365,7 +365,7 @@ class NoSuchPeerError(WebSocketError, LookupError):
 class VariantError(WebSocketError, ValueError):
     """A value that Godot's Variant format cannot carry, or bytes that are no Variant."""
 
-    error = Error.ERR_INVALID_DATA
+    error: Error = Error.ERR_INVALID_DATA
 
     def __init__(self, message: str, error: Error = Error.ERR_INVALID_DATA) -> None:
         super().__init__(message)

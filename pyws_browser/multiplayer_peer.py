@@ -66,14 +66,14 @@ class Link:
     __slots__ = ("id", "is_announced", "peer", "received", "transport")
 
     def __init__(self, id_: int, transport: Transport, owner: PacketPeer) -> None:
-        self.id = id_
-        self.transport = transport
-        self.peer = WebSocketPeer.from_transport(transport)
+        self.id: int = id_
+        self.transport: Transport = transport
+        self.peer: WebSocketPeer = WebSocketPeer.from_transport(transport)
         self.peer.variant_version = owner.variant_version
         self.peer.encode_buffer_max_size = owner.encode_buffer_max_size
         self.peer.allow_object_decoding = owner.allow_object_decoding
-        self.received = 0
-        self.is_announced = False
+        self.received: int = 0
+        self.is_announced: bool = False
 
 
 class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):

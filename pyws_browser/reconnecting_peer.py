@@ -34,7 +34,7 @@ class ReconnectingPeer(WebSocketPeer):
         self, *, backoff: Backoff | None = None, web_limits: bool | None = None, connector: Connector | None = None
     ) -> None:
         super().__init__(web_limits=web_limits, connector=connector)
-        self.reconnection = Reconnection(backoff or Backoff())
+        self.reconnection: Reconnection = Reconnection(backoff or Backoff())
         """Its state, the number of attempts, the delay, and the last error."""
         self._url: str | Callable[[], str] = ""
         self._protocols: Iterable[str] | Callable[[], Iterable[str]] | None = None

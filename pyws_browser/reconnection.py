@@ -76,11 +76,11 @@ class Reconnection:
     """
 
     def __init__(self, backoff: Backoff, delays: Callable[[], Iterator[float]] | None = None) -> None:
-        self.backoff = backoff.check()
-        self.state = ReconnectState.IDLE
-        self.attempts = 0
+        self.backoff: Backoff = backoff.check()
+        self.state: ReconnectState = ReconnectState.IDLE
+        self.attempts: int = 0
         """How many attempts in a row did not bring a stable connection, the present one included."""
-        self.delay = 0.0
+        self.delay: float = 0.0
         """Seconds of the present or the last wait."""
         self.error: BaseException | None = None
         """Why the last connection ended or did not come about."""

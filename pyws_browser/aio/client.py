@@ -147,11 +147,13 @@ class connect:  # noqa: N801  it is called like a function
         self.uri = uri
         self.subprotocols = subprotocols
         self.additional_headers = additional_headers
-        self.process_exception = process_exception or globals()["process_exception"]
+        self.process_exception: Callable[[Exception], Exception | None] = (
+            process_exception or globals()["process_exception"]
+        )
         self.open_timeout = open_timeout
-        self.reconnection = Reconnection(backoff or Backoff(), reconnect_delays)
+        self.reconnection: Reconnection = Reconnection(backoff or Backoff(), reconnect_delays)
         """What `async for` is at; its `changed` tells."""
-        self.logger = logger or logging.getLogger("pyws_browser.client")
+        self.logger: Logger | LoggerAdapter[Any] = logger or logging.getLogger("pyws_browser.client")
         self._ssl = ssl
         self._headers: dict[str, str | None] = {} if web else {"Origin": origin, "User-Agent": user_agent_header}
         self._limits, limits = arguments.limits(max_size, max_queue, write_limit, web=web)

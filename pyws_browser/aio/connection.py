@@ -70,7 +70,9 @@ class Connection:
     ) -> None:
         self.id: UUID = uuid4()
         """Unique to the connection; for logs."""
-        self.logger = logging.LoggerAdapter(logger or logging.getLogger("pyws_browser"), {"websocket": proxy(self)})
+        self.logger: LoggerAdapter[Any] = logging.LoggerAdapter(
+            logger or logging.getLogger("pyws_browser"), {"websocket": proxy(self)}
+        )
         """The logger, which gives every record this connection as `websocket`."""
         self._loop = asyncio.get_running_loop()
         self._transport = transport

@@ -270,7 +270,7 @@ class InvalidHeader(InvalidHandshake, _Theirs.InvalidHeader):
     def __init__(self, name: str, value: str | None = None) -> None:
         text = f"missing {name} header" if value is None else f"invalid {name} header: {value}"
         HandshakeError.__init__(self, text)
-        self.args = (text,)
+        self.args: tuple[Any, ...] = (text,)
         self.name = name
         self.value = value
 

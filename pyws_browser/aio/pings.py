@@ -19,7 +19,7 @@ class Pings:
     """Those of one connection, in the order in which they were sent."""
 
     def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
-        self.latency = 0.0
+        self.latency: float = 0.0
         """Seconds that the last answered ping took, keepalive pings included."""
         self._transport = transport
         self._loop = loop

@@ -43,7 +43,7 @@ class Pump:
         self._loop = loop
         self._after_turn = after_turn
         self._thread = get_ident()
-        self.is_paused = False
+        self.is_paused: bool = False
         """Whether it waits for `resume()`, since the inbox is full."""
         self._is_scheduled = False
         self._is_in_turn = False
@@ -188,7 +188,7 @@ class ReaderPump(Pump):
     def _on_readable(self) -> None:
         native = self._native
         if native.is_held_back and not native.can_resume:
-            self.is_paused = True
+            self.is_paused: bool = True
             self._watch(reading=False, writing=self._is_writing)
             return
         was_open = native.ready_state is State.OPEN
@@ -249,7 +249,7 @@ class CompletionPump(Pump):
         except NotConnectedError:
             self._set_timer(min(native.deadline, monotonic() + _MOMENT))
             return
-        self.is_paused = native.is_held_back and not native.can_resume
+        self.is_paused: bool = native.is_held_back and not native.can_resume
         if self._read is None and not self.is_paused:
             self._read = self._loop.create_task(self._wait_for_input())
         self._set_timer(min(native.deadline, monotonic() + _MOMENT) if native.wants_write else native.deadline)

@@ -42,8 +42,9 @@ class Sender:
     """
 
     def __init__(self, transport: Transport, loop: AbstractEventLoop, write_limit: tuple[int, int]) -> None:
-        self.high, self._low = write_limit
-        self.has_sent = False
+        self.high: int = write_limit[0]
+        self._low = write_limit[1]
+        self.has_sent: bool = False
         """Whether something went out since the last turn; the connection sets it back."""
         self.trace: Callable[[TracedFrame], object] | None = None
         """Told of each message, where nobody knows the frames."""

@@ -28,7 +28,7 @@ class Waiter:
         self._callback: Callable[[Waiter], object] | None = None
         self._context: Context | None = None
         self._is_cancelled = False
-        self.is_done = False
+        self.is_done: bool = False
         """Whether it was woken or cancelled."""
 
     def wake(self) -> None:

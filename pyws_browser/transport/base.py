@@ -115,12 +115,12 @@ class Transport(ABC):
     """One connection."""
 
     def __init__(self, url: WebSocketURL, options: Options) -> None:
-        self.url = url
-        self.options = options
-        self.ready_state = State.CONNECTING
-        self.has_opened = False
+        self.url: WebSocketURL = url
+        self.options: Options = options
+        self.ready_state: State = State.CONNECTING
+        self.has_opened: bool = False
         self.inbox: deque[Message] = deque()
-        self.subprotocol = ""
+        self.subprotocol: str = ""
         self.close_status: CloseStatus | None = None
         self.is_held = False
         """Whether what is sent is to be gathered until `release()`."""

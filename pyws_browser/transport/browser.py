@@ -172,7 +172,7 @@ class BrowserTransport(Transport):
             self._take_close(js_event)
 
     def _take_open(self) -> None:
-        self.subprotocol = self._js_socket.protocol
+        self.subprotocol: str = self._js_socket.protocol
         if self.options.subprotocols and not self.subprotocol:  # Firefox and WebKit let that pass
             self._js_socket.close()
             cause = ConnectError(

@@ -126,7 +126,7 @@ class Queue:
         self._on_full = on_full
         self._are_long = True  # the last messages: the first ones may be
         self._backlog: list[Message] = []
-        self.backlog_bytes = 0
+        self.backlog_bytes: int = 0
         """The size of those that `on_full` told of; a character counts as a byte."""
         self._js_get = _js_data_getter()
         self._key = next(_keys)

@@ -95,7 +95,7 @@ class _VectorArray(Sequence[_V]):
     def __eq__(self, other: object) -> bool:
         return self.data == other.data if isinstance(other, type(self)) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # the data may change
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # the data may change
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({list(self)})"

@@ -228,7 +228,7 @@ class TypedArray(list[Any]):
 
     def __init__(self, values: Iterable[Any] = (), element_type: str = "Variant") -> None:
         super().__init__(values)
-        self.element_type = element_type
+        self.element_type: str = element_type
 
     def __repr__(self) -> str:
         return f"TypedArray({list.__repr__(self)}, {self.element_type!r})"
@@ -246,8 +246,8 @@ class TypedDictionary(dict[Any, Any]):
         value_type: str = "Variant",
     ) -> None:
         super().__init__(values)
-        self.key_type = key_type
-        self.value_type = value_type
+        self.key_type: str = key_type
+        self.value_type: str = value_type
 
     def __repr__(self) -> str:
         return f"TypedDictionary({dict.__repr__(self)}, {self.key_type!r}, {self.value_type!r})"
@@ -273,9 +273,9 @@ class Key:
     def __init__(self, value: Any, *, version: int = 3) -> None:
         from .codec import encode_key  # which needs this module first
 
-        self.value = value
-        self.version = version
-        self.data = encode_key(value, version)
+        self.value: Any = value
+        self.version: int = version
+        self.data: bytes = encode_key(value, version)
 
     def __eq__(self, other: object) -> bool:
         return self.data == other.data if isinstance(other, Key) else NotImplemented

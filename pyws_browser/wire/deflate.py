@@ -39,7 +39,7 @@ class Deflater:
     """The sending direction. zlib's state is made when the first message needs it."""
 
     def __init__(self, terms: DeflateTerms, compression: Compression) -> None:
-        self.min_size = compression.min_size
+        self.min_size: int = compression.min_size
         """Payloads of fewer bytes are not worth a call."""
         self._keeps_window = terms.send_keeps_window
         self._level = compression.level

@@ -74,8 +74,8 @@ class ClientHandshake:
         self._protocol.send_request(request)
         self._request = request
         self._received: Response | None = None
-        self.request = b"".join(self._protocol.data_to_send())
-        self.subprotocol = ""
+        self.request: bytes = b"".join(self._protocol.data_to_send())
+        self.subprotocol: str = ""
         self.deflate: DeflateTerms | None = None
 
     def receive(self, data: bytes) -> bytes | None:
@@ -197,12 +197,12 @@ class ServerHandshake:
         self._head = Head()
         self._agreed: Response | None = None
         self.request: Request | None = None
-        self.response = b""
+        self.response: bytes = b""
         self._messages: tuple[Request, Response] | None = None
         self.failure: HandshakeError | None = None
-        self.path = "/"
-        self.host = ""
-        self.subprotocol = ""
+        self.path: str = "/"
+        self.host: str = ""
+        self.subprotocol: str = ""
         self.deflate: DeflateTerms | None = None
 
     def receive(self, data: bytes) -> bytes | None:

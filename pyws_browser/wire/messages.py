@@ -60,12 +60,12 @@ class MessageStream:
     def __init__(self, *, is_client: bool, max_size: int, too_big_code: int = CloseCode.MESSAGE_TOO_BIG) -> None:
         self.outbox: list[tuple[int, bytes]] = []
         """Frames to be sent, in order, as their first bytes and payloads; `take()` serialises them."""
-        self.outbox_size = 0
+        self.outbox_size: int = 0
         """The payload bytes in `outbox`."""
         self.close_sent: tuple[int, str] | None = None
         self.close_received: tuple[int, str] | None = None
         """Code and reason of the Close frames; the code is 1005 if the frame had none."""
-        self.closed_by_other_side = False
+        self.closed_by_other_side: bool = False
         """Whether the other side's Close frame was the first."""
         self.failure: RemoteProtocolError | None = None
         """What the other side did wrong, after which nothing more is read."""

@@ -50,7 +50,7 @@ class HTTPTunnel:
             lines.append(f"Proxy-Authorization: Basic {credentials}")
         self._proxy = proxy
         self._received = b""
-        self.to_send = "\r\n".join([*lines, "", ""]).encode()
+        self.to_send: bytes = "\r\n".join([*lines, "", ""]).encode()
 
     def receive(self, data: bytes) -> bool:
         """Take bytes in; return whether the proxy has connected us. Raises ProxyError if it does not."""
@@ -87,7 +87,7 @@ class SOCKSTunnel:
         self._next: Callable[[], bool | None] = self._read_method
         has_credentials = bool(proxy.username or proxy.password)
         self._methods = b"\x00\x02" if has_credentials else b"\x00"
-        self.to_send = bytes((5, len(self._methods))) + self._methods
+        self.to_send: bytes = bytes((5, len(self._methods))) + self._methods
 
     def receive(self, data: bytes) -> bool:
         """Take bytes in; return whether the proxy has connected us. Raises ProxyError if it does not."""

@@ -16,9 +16,9 @@ class Heart:
     """
 
     def __init__(self, interval: float, timeout: float = 0.0) -> None:
-        self.latency = 0.0
+        self.latency: float = 0.0
         """Seconds that the last answered ping took."""
-        self.next_beat = inf
+        self.next_beat: float = inf
         """When `beat()` has something to do."""
         self._interval = interval
         self._timeout = timeout or interval

@@ -48,9 +48,10 @@ class Opening:
     def __init__(
         self, url: WebSocketURL, options: Options, phase: Callable[[], bool], wake: Callable[[], None]
     ) -> None:
-        self.deadline = time.monotonic() + options.handshake_timeout
+        self.deadline: float = time.monotonic() + options.handshake_timeout
         """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
-        self.local_address = self.remote_address = ("", 0)
+        self.local_address: tuple[str, int] = ("", 0)
+        self.remote_address: tuple[str, int] = ("", 0)
         self._url = url
         self._options = options
         self._phase = phase

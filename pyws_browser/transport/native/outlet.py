@@ -18,9 +18,9 @@ class Outlet:
 
     def __init__(self, messages: MessageStream) -> None:
         self.stream: TCPStream | TLSStream | None = None
-        self.is_flushed = True
+        self.is_flushed: bool = True
         """Whether the kernel has taken all that it was given."""
-        self.payload_size = 0
+        self.payload_size: int = 0
         """Payload bytes put since all was gone: as many as wait, or more if a part of them was sent."""
         self._messages = messages
         self._unsent: list[Buffer] = []

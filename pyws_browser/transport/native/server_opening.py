@@ -154,7 +154,7 @@ class ServerOpening(Opening):
         if self._flush() and not self._has_shut_down:
             self._connected_stream().shut_down()
             self._has_shut_down = True
-            self.deadline = time.monotonic() + REFUSAL_TIMEOUT
+            self.deadline: float = time.monotonic() + REFUSAL_TIMEOUT
         end = time.monotonic() + _READING_TIME
         while time.monotonic() < end:
             try:

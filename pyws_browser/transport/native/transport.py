@@ -38,6 +38,8 @@ from .stream import READ_SIZE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from websockets import http11
+
     from ...admission import Request
     from .stream import TCPStream, TLSStream
 
@@ -294,9 +296,10 @@ class NativeTransport(Transport):
         self._local_address = opened.local_address
         self._remote_address = opened.remote_address
         if self.options.keeps_handshake:
-            self.handshake_request, self.handshake_response = opened.request, opened.response
-        self.url = opened.url
-        self.subprotocol = opened.subprotocol
+            self.handshake_request: http11.Request | None = opened.request
+            self.handshake_response: http11.Response | None = opened.response
+        self.url: WebSocketURL = opened.url
+        self.subprotocol: str = opened.subprotocol
         compression = self.options.compression
         if compression is not None and opened.deflate is not None:
             self._messages.compress(opened.deflate, compression)
