@@ -42,6 +42,7 @@ Usage: ./build.sh COMMAND
   wheel           build dist/pyws_browser-*.whl
   wheel --compiled
                   build the one for this platform and Python, in which mypyc compiled the inner loops (needs a C compiler)
+  dist [FOLDER]   make a Pyodide that has this package, for any web server (by default in .build/dist)
   lint            check style, formatting and types
   docs            build the documentation, every link checked, into .build/site
   serve           serve the page alone
@@ -62,6 +63,7 @@ main() {
         fuzz) fuzz "$@" ;;
         bench) bench "$@" ;;
         bench-browser) bench_browser "$@" ;;
+        dist) make_distribution "$@" ;;
         lint) lint ;;
         docs) docs ;;
         support) support_table ;;
@@ -101,6 +103,21 @@ build_wheel() {
         locked set_up_wheel
         wheel
     fi
+}
+
+# For visitors, so with the small wheel. Where they run, Pyodide's own tools say whether wheel and lock are right.
+make_distribution() {
+    local folder=${1:-$BUILD/dist} version=${PYODIDE_VERSIONS[0]}
+    locked set_up_page "$version"
+    locked set_up_pyodide_tools
+    "$VENV/bin/python" tools/page_wheel.py "$(wheel)" "$BUILD/page-wheel" >&2
+    "$VENV/bin/python" tools/pyodide_dist.py "$version" "$folder" "$BUILD/page-wheel/$(basename "$(wheel)")"
+    if has_pyodide_tools; then
+        "$VENV/bin/python" tools/pyodide_tools.py "$folder" "$(wheel)" >&2
+    else
+        say "Not compared with what pyodide-build and pyodide-lock make: they need Python 3.12"
+    fi
+    echo "$folder"
 }
 
 # Runs every suite even when one fails, so that one run tells everything.
@@ -275,6 +292,7 @@ set_up_browser_tests() {
     once "$BUILD/pyscript/.made-from" "$PYSCRIPT_VERSION" make_pyscript
     need_godot
     set_up_groups build test browser
+    set_up_pyodide_tools
     set_up_page "$@"
 }
 
@@ -286,6 +304,16 @@ set_up_fuzz() {
 set_up_engine_tests() {
     set_up_groups build test browser
     set_up_page "${PYODIDE_VERSIONS[0]}"
+}
+
+# On Python 3.11 the group is empty.
+set_up_pyodide_tools() {
+    set_up_groups build pyodide
+    ! has_pyodide_tools || have make || need "make" make
+}
+
+has_pyodide_tools() {
+    [[ -e $VENV/bin/pyodide ]]
 }
 
 set_up_bench() {

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..notebook import ECHO, code_cells
+
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
@@ -97,3 +99,27 @@ def test_a_page_has_no_server(python_place: Interpreter) -> None:
         """
     )
     assert message.startswith("WebSocketServer is not available in a browser: a page cannot listen; run the server on")
+
+
+def test_the_example_notebook_runs(python_place: Interpreter, contract_urls: dict[str, str]) -> None:
+    """JupyterLite's `piplite` is micropip with an index of its own; its kernel awaits in one namespace."""
+    python_place.restart()
+
+    values = python_place.run(
+        """
+        import os, sys
+        import pyodide_js
+        from pyodide.code import eval_code_async
+
+        await pyodide_js.loadPackage("micropip")
+        import micropip
+        sys.modules["piplite"] = micropip
+        os.environ["PYWS_URL"] = url
+        names = {}
+        [repr(await eval_code_async(cell, names)) for cell in cells]
+        """,
+        url=contract_urls["server"] + "echo",
+        cells=code_cells(ECHO),
+    )
+
+    assert values == ["None", "None", "(['hello'], 1000)", repr(b"\x01\x02")]
