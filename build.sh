@@ -110,9 +110,10 @@ make_distribution() {
     local folder=${1:-$BUILD/dist} version=${PYODIDE_VERSIONS[0]}
     locked set_up_page "$version"
     locked set_up_pyodide_tools
-    "$VENV/bin/python" tools/page_wheel.py "$(wheel)" "$BUILD/page-wheel" >&2
-    "$VENV/bin/python" tools/pyodide_dist.py "$version" "$folder" "$BUILD/page-wheel/$(basename "$(wheel)")"
+    quietly "$VENV/bin/python" tools/page_wheel.py "$(wheel)" "$BUILD/page-wheel"
+    quietly "$VENV/bin/python" tools/pyodide_dist.py "$version" "$folder" "$BUILD/page-wheel/$(basename "$(wheel)")"
     if has_pyodide_tools; then
+        say "Comparing with what pyodide-build and pyodide-lock make"
         "$VENV/bin/python" tools/pyodide_tools.py "$folder" "$(wheel)" >&2
     else
         say "Not compared with what pyodide-build and pyodide-lock make: they need Python 3.12"

@@ -92,17 +92,8 @@ class PyodideTools:
         """Return the folder, a wheel and a lock, that `pyodide build-recipes` makes of the recipe and the sdist."""
         recipes, out = self._scratch / "recipes", self._scratch / "from-recipe"
         shutil.copytree(RECIPES, recipes)
-        command: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "build",
-            "--sdist",
-            "--no-isolation",
-            "--outdir",
-            self._scratch,
-            HOME,
-        ]
-        _run(command, self._env, HOME)
+        build = (sys.executable, "-m", "build", "--sdist", "--no-isolation")
+        _run([*build, "--outdir", self._scratch, HOME], self._env, HOME)
         (sdist,) = self._scratch.glob("pyws_browser-*.tar.gz")
         with tarfile.open(sdist) as archive:
             archive.extractall(self._scratch, filter="data")

@@ -14,12 +14,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 HOME = Path(__file__).parents[2]
 LOCK = "pyodide-lock.json"
@@ -100,7 +100,7 @@ def tool(name: str) -> ModuleType:
 class Site:
     """A folder that is served, and a browser that looks at it."""
 
-    def __init__(self, folder: Path, url: str, browser: webdriver.Chrome) -> None:
+    def __init__(self, folder: Path, url: str, browser: Chrome) -> None:
         self.folder = folder
         self.url = url
         self.browser = browser
@@ -124,6 +124,8 @@ class _QuietHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    from selenium import webdriver
+
     folder = tmp_path_factory.mktemp("site")
     (folder / "index.html").write_text(PAGE, "utf-8")
     options = webdriver.ChromeOptions()
@@ -209,6 +211,9 @@ def test_micropip_installs_it_from_a_local_index(site: Site, contract_urls: dict
 
 @pytest.mark.usefixtures("served")
 def test_the_pyscript_example_echoes(site: Site, contract_urls: dict[str, str]) -> None:
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
     pyscript = HOME / ".build" / "pyscript" / "package" / "dist"
     if not pyscript.is_dir():
         assert not os.environ.get("CI"), "PyScript is not there: ./build.sh test fetches it"
