@@ -18,6 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVarTuple
 from warnings import warn
 
+from .broadcasting import is_there, send_to_all
 from .dialects import Dialect, Envelope, Kind, reaches
 from .errors import (
     InboundOverflowError,
@@ -29,7 +30,6 @@ from .errors import (
 )
 from .multiplayer_peer import ALL, SERVER
 from .rules import CloseCode, encode_text
-from .transport.base import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -134,15 +134,14 @@ class Hub(Session):
                 link.transport.check_room(len(message))
             except OutboundBufferFullError as exc:
                 raise OutboundBufferFullError(f"nobody was sent anything, because of peer {link.id}: {exc}") from None
-        for link in receivers:
-            self._post(link, message)
+        self._post(receivers, message)
 
     def join(self, link: Link) -> None:
         """Tell the newcomer its id, and it and the others of each other."""
         self._announce(link, Kind.ID, link.id)
         self._announce(link, Kind.ADD, SERVER)
+        self._announce_to_all(link, Kind.ADD)
         for other in sorted(self._receivers(link.id, ALL), key=lambda other: other.id):
-            self._announce(other, Kind.ADD, link.id)
             self._announce(link, Kind.ADD, other.id)
         self._tell(self._owner.peer_connected, link.id)
 
@@ -179,8 +178,7 @@ class Hub(Session):
                 ),
             )
             inbox.clear()
-        for other in self._receivers(link.id, ALL):
-            self._announce(other, Kind.REMOVE, link.id)
+        self._announce_to_all(link, Kind.REMOVE)
         self._tell(self._owner.peer_disconnected, link.id)
 
     def _relay(self, envelope: Envelope, message: bytes) -> None:
@@ -191,34 +189,34 @@ class Hub(Session):
             raise OutboundBufferFullError(
                 f"{len(message)} bytes are not relayed, for outbound_buffer_size is {self._owner.outbound_buffer_size}"
             )
-        for link in receivers:
-            self._post(link, message)
+        self._post(receivers, message)
 
     def _receivers(self, source: int, target: int) -> list[Link]:
         """Return the clients that a packet goes to. Raises NoSuchPeerError if it is for one that is not there."""
         if target > SERVER:
             link = self._links.get(target)
-            if link is None or not _is_there(link) or target == source:
+            if link is None or not is_there(link) or target == source:
                 raise NoSuchPeerError(f"no other client has the id {target}: it may have just left")
             return [link]
         return [
-            link for link in self._links.values() if link.id != source and reaches(target, link.id) and _is_there(link)
+            link for link in self._links.values() if link.id != source and reaches(target, link.id) and is_there(link)
         ]
 
     def _announce(self, link: Link, kind: Kind, id_: int) -> None:
         notice = self._dialect.notice(kind, id_)
         if notice is not None:
-            self._post(link, notice)
+            self._post([link], notice)
 
-    def _post(self, link: Link, message: bytes) -> None:
+    def _announce_to_all(self, whom: Link, kind: Kind) -> None:
+        notice = self._dialect.notice(kind, whom.id)
+        if notice is not None:
+            self._post(self._receivers(whom.id, ALL), notice)
+
+    def _post(self, links: list[Link], message: bytes) -> None:
         """Send; who reads so slowly that it does not fit would miss something, and is disconnected instead."""
-        if not _is_there(link):  # it came and went in one poll
-            return
-        try:
-            link.peer.send(message)
-        except OutboundBufferFullError as exc:
-            self._report(link.id, exc)
-            link.peer.close(CloseCode.POLICY_VIOLATION, "too slow")
+        for id_, problem in send_to_all(links, message).items():
+            self._report(id_, problem)
+            self._links[id_].peer.close(CloseCode.POLICY_VIOLATION, "too slow")
 
 
 class Membership(Session):
@@ -280,10 +278,6 @@ class Membership(Session):
 def _half_way(taken: int, limit: int) -> int:
     """Return how much may be taken if half of what is left may."""
     return taken + (limit - taken + 1) // 2
-
-
-def _is_there(link: Link) -> bool:
-    return link.is_announced and link.transport.ready_state is State.OPEN
 
 
 def _as_bytes(message: Message) -> bytes:

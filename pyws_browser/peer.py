@@ -288,11 +288,7 @@ class WebSocketPeer(PacketPeer, ClientSettings):
         Lone surrogates go out as U+FFFD, as from a browser.
         """
         if type(message) is not bytes and not isinstance(message, str):
-            try:
-                message = rules.as_bytes(message)
-            except InvalidMessageTypeError:
-                kind = type(message).__name__
-                raise InvalidMessageTypeError(f"a message is str or bytes-like, not {kind}: encode it first") from None
+            message = rules.as_message(message)
         self._connected().send(message)
 
     def send_text(self, text: str) -> None:

@@ -185,6 +185,17 @@ def as_bytes(data: Buffer) -> bytes:
         raise InvalidMessageTypeError(f"a packet is bytes-like, not {kind}: {advice}") from None
 
 
+def as_message(message: str | Buffer) -> str | bytes:
+    """Return str as it is and the bytes of anything bytes-like; raises InvalidMessageTypeError for everything else."""
+    if isinstance(message, str):
+        return message
+    try:
+        return as_bytes(message)
+    except InvalidMessageTypeError:
+        kind = type(message).__name__
+        raise InvalidMessageTypeError(f"a message is str or bytes-like, not {kind}: encode it first") from None
+
+
 def check_ping(payload: Buffer) -> bytes:
     """Return the bytes of a ping's payload; raises InvalidOptionError for more than 125 of them (RFC 6455 §5.5)."""
     data = as_bytes(payload)

@@ -12,7 +12,15 @@ from warnings import warn
 
 from . import rules
 from .admission import Admission, Response
-from .errors import Error, InvalidOptionError, ListenError, NoSuchPeerError, WrongThreadError
+from .broadcasting import broadcast
+from .errors import (
+    Error,
+    InvalidOptionError,
+    InvalidStateError,
+    ListenError,
+    NoSuchPeerError,
+    WrongThreadError,
+)
 from .multiplayer_peer import SERVER, ConnectionStatus, Link
 from .server_settings import ServerSettings
 from .signals import Signal
@@ -20,21 +28,22 @@ from .transport import IN_BROWSER
 from .transport.base import Options
 
 if TYPE_CHECKING or not IN_BROWSER:
-    import socket
-
+    from .listener import given_listener, listening_socket
     from .transport.native import ServerTransport
     from .transport.native.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import socket
+    from collections.abc import Callable, Container, Iterable
     from types import TracebackType
     from typing import Self
+
+    from typing_extensions import Buffer
 
     from .admission import Request
     from .peer import WebSocketPeer
     from .transport.base import CloseStatus
 
-_BACKLOG: Final = 1024
 _MAX_ID: Final = 2**31 - 1
 _random = SystemRandom()
 
@@ -129,7 +138,7 @@ class WebSocketServer(ServerSettings):
         if protocols is not None:
             self.supported_protocols = tuple(protocols)
         try:
-            self._listener = _listening_socket(self._bind_ip, port) if sock is None else _given_listener(sock)
+            self._listener = listening_socket(self._bind_ip, port) if sock is None else given_listener(sock)
         except OSError as exc:
             in_use = exc.errno == errno.EADDRINUSE
             raise ListenError(
@@ -187,8 +196,7 @@ class WebSocketServer(ServerSettings):
         watch = self._watch
         if watch is None:
             return
-        if get_ident() != self._thread:
-            raise WrongThreadError("a server belongs to the thread that called listen()")
+        self._check_thread()
         active, is_knocking = watch.look()
         active |= self._held_back
         if is_knocking:
@@ -235,6 +243,26 @@ class WebSocketServer(ServerSettings):
         """Begin to close a client's connection, as its peer's `close()` does. Raises NoSuchPeerError."""
         self._client(id).peer.close(code, reason)
 
+    def broadcast(self, message: str | Buffer, *, without: Container[int] = ()) -> None:
+        """Send a message to every client, but those whose ids are in `without`: str as text, bytes-like as binary.
+
+        It is made into a frame once, and where that was agreed on compressed once, so this is faster than a `send()` to
+        each peer. A client that is not open is left out. Where compression keeps its window between messages, what a
+        peer sends next is compressed without that which came before the broadcast.
+
+        Raises:
+            InvalidMessageTypeError: nobody was sent anything.
+            InvalidStateError: it is a multiplayer session, in which `put_packet()` does this.
+            OutboundBufferFullError: some take in so little that it does not fit for them: its `peer_ids`. All others
+                were sent it.
+
+        """
+        if self._session is not None:
+            raise InvalidStateError("in a multiplayer session set_target_peer(0) and put_packet() reach everybody")
+        self._check_thread()
+        receivers = [client for client in self._clients.values() if client.id not in without]
+        broadcast(receivers, rules.as_message(message))
+
     def _client(self, id_: int) -> _Client:
         client = self._clients.get(id_)
         if client is None or not client.is_announced:
@@ -276,6 +304,10 @@ class WebSocketServer(ServerSettings):
         return partial(self.client_disconnected.emit, link.id, status.was_clean)
 
     # What a poll is made of.
+
+    def _check_thread(self) -> None:
+        if get_ident() != self._thread:
+            raise WrongThreadError("a server belongs to the thread that called listen()")
 
     def _accept(self, active: dict[int, _Client]) -> None:
         """Take in those who knock."""
@@ -364,23 +396,3 @@ class WebSocketServer(ServerSettings):
         if self._session is not None and client.transport.inbox:
             return self._session.has_room
         return client.transport.can_resume
-
-
-def _given_listener(sock: socket.socket) -> socket.socket:
-    if sock.type != socket.SOCK_STREAM or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        raise InvalidOptionError(f"sock is a stream socket that listens, not {sock!r}: call its bind() and listen()")
-    sock.setblocking(False)
-    return sock
-
-
-def _listening_socket(address: str, port: int) -> socket.socket:
-    """Return a non-blocking listener; "*" is both families where the system can do that with one socket."""
-    if address != "*":
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        listener = socket.create_server((address, port), family=family, backlog=_BACKLOG)
-    elif socket.has_dualstack_ipv6():
-        listener = socket.create_server(("", port), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True)
-    else:
-        listener = socket.create_server(("", port), backlog=_BACKLOG)
-    listener.setblocking(False)
-    return listener

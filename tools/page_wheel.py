@@ -23,6 +23,7 @@ LEFT_OUT = (
     "pyws_browser/transport/native/",
     "pyws_browser/wire/",
     "pyws_browser/certificates.py",
+    "pyws_browser/listener.py",
     "pyws_browser/proxy.py",
 )
 """What no page imports."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from ..errors import WebSocketError
     from ..transport.base import Message, Transport
+    from ..wire.shared import SharedMessage
     from .exceptions import ConnectionClosed
     from .sending import Data, Fragments
 
@@ -238,8 +239,8 @@ class Connection:
         if self._sender.must_wait:
             await self._drain()
 
-    def put(self, message: Message) -> None:
-        """Send without waiting, however much waits to be sent; for `broadcast()`.
+    def put(self, message: Message, shared: SharedMessage | None = None) -> None:
+        """Send without waiting, however much waits to be sent; for `broadcast()`, where it is `shared` by many.
 
         Raises NotConnectedError unless it is open, ConcurrencyError while a fragmented message is sent.
         """
@@ -247,7 +248,7 @@ class Connection:
             raise NotConnectedError(f"the connection is {self._transport.ready_state.name}, not open")
         if self._sending is not None:
             raise ConcurrencyError("sending a fragmented message")
-        self._sender.put(message)
+        self._sender.put(message, shared)
 
     async def ping(self, data: Data | None = None) -> Awaitable[float]:
         """Send a ping of at most 125 bytes, four random ones if `data` is None; not in a page.

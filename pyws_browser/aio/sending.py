@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ..transport.base import Message, Transport
+    from ..wire.shared import SharedMessage
 
     Data: TypeAlias = str | Buffer
     Fragments: TypeAlias = Iterable[Data] | AsyncIterable[Data]
@@ -56,21 +57,27 @@ class Sender:
         self._timer: TimerHandle | None = None
         self._wait = _SHORTEST_WAIT
 
-    def put(self, message: Message) -> None:
-        """Hand the message to the transport, whose state is OPEN."""
+    def put(self, message: Message, shared: SharedMessage | None = None) -> None:
+        """Hand the message to the transport, whose state is OPEN; as `shared` if it goes to others as well."""
         transport = self._transport
         if self.trace is not None:
             self.trace(TracedFrame.of_message(True, message))
         if IN_BROWSER or not self.has_sent:
             self.has_sent = True
-            transport.send(message)
+            if shared is None:
+                transport.send(message)
+            else:
+                transport.send_shared(shared)
             return
         if not transport.is_held:
             transport.is_held = True
             if not self._is_release_due:
                 self._is_release_due = True
                 self._loop.call_soon(self._release)
-        transport.send(message)
+        if shared is None:
+            transport.send(message)
+        else:
+            transport.send_shared(shared)
         self._gathered += len(message)
         if self._gathered >= GATHER_SIZE:
             self.flush()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from ..trace import TracedFrame
     from ..url import WebSocketURL
+    from ..wire.shared import SharedMessage
 
 Message: TypeAlias = str | bytes
 """One message as it is handed over: str for text, bytes for binary."""
@@ -166,6 +167,10 @@ class Transport(ABC):
         """Give up the message that `send_fragment()` began; return False if a part of it has been sent already."""
         self._fragments = []
         return True
+
+    def send_shared(self, message: SharedMessage) -> None:
+        """Do as `send()` with a message that goes to others as well, and share what work there is."""
+        self.send(message.message)
 
     @abstractmethod
     def close(self, code: int | None, reason: str) -> None:

@@ -44,6 +44,8 @@ class Deflater:
         self._keeps_window = terms.send_keeps_window
         self._level = compression.level
         self._window_bits = min(terms.send_window_bits, compression.window_bits)
+        self.settings = (self._level, self._window_bits)
+        """What decides how a message without a past is deflated."""
         self._memory_level = min(8, self._window_bits - 7)  # half as much for the hash table as for the window
         self._zlib: zlib._Compress | None = None
 
@@ -62,6 +64,18 @@ class Deflater:
         # A window with a message in it that the other side never gets must not be used again.
         self._zlib = compressor if self._keeps_window and is_smaller else None
         return deflated[: -len(_EMPTY_BLOCK)] if is_smaller else None
+
+    def deflate_alone(self, payload: bytes) -> bytes | None:
+        """Return what `deflate()` would on a new connection; where it is sent, `forget()` has to be called."""
+        kept, self._zlib = self._zlib, None
+        try:
+            return self.deflate(payload)
+        finally:
+            self._zlib = kept
+
+    def forget(self) -> None:
+        """Refer no more to what was sent so far."""
+        self._zlib = None
 
 
 class Inflater:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..compression import Compression
     from .deflate import DeflateTerms
     from .frames import Buffer
+    from .shared import SharedMessage
 
 _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
@@ -146,6 +147,19 @@ class MessageStream:
         if self._deflater is not None:
             opcode, payload = self._deflate(self._deflater, opcode, payload)
         return self._serialise([(FIN | opcode, payload)])
+
+    def send_shared(self, message: SharedMessage) -> None:
+        """Do as `send()` with a message that goes to others as well; not for a client, whose frames are masked."""
+        frame = message.frame(self._deflater)
+        self.outbox.append((frame.head, frame.payload))
+        self.outbox_size += len(frame.payload)
+
+    def serialise_shared(self, message: SharedMessage) -> list[Buffer]:
+        """Do as `serialise()` with a message that goes to others as well; not for a client."""
+        frame = message.frame(self._deflater)
+        if self.trace is not None:
+            self.trace(True, frame.head, frame.payload)
+        return [frame.wire]
 
     @staticmethod
     def _deflate(deflater: Deflater, opcode: int, payload: bytes) -> tuple[int, bytes]:

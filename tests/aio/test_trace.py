@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyws_browser import MemoryNetwork
-from pyws_browser.aio import connect, serve
+from pyws_browser.aio import broadcast, connect, serve
 from pyws_browser.trace import TracedFrame
 
 from .parties import echo, served, url_of
@@ -40,6 +40,21 @@ async def test_every_frame_is_told_in_order_on_both_sides() -> None:
         *(f"< {kind}" for kind in fragments),
         *("> binary", "< close", "> close"),
     ]
+
+
+async def test_a_broadcast_is_told_for_each_connection() -> None:
+    told: list[TracedFrame] = []
+    async with serve(
+        lambda connection: connection.wait_closed(), "127.0.0.1", 0, trace=lambda _, frame: told.append(frame)
+    ) as server:
+        one, other = await connect(url_of(server)), await connect(url_of(server))
+        while len(server.connections) < 2:
+            await asyncio.sleep(0.001)
+        broadcast(server.connections, "to all")
+        assert [await one.recv(), await other.recv()] == ["to all"] * 2
+        assert [(frame.is_sent, frame.kind) for frame in told] == [(True, "text")] * 2
+        await one.close()
+        await other.close()
 
 
 async def test_in_memory_messages_and_closes_are_told() -> None:

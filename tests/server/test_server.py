@@ -251,7 +251,7 @@ def test_all_addresses_are_listened_at_by_default(url: str) -> None:
 
 
 def test_a_single_family_where_there_is_no_dual_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyws_browser.server.socket.has_dualstack_ipv6", lambda: False)
+    monkeypatch.setattr("pyws_browser.listener.socket.has_dualstack_ipv6", lambda: False)
     with WebSocketServer() as server, WebSocketPeer(web_limits=False) as peer:
         server.listen(0)
         peer.connect_to_url(f"ws://127.0.0.1:{server.port}/")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from ...wire.frames import Buffer
     from ...wire.messages import MessageStream
+    from ...wire.shared import SharedMessage
     from .stream import TCPStream, TLSStream
 
 GATHER_SIZE: Final = 128 * 1024
@@ -54,6 +55,20 @@ class Outlet:
             return False
         self.payload_size = len(payload)
         self._unsent = self._messages.serialise(opcode, payload)
+        return self.flush()
+
+    def put_shared(self, message: SharedMessage) -> None:
+        """Keep a message that goes to others as well until the next `flush()`."""
+        self.payload_size += len(message.payload)
+        self._messages.send_shared(message)
+
+    def send_shared(self, message: SharedMessage) -> bool:
+        """Do as `send()` with a message that goes to others as well."""
+        if self._unsent or self._messages.outbox:
+            self.put_shared(message)
+            return False
+        self.payload_size = len(message.payload)
+        self._unsent = self._messages.serialise_shared(message)
         return self.flush()
 
     def flush(self) -> bool:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from websockets import http11
 
     from ...admission import Request
+    from ...wire.shared import SharedMessage
     from .stream import TCPStream, TLSStream
 
 LINGER_TIMEOUT: Final = 2.0
@@ -128,6 +129,20 @@ class NativeTransport(Transport):
     def drop_fragments(self) -> bool:
         """Return whether no message was begun."""
         return not self._in_fragments
+
+    def send_shared(self, message: SharedMessage) -> None:
+        """Send the frame that others are sent as well; a client masks its own."""
+        if self._is_client:
+            self.send(message.message)
+            return
+        outlet = self._outlet
+        size = len(message.payload)
+        if outlet.payload_size + size > self.options.outbound_buffer_size or self._counts_packets:
+            self._check_room_to_send(size)
+        if self.is_held:
+            outlet.put_shared(message)
+        elif not outlet.send_shared(message):
+            self._wake()
 
     def close(self, code: int | None, reason: str) -> None:
         """Put the Close frame behind what was put before."""
