@@ -1,0 +1,150 @@
+"""python -m benchmarks.native: clients and servers on CPython side by side, in turns.
+
+Words choose cases by their names, as in `receive`, `256 B` or `TLS`; `servers` is the part about servers. Only the
+ratios of one run mean something on a machine that does other work as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import report
+from .cases import choose
+from .contestants import CLIENTS, SERVERS, library
+from .measure import Arena
+from .picture import draw
+from .servers import measure_servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .contestants import Contestant
+
+_SERVERS = "servers"
+
+
+def main() -> int:
+    """Measure, show and write down; the exit status is 1 if a contestant failed."""
+    options = _options()
+    if options.table is not None:
+        print(report.tables(json.loads(options.table.read_text()), cpu=options.cpu), end="")
+        return 0
+    told: dict[str, Any] = _about(options.rounds)
+    failures: list[str] = []
+    words = [word for word in options.words if word != _SERVERS]
+    if words or _SERVERS not in options.words:
+        _run_clients(options, words, told, failures)
+    if _SERVERS in options.words or not options.words:
+        told["servers"] = measure_servers(
+            _chosen(SERVERS, options),
+            idle=options.connections,
+            rounds=options.rounds,
+            compiled=options.compiled,
+            say=_say,
+            failures=failures,
+        )
+        _show(report.server_text(told["servers"]))
+    for failure in failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    if options.json is not None:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(told, indent=1) + "\n")
+        options.json.with_suffix(".svg").write_text(draw(told))
+    return 1 if failures else 0
+
+
+def _run_clients(options: argparse.Namespace, words: list[str], told: dict[str, Any], failures: list[str]) -> None:
+    cases = choose(words, quick=options.quick)
+    if not cases:
+        sys.exit(f"no case has one of these words in its name: {' '.join(words)}")
+    with Arena(_chosen(CLIENTS, options), options.compiled) as arena:
+        told["versions"] = arena.versions
+        for number, case in enumerate(cases):
+
+            def say(text: str, number: int = number) -> None:
+                _say(f"{number + 1} of {len(cases)}, {text}")
+
+            row = {
+                "case": case.name,
+                "method": case.method,
+                "size": case.size,
+                "tls": case.tls,
+                "is_latency": case.is_latency,
+                "contestants": arena.run(case, options.rounds, options.seconds, say),
+            }
+            told["clients"].append(row)
+            _show(report.text(row, cpu=options.cpu))
+        failures += arena.failures
+
+
+def _chosen(contestants: Iterable[Contestant], options: argparse.Namespace) -> list[Contestant]:
+    return [
+        contestant
+        for contestant in contestants
+        if (options.compiled or not contestant.is_compiled)
+        and (options.only is None or contestant.is_ours or library(contestant.name) in options.only)
+    ]
+
+
+def _about(rounds: int) -> dict[str, Any]:
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": {
+            "cpus": os.cpu_count(),
+            "processor": _processor(),
+            "python": platform.python_version(),
+            "load": os.getloadavg()[0],
+        },
+        "rounds": rounds,
+        "versions": {},
+        "clients": [],
+        "servers": None,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _say(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def _show(text: str) -> None:
+    _say("")
+    print(text, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.native", description=__doc__)
+    parser.add_argument("words", nargs="*", help="only cases whose names have one of these words; `servers` for those")
+    parser.add_argument("--quick", action="store_true", help="a minute: fewer sizes, rounds and connections")
+    parser.add_argument("--rounds", type=int, help="how often each is run; 5, or 3 with --quick")
+    parser.add_argument("--seconds", type=float, help="how long one run takes about; 0.08, or 0.03 with --quick")
+    parser.add_argument("--connections", type=int, help="idle ones at a server; 10000, or 1000 with --quick")
+    parser.add_argument("--compiled", metavar="PYTHON", help="an interpreter that has the compiled wheel")
+    parser.add_argument("--only", action="append", metavar="LIBRARY", help="these peers beside ours; may be repeated")
+    parser.add_argument("--cpu", action="store_true", help="compare CPU seconds of the clients, not the clock's")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, and a picture beside them")
+    parser.add_argument("--table", type=Path, metavar="FILE", help="measure nothing: print such a FILE as Markdown")
+    options = parser.parse_args()
+    for name, usual, quick in (("rounds", 5, 3), ("seconds", 0.08, 0.03), ("connections", 10_000, 1000)):
+        if getattr(options, name) is None:
+            setattr(options, name, quick if options.quick else usual)
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Who takes part, and how each is run."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+COMPILED = "compiled"
+UVLOOP = "uvloop"
+
+
+class Contestant(NamedTuple):
+    """One process: `client` is a class of `worker.py` or `server_worker.py`, run on `loop`, if it needs one."""
+
+    name: str
+    client: str
+    loop: str = ""
+    is_compiled: bool = False
+
+    def python(self, compiled: str | None) -> str:
+        """Return the interpreter; `compiled` is that of the environment with the compiled wheel."""
+        return compiled if self.is_compiled and compiled else sys.executable
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is this package."""
+        return self.client == "ours"
+
+
+OURS = Contestant("ours", "ours")
+OURS_COMPILED = Contestant("ours, compiled", "ours", is_compiled=True)
+SOCKET = Contestant("bare socket", "socket")
+
+CLIENTS = (
+    OURS,
+    OURS_COMPILED,
+    Contestant("picows, asyncio", "picows", "asyncio"),
+    Contestant("picows, uvloop", "picows", UVLOOP),
+    Contestant("picows.websockets, asyncio", "picows.websockets", "asyncio"),
+    Contestant("picows.websockets, uvloop", "picows.websockets", UVLOOP),
+    Contestant("aiohttp, asyncio", "aiohttp", "asyncio"),
+    Contestant("aiohttp, uvloop", "aiohttp", UVLOOP),
+    Contestant("websockets, asyncio", "websockets", "asyncio"),
+    Contestant("websockets, uvloop", "websockets", UVLOOP),
+    Contestant("websockets, sync", "websockets.sync"),
+    Contestant("wsproto", "wsproto"),
+    Contestant("websocket-client", "websocket-client"),
+    SOCKET,
+)
+
+SERVERS = (
+    OURS,
+    OURS_COMPILED,
+    Contestant("websockets, asyncio", "websockets", "asyncio"),
+    Contestant("websockets, uvloop", "websockets", UVLOOP),
+    Contestant("picows, uvloop", "picows", UVLOOP),
+)
+
+
+def library(name: str) -> str:
+    """Return the library of a contestant's name, on whatever loop it runs."""
+    return name.partition(",")[0] if not name.startswith(("ours", "websockets, sync")) else name

@@ -1,0 +1,177 @@
+"""The numbers as text: rows while they are measured, and the tables of README.md from the JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .contestants import OURS, OURS_COMPILED, SOCKET, library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Values = dict[str, float]
+
+_PEERS = (
+    "picows",
+    "picows.websockets",
+    "aiohttp",
+    "websockets",
+    "websockets, sync",
+    "wsproto",
+    "websocket-client",
+    SOCKET.name,
+)
+
+
+def key_of(row: dict[str, Any], *, cpu: bool = False) -> str:
+    """Return which of a row's numbers is compared."""
+    if row["is_latency"]:
+        return "p50"
+    return "cpu_rate" if cpu else "rate"
+
+
+def best(row: dict[str, Any], peer: str, *, cpu: bool = False) -> float | None:
+    """Return a library's best number, over the event loops that it ran on."""
+    key = key_of(row, cpu=cpu)
+    values: list[float] = [value[key] for name, value in row["contestants"].items() if library(name) == peer]
+    if not values:
+        return None
+    return min(values) if row["is_latency"] else max(values)
+
+
+def times_as_fast(row: dict[str, Any], who: str, peer: str, *, cpu: bool = False) -> float | None:
+    """Return how many times as fast as a peer, in its best form, one of ours is."""
+    mine, other = best(row, who, cpu=cpu), best(row, peer, cpu=cpu)
+    if mine is None or other is None:
+        return None
+    return other / mine if row["is_latency"] else mine / other
+
+
+def text(row: dict[str, Any], *, cpu: bool = False) -> str:
+    """Return a case as lines for the terminal."""
+    key = key_of(row, cpu=cpu)
+    lines = [row["case"]]
+    for name, values in row["contestants"].items():
+        line = f"    {name:28}"
+        if row["is_latency"]:
+            line += f"{values['p50'] * 1e6:12,.1f} µs{values['p99'] * 1e6:12,.1f} µs (p99)"
+        else:
+            line += f"{values[key]:14,.0f} /s"
+        for who in (OURS.name, OURS_COMPILED.name):
+            mine = row["contestants"].get(who)
+            if mine is not None and name != who:
+                ratio = values[key] / mine[key] if row["is_latency"] else mine[key] / values[key]
+                line += f"   {who} ×{ratio:.2f}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def tables(told: dict[str, Any], *, cpu: bool = False) -> str:
+    """Return Markdown from what a run wrote as JSON."""
+    parts = [_about(told)]
+    rows = told["clients"]
+    if rows:
+        rates = [row for row in rows if not row["is_latency"]]
+        laps = [row for row in rows if row["is_latency"]]
+        if rates:
+            parts.append(_client_table(rates, "messages a second", cpu=cpu))
+        if laps:
+            parts.append(_client_table(laps, "p50 (p99) in µs"))
+    if told["servers"]:
+        parts.append(_server_table(told["servers"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _about(told: dict[str, Any]) -> str:
+    machine = told["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in _libraries(told["versions"]).items())
+    return (
+        f"Measured {told['date']} on {machine['cpus']} CPUs ({machine['processor']}), load {machine['load']:.1f} "
+        f"before, Python {machine['python']}; medians of {told['rounds']} rounds. {versions}."
+    )
+
+
+def _libraries(versions: dict[str, str]) -> dict[str, str]:
+    return {library(name): version for name, version in versions.items() if not name.startswith(("ours", SOCKET.name))}
+
+
+def _client_table(rows: list[dict[str, Any]], unit: str, *, cpu: bool = False) -> str:
+    ours = [name for name in (OURS.name, OURS_COMPILED.name) if any(name in row["contestants"] for row in rows)]
+    peers = [peer for peer in _PEERS if any(best(row, peer, cpu=cpu) is not None for row in rows)]
+    lines = _head([unit, *ours, *peers])
+    for row in rows:
+        cells = [_number(row, who, cpu=cpu) for who in ours]
+        for peer in peers:
+            ratios = [times_as_fast(row, who, peer, cpu=cpu) for who in ours]
+            known = " / ".join(f"{ratio:.2f}" for ratio in ratios if ratio is not None)
+            cells.append(f"{_number(row, peer, cpu=cpu)} (× {known})" if known else _number(row, peer, cpu=cpu))
+        lines.append(_line([row["case"], *cells]))
+    return "\n".join(lines)
+
+
+def _number(row: dict[str, Any], who: str, *, cpu: bool = False) -> str:
+    value = best(row, who, cpu=cpu)
+    if value is None:
+        return "–"
+    if not row["is_latency"]:
+        return f"{value:,.0f}"
+    p99 = next(values["p99"] for name, values in row["contestants"].items() if values["p50"] == value)
+    return f"{value * 1e6:,.1f} ({p99 * 1e6:,.1f})"
+
+
+_SERVER_ROWS = (
+    ("idle_kib", "Python memory of an idle connection, KiB", "{:.2f}", 1.0),
+    ("idle_deflate_kib", "the same, compression agreed on", "{:.2f}", 1.0),
+    ("idle_rss_kib", "resident memory of an idle connection, KiB", "{:.2f}", 1.0),
+    ("poll_alone", "a poll with the active alone, µs", "{:,.0f}", 1e6),
+    ("poll_idle", "a poll with the idle beside them, µs", "{:,.0f}", 1e6),
+    ("echo_alone", "an echo to each of the active alone, µs", "{:,.0f}", 1e6),
+    ("echo_idle", "the same with the idle beside them, µs", "{:,.0f}", 1e6),
+    ("broadcast", "a broadcast to all, ms", "{:,.1f}", 1e3),
+    ("broadcast_cpu", "CPU time of that, ms", "{:,.1f}", 1e3),
+)
+
+
+def server_text(told: dict[str, Any]) -> str:
+    """Return the servers' numbers as lines for the terminal."""
+    lines = [f"servers: {told['idle']:,} idle connections and {told['active']} active ones"]
+    for name, values in told["contestants"].items():
+        lines.append(f"    {name}")
+        for key, title, form, factor in _SERVER_ROWS:
+            if key in values:
+                lines.append(f"        {title:46}{form.format(values[key] * factor):>12}")
+        lines += [f"        {title:46}{ratio:>12.2f}" for title, ratio in _ratios(values)]
+    return "\n".join(lines)
+
+
+def _server_table(told: dict[str, Any]) -> str:
+    contestants: dict[str, Values] = told["contestants"]
+    lines = _head([f"server, {told['idle']:,} idle and {told['active']} active connections", *contestants])
+    for key, title, form, factor in _SERVER_ROWS:
+        cells = [form.format(values[key] * factor) if key in values else "–" for values in contestants.values()]
+        lines.append(_line([title, *cells]))
+    for index, (key, title) in enumerate(_RATIOS):
+        cells = []
+        for values in contestants.values():
+            found = dict(_ratios(values)).get(title)
+            cells.append("–" if found is None else f"{found:.2f}")
+        lines.insert(2 + _ROW_OF[key] + index, _line([title, *cells]))
+    return "\n".join(lines)
+
+
+_RATIOS = (("poll", "idle beside them ÷ alone, of a poll"), ("echo", "idle beside them ÷ alone, of the echoes"))
+_ROW_OF = {"poll": 5, "echo": 7}
+
+
+def _ratios(values: Values) -> Iterable[tuple[str, float]]:
+    for key, title in _RATIOS:
+        if f"{key}_alone" in values:
+            yield title, values[f"{key}_idle"] / values[f"{key}_alone"]
+
+
+def _head(titles: list[str]) -> list[str]:
+    return [_line(titles), "|---|" + "---:|" * (len(titles) - 1)]
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
