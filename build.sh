@@ -36,7 +36,8 @@ Usage: ./build.sh COMMAND
   support         write the table of docs/support.md from the last whole test run
   conformance     run the whole Autobahn suite against client and server (10 minutes and more); with --browser the
                   client in Chromium against plain JavaScript there. Patterns such as '6.*' choose cases
-  bench           measure the native and the asyncio side beside their peers, the Variant codec, the import in a page
+  bench           measure the native side beside its peers, the Variant codec, the import in a page
+  bench-native    measure clients and servers on CPython beside their peers (5 minutes; --quick is a sanity run)
   fuzz            look for inputs that break the parsers, --seconds N in all (60)
   bench-browser   measure a page beside plain JavaScript and what others use (4 minutes; --quick is a sanity run)
   wheel           build dist/pyws_browser-*.whl
@@ -62,6 +63,7 @@ main() {
         conformance) conformance "$@" ;;
         fuzz) fuzz "$@" ;;
         bench) bench "$@" ;;
+        bench-native) bench_native "$@" ;;
         bench-browser) bench_browser "$@" ;;
         dist) make_distribution "$@" ;;
         lint) lint ;;
@@ -225,12 +227,17 @@ fuzz() {
 }
 
 bench() {
+    bench_native "$@"
     locked set_up_bench
     use_pyodide "${PYODIDE_VERSIONS[0]}"
-    "$VENV/bin/python" -m benchmarks.native "$@"
-    "$VENV/bin/python" -m benchmarks.asyncio_side
     "$VENV/bin/python" -m benchmarks.variant
     "$VENV/bin/python" -m benchmarks.page_import "$PYWS_DIST"
+}
+
+bench_native() {
+    locked set_up_native_bench
+    "$VENV/bin/python" -m benchmarks.native --compiled "$BUILD/venv-compiled/bin/python" \
+        --json benchmarks/results/native.json "$@"
 }
 
 bench_browser() {
@@ -323,6 +330,12 @@ set_up_bench() {
     set_up_page "${PYODIDE_VERSIONS[0]}"
 }
 
+set_up_native_bench() {
+    set_up_groups build bench
+    set_up_package
+    set_up_compiled_package bench
+}
+
 set_up_browser_bench() {
     need_chromium
     set_up_groups build test browser
@@ -360,10 +373,15 @@ use_compiled_venv() {
 }
 
 set_up_compiled_tests() {
+    set_up_compiled_package test
+}
+
+# set_up_compiled_package GROUP...: the compiled wheel, with dependency groups.
+set_up_compiled_package() {
     set_up_compiled_wheel
     (
         use_compiled_venv
-        set_up_groups test
+        set_up_groups "$@"
         once "$VENV/.installed" "$(hash_of "$(compiled_wheel)")" install_package "$(compiled_wheel)"
     )
 }

@@ -34,7 +34,11 @@ def main() -> int:
     """Measure, show and write down; the exit status is 1 if a contestant failed."""
     options = _options()
     if options.table is not None:
-        print(report.tables(json.loads(options.table.read_text()), cpu=options.cpu), end="")
+        tables = report.tables(json.loads(options.table.read_text()), cpu=options.cpu)
+        if options.into is None:
+            print(tables, end="")
+        else:
+            options.into.write_text(report.fill(options.into.read_text(), tables))
         return 0
     told: dict[str, Any] = _about(options.rounds)
     failures: list[str] = []
@@ -132,15 +136,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("words", nargs="*", help="only cases whose names have one of these words; `servers` for those")
     parser.add_argument("--quick", action="store_true", help="a minute: fewer sizes, rounds and connections")
     parser.add_argument("--rounds", type=int, help="how often each is run; 5, or 3 with --quick")
-    parser.add_argument("--seconds", type=float, help="how long one run takes about; 0.08, or 0.03 with --quick")
+    parser.add_argument("--seconds", type=float, help="how long one run takes about; 0.05, or 0.02 with --quick")
     parser.add_argument("--connections", type=int, help="idle ones at a server; 10000, or 1000 with --quick")
     parser.add_argument("--compiled", metavar="PYTHON", help="an interpreter that has the compiled wheel")
     parser.add_argument("--only", action="append", metavar="LIBRARY", help="these peers beside ours; may be repeated")
     parser.add_argument("--cpu", action="store_true", help="compare CPU seconds of the clients, not the clock's")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, and a picture beside them")
     parser.add_argument("--table", type=Path, metavar="FILE", help="measure nothing: print such a FILE as Markdown")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="with --table: between the marks in this FILE")
     options = parser.parse_args()
-    for name, usual, quick in (("rounds", 5, 3), ("seconds", 0.08, 0.03), ("connections", 10_000, 1000)):
+    for name, usual, quick in (("rounds", 5, 3), ("seconds", 0.05, 0.02), ("connections", 10_000, 1000)):
         if getattr(options, name) is None:
             setattr(options, name, quick if options.quick else usual)
     return options

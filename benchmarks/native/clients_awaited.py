@@ -64,6 +64,22 @@ class WebsocketsLike(_Awaited):
         await self._ws.wait_closed()
 
 
+class Aio(WebsocketsLike):
+    """This package's side for asyncio."""
+
+    module = "pyws_browser.aio"
+
+    async def receive(self, count: int) -> None:
+        await self._send(b"go")
+        async for _ in self._ws:
+            count -= 1
+            if not count:
+                return
+
+    async def close(self) -> None:
+        await self._ws.close()
+
+
 class PicowsWebsockets(WebsocketsLike):
     """`picows.websockets`, without a limit to its queue: over TLS it stood still once that had been reached (2.3.1)."""
 

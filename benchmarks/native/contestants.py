@@ -24,16 +24,25 @@ class Contestant(NamedTuple):
     @property
     def is_ours(self) -> bool:
         """Whether it is this package."""
-        return self.client == "ours"
+        return self.client.startswith("ours")
 
 
 OURS = Contestant("ours", "ours")
 OURS_COMPILED = Contestant("ours, compiled", "ours", is_compiled=True)
 SOCKET = Contestant("bare socket", "socket")
+AIO = "ours.aio"
+AIO_COMPILED = "ours.aio compiled"
+_AIO = (
+    Contestant(f"{AIO}, asyncio", "ours.aio", "asyncio"),
+    Contestant(f"{AIO}, uvloop", "ours.aio", UVLOOP),
+    Contestant(f"{AIO_COMPILED}, asyncio", "ours.aio", "asyncio", is_compiled=True),
+    Contestant(f"{AIO_COMPILED}, uvloop", "ours.aio", UVLOOP, is_compiled=True),
+)
 
 CLIENTS = (
     OURS,
     OURS_COMPILED,
+    *_AIO,
     Contestant("picows, asyncio", "picows", "asyncio"),
     Contestant("picows, uvloop", "picows", UVLOOP),
     Contestant("picows.websockets, asyncio", "picows.websockets", "asyncio"),
@@ -51,12 +60,16 @@ CLIENTS = (
 SERVERS = (
     OURS,
     OURS_COMPILED,
+    *(contestant for contestant in _AIO if contestant.loop == UVLOOP),
     Contestant("websockets, asyncio", "websockets", "asyncio"),
     Contestant("websockets, uvloop", "websockets", UVLOOP),
     Contestant("picows, uvloop", "picows", UVLOOP),
 )
 
 
+_WITHOUT_LOOP = frozenset(contestant.name for contestant in CLIENTS if not contestant.loop)
+
+
 def library(name: str) -> str:
     """Return the library of a contestant's name, on whatever loop it runs."""
-    return name.partition(",")[0] if not name.startswith(("ours", "websockets, sync")) else name
+    return name if name in _WITHOUT_LOOP else name.partition(",")[0]

@@ -6,12 +6,14 @@ from html import escape
 from math import log10
 from typing import Any
 
-from .contestants import OURS, OURS_COMPILED, SOCKET
+from .contestants import AIO, AIO_COMPILED, OURS, OURS_COMPILED, SOCKET
 from .report import best, key_of
 
 _COLOURS = {
     OURS.name: "#2a7ae2",
     OURS_COMPILED.name: "#0b3d91",
+    AIO: "#48c9b0",
+    AIO_COMPILED: "#117a65",
     "picows": "#c0392b",
     "picows.websockets": "#e67e22",
     "aiohttp": "#27ae60",
@@ -102,7 +104,7 @@ def _x(share: float) -> float:
 def _legend() -> list[str]:
     parts = []
     for index, (name, colour) in enumerate(_COLOURS.items()):
-        x, y = 8 + index % 5 * 150, 34 + index // 5 * 16
+        x, y = 8 + index % 6 * 130, 34 + index // 6 * 16
         parts.append(f'<circle cx="{x + 5}" cy="{y}" r="4" fill="{colour}"/>')
         parts.append(_text(x + 14, y + 4, name))
     return parts

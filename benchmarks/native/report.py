@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .contestants import OURS, OURS_COMPILED, SOCKET, library
+from .contestants import AIO, AIO_COMPILED, OURS, OURS_COMPILED, SOCKET, library
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     Values = dict[str, float]
 
+_BEGIN = "<!-- native -->\n"
+_END = "\n<!-- end of native -->"
+_OURS = (OURS.name, OURS_COMPILED.name)
+_OURS_AWAITED = (AIO, AIO_COMPILED)
 _PEERS = (
     "picows",
     "picows.websockets",
@@ -21,6 +25,7 @@ _PEERS = (
     "websocket-client",
     SOCKET.name,
 )
+_AWAITED_PEERS = ("picows.websockets", "aiohttp", "websockets")
 
 
 def key_of(row: dict[str, Any], *, cpu: bool = False) -> str:
@@ -71,15 +76,26 @@ def tables(told: dict[str, Any], *, cpu: bool = False) -> str:
     parts = [_about(told)]
     rows = told["clients"]
     if rows:
-        rates = [row for row in rows if not row["is_latency"]]
-        laps = [row for row in rows if row["is_latency"]]
-        if rates:
-            parts.append(_client_table(rates, "messages a second", cpu=cpu))
-        if laps:
-            parts.append(_client_table(laps, "p50 (p99) in µs"))
+        kinds = (
+            ("messages a second", [row for row in rows if not row["is_latency"]]),
+            ("p50 (p99) in µs", [row for row in rows if row["is_latency"]]),
+        )
+        for ours, peers in ((_OURS, _PEERS), (_OURS_AWAITED, _AWAITED_PEERS)):
+            for unit, some in kinds:
+                if any(best(row, who) is not None for row in some for who in ours):
+                    parts.append(_client_table(some, unit, ours, peers, cpu=cpu))
     if told["servers"]:
         parts.append(_server_table(told["servers"]))
     return "\n\n".join(parts) + "\n"
+
+
+def fill(document: str, content: str) -> str:
+    """Return a document with this content between its two marks."""
+    before, begin, rest = document.partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"there is no {_BEGIN} with {_END} behind it to put the tables between")
+    return f"{before}{begin}\n{content}{end}{after}"
 
 
 def _about(told: dict[str, Any]) -> str:
@@ -95,9 +111,13 @@ def _libraries(versions: dict[str, str]) -> dict[str, str]:
     return {library(name): version for name, version in versions.items() if not name.startswith(("ours", SOCKET.name))}
 
 
-def _client_table(rows: list[dict[str, Any]], unit: str, *, cpu: bool = False) -> str:
-    ours = [name for name in (OURS.name, OURS_COMPILED.name) if any(name in row["contestants"] for row in rows)]
-    peers = [peer for peer in _PEERS if any(best(row, peer, cpu=cpu) is not None for row in rows)]
+def _client_table(
+    rows: list[dict[str, Any]], unit: str, all_ours: Iterable[str], all_peers: Iterable[str], *, cpu: bool
+) -> str:
+    """Return a row for each case, a column for each of ours and for each peer with the ratio of ours to it."""
+    ours, peers = (
+        [name for name in names if any(best(row, name) is not None for row in rows)] for names in (all_ours, all_peers)
+    )
     lines = _head([unit, *ours, *peers])
     for row in rows:
         cells = [_number(row, who, cpu=cpu) for who in ours]

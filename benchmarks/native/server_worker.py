@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import os
 import sys
 import time
@@ -32,7 +33,7 @@ def main() -> None:
     if server == "ours":
         Ours(room).run()
     else:
-        kind = {"websockets": Websockets, "picows": Picows}[server]
+        kind = {"websockets": Websockets, "ours.aio": Aio, "picows": Picows}[server]
         with asyncio.Runner(loop_factory=loop_factory(loop if loop == UVLOOP else "")) as runner:
             runner.run(kind().run(room))
 
@@ -108,7 +109,7 @@ class _Awaited:
         loop = asyncio.get_running_loop()
         asked: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         port, version = await self.serve()
-        reply(port=port, room=room, version=version, is_compiled=False)
+        reply(port=port, room=room, version=version, is_compiled=self.is_compiled())
         Thread(
             target=_forward,
             args=(lambda question: loop.call_soon_threadsafe(asked.put_nowait, question),),
@@ -117,6 +118,9 @@ class _Awaited:
         while (question := await asked.get()) is not None:
             reply(**getattr(self, question.pop("do"))(**question))
         os._exit(0)  # ten thousand tasks need not be cancelled one by one
+
+    def is_compiled(self) -> bool:
+        return False
 
     def memory(self) -> dict[str, Any]:
         return _memory()
@@ -141,29 +145,38 @@ class _Awaited:
 class Websockets(_Awaited):
     """`websockets`, with `broadcast()`."""
 
-    async def serve(self) -> tuple[int, str]:
-        from websockets.asyncio.server import serve
+    client = "websockets"
+    module = "websockets.asyncio.server"
+    exceptions = "websockets.exceptions"
 
+    async def serve(self) -> tuple[int, str]:
+        serve = importlib.import_module(self.module).serve
         self._server = await serve(
             self._echo, "127.0.0.1", 0, compression=None, ping_interval=None, open_timeout=None, backlog=1024
         )
-        return next(iter(self._server.sockets)).getsockname()[1], version_of("websockets")
+        return next(iter(self._server.sockets)).getsockname()[1], version_of(self.client)
 
     def connections(self) -> set[Any]:
         return set(self._server.connections)
 
     def send_to_all(self, connections: set[Any], message: bytes) -> None:
-        from websockets.asyncio.server import broadcast
+        importlib.import_module(self.module).broadcast(connections, message)
 
-        broadcast(connections, message)
-
-    @staticmethod
-    async def _echo(websocket: Any) -> None:
-        from websockets.exceptions import ConnectionClosed
-
-        with suppress(ConnectionClosed):
+    async def _echo(self, websocket: Any) -> None:
+        with suppress(importlib.import_module(self.exceptions).ConnectionClosed):
             async for message in websocket:
                 await websocket.send(message)
+
+
+class Aio(Websockets):
+    """This package's side for asyncio, which has the same interface."""
+
+    client = "ours.aio"
+    module = "pyws_browser.aio"
+    exceptions = "pyws_browser.aio.exceptions"
+
+    def is_compiled(self) -> bool:
+        return bool(importlib.import_module("pyws_browser").compiled)
 
 
 class Picows(_Awaited):

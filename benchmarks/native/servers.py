@@ -10,6 +10,7 @@ import statistics
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from .contestants import OURS, OURS_COMPILED
 from .counterpart import frame_size
 from .processes import BenchmarkError, Process
 
@@ -27,6 +28,7 @@ _TRACED = 1000
 _BROADCAST_SIZE = 256
 _ECHO_ROUNDS = 20
 _POLLS = 20
+_POLLED = (OURS.name, OURS_COMPILED.name)
 _WARM = 20
 
 
@@ -99,7 +101,7 @@ def measure_servers(
             say(f"servers: round {number + 1} of {rounds}")
             for name in list(scenes):
                 try:
-                    samples[name].append(_round(*scenes[name], has_polls=name.startswith("ours"), connected=connected))
+                    samples[name].append(_round(*scenes[name], has_polls=name in _POLLED))
                 except BenchmarkError as exc:
                     failures.append(str(exc))
                     del scenes[name]
@@ -124,7 +126,7 @@ def _trace(contestant: Contestant, compiled: str | None) -> dict[str, float]:
     return found
 
 
-def _round(alone: Scene, beside: Scene, *, has_polls: bool, connected: int) -> dict[str, float]:
+def _round(alone: Scene, beside: Scene, *, has_polls: bool) -> dict[str, float]:
     found: dict[str, float] = {}
     for key, scene in (("alone", alone), ("idle", beside)):
         found[f"echo_{key}"] = scene.herd.ask(do="echo", rounds=_ECHO_ROUNDS)["seconds"]

@@ -28,9 +28,11 @@ _AWAITED = {
     "picows.websockets": ("clients_awaited", "PicowsWebsockets"),
     "aiohttp": ("clients_awaited", "Aiohttp"),
     "picows": ("clients_awaited", "Picows"),
+    "ours.aio": ("clients_awaited", "Aio"),
 }
 _DISTRIBUTIONS = {
     "ours": "pyws-browser",
+    "ours.aio": "pyws-browser",
     "websockets.sync": "websockets",
     "picows.websockets": "picows",
 }
@@ -42,7 +44,7 @@ def main() -> None:
     tls = ssl.create_default_context(cafile=authority)
     module, name = (_BLOCKING | _AWAITED)[client]
     cls = getattr(importlib.import_module(f".{module}", __package__), name)
-    reply(version=version_of(client), is_compiled=_is_compiled() if client == "ours" else False)
+    reply(version=version_of(client), is_compiled=_is_compiled() if client.startswith("ours") else False)
     if client in _BLOCKING:
         _answer(lambda job: _measure(cls, tls, job))
         return
