@@ -44,7 +44,7 @@ class Deflater:
         self._keeps_window = terms.send_keeps_window
         self._level = compression.level
         self._window_bits = min(terms.send_window_bits, compression.window_bits)
-        self.settings = (self._level, self._window_bits)
+        self.settings: tuple[int, int] = (self._level, self._window_bits)
         """What decides how a message without a past is deflated."""
         self._memory_level = min(8, self._window_bits - 7)  # half as much for the hash table as for the window
         self._zlib: zlib._Compress | None = None
