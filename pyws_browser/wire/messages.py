@@ -8,7 +8,6 @@ and no clock.
 from __future__ import annotations
 
 import codecs
-from collections import deque
 from io import StringIO
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -32,6 +31,7 @@ from .frames import (
 )
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable
 
     from ..compression import Compression
@@ -70,8 +70,8 @@ class MessageStream:
         """Whether the other side's Close frame was the first."""
         self.failure: RemoteProtocolError | None = None
         """What the other side did wrong, after which nothing more is read."""
-        self.pongs: deque[bytes] = deque(maxlen=MAX_KEPT_PONGS)
-        """The payloads of the last Pong frames, for the caller to take out."""
+        self.pongs: list[bytes] = []
+        """The payloads of the last Pong frames, for the caller to take out. (An empty deque takes 760 bytes.)"""
         self.trace: Callable[[bool, int, bytes | str | memoryview], object] | None = None
         """Called for each frame with whether it is sent, its first byte and its payload."""
         self._parser = FrameParser(masked=not is_client, max_payload=max_size)
@@ -244,6 +244,7 @@ class MessageStream:
                 self._pong(bytes(payload))
         elif opcode == PONG:
             self.pongs.append(bytes(payload))
+            del self.pongs[:-MAX_KEPT_PONGS]
         elif opcode == CLOSE:
             self._handle_close(bytes(payload))
         else:

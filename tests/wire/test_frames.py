@@ -257,7 +257,7 @@ class TestSerialiser:
 
     def test_large_payloads_are_handed_on_without_a_copy_and_the_rest_is_joined(self) -> None:
         large, serialiser = bytes(16 * 1024), FrameSerialiser(masked=False)
-        buffers = serialiser.serialise((FIN | BINARY, payload) for payload in (b"a", large, b"b", b"c"))
+        buffers = serialiser.serialise([(FIN | BINARY, payload) for payload in (b"a", large, b"b", b"c")])
         assert buffers == [
             frame(BINARY, b"a") + frame(BINARY, large)[:4],
             large,

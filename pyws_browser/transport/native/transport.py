@@ -68,6 +68,10 @@ class NativeTransport(Transport):
     """A connection over a socket, which `opening` brings about."""
 
     _opening: Opening | None
+    _cause: WebSocketError | None = None
+    _is_leaving = False
+    _has_shut_down = False
+    _in_fragments = False
 
     def __init__(self, url: WebSocketURL, options: Options, *, is_client: bool) -> None:
         super().__init__(url, options)
@@ -81,14 +85,10 @@ class NativeTransport(Transport):
         )
         self._outlet = Outlet(self._messages)
         self._deadline = math.inf
-        self._cause: WebSocketError | None = None
         self._local_address = self._remote_address = ("", 0)
         self._is_dry = False
         self._is_held_back = False
-        self._is_leaving = False
-        self._has_shut_down = False
         self._heart = Heart(options.heartbeat_interval, options.heartbeat_timeout)
-        self._in_fragments = False
 
     # What the seam asks for.
 
@@ -417,7 +417,7 @@ class NativeTransport(Transport):
             self._heart.feel_life(now)
         pongs = self._messages.pongs
         while pongs:
-            payload = pongs.popleft()
+            payload = pongs.pop(0)
             self._heart.feel_pong(payload, now)
             if self.on_pong is not None:
                 self.on_pong(payload)
