@@ -10,8 +10,6 @@ from .sides import PeerSide, RawSide, RefusedError
 from .table import GROUPS, ROWS, UNTESTED
 
 AT_ONCE = 4
-ONE_BY_ONE = ("firefox",)
-"""Engines in which a connection that fails can hold up another to the same server."""
 SIDES = {"raw": RawSide, "page": PeerSide, "desktop": PeerSide}
 
 
@@ -36,7 +34,7 @@ async def check(sentence: str, side_name: str, engine: str, urls: dict[str, str]
 async def failures(group: str, side: str, engine: str, urls: dict[str, str], site: str) -> list[str]:
     """Run a whole group, a few rows at a time, and return what is not as the rows say."""
     found = []
-    places = asyncio.Semaphore(1 if engine in ONE_BY_ONE else AT_ONCE)
+    places = asyncio.Semaphore(AT_ONCE)
 
     async def check_one(sentence: str) -> None:
         async with places:

@@ -26,6 +26,8 @@ _PREFERENCES = {
     "network.proxy.type": 0,
     # After failed connections Firefox lets a page wait before the next ones to the same host (RFC 6455 §7.2.3).
     "network.websocket.delay-failed-reconnects": False,
+    # A handshake that was given up unanswered takes one of six places for its server, until the server lets it go.
+    "network.http.max-persistent-connections-per-server": 200,
 }
 
 
