@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime
 import os
+import select
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,7 +28,7 @@ from pyws_browser import (
 )
 from pyws_browser.transport.native import client_opening as native
 
-from ..support import client_context, pump, server_context
+from ..support import LIMIT, client_context, pump, server_context
 
 YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
 TOMORROW = YESTERDAY + datetime.timedelta(days=2)
@@ -288,6 +290,21 @@ def test_a_server_that_answers_in_plain_text() -> None:
         pump(peer, until=lambda: peer.ready_state is State.CLOSED)
         assert type(peer.close_cause) is TLSError
         assert "is ws: meant" in str(peer.close_cause)
+
+
+def test_a_program_that_waits_for_the_descriptor_misses_nothing_that_tls_holds(
+    serve: Serve, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyws_browser.transport.native.transport.READ_BUDGET", 4096)
+    server = serve(server_context(authority, "127.0.0.1"))
+    with attempt(server, f"wss://127.0.0.1:{server.port}/", client_context(authority)) as peer:
+        server.get_peer(server.peer_ids[0]).send(os.urandom(100_000))  # several records, which one poll fetches
+        end = time.monotonic() + LIMIT
+        while not peer.get_available_packet_count():
+            assert time.monotonic() < end
+            server.poll()
+            if select.select([peer], [], [], 0.01)[0]:
+                peer.poll()
 
 
 def test_a_client_that_speaks_no_tls_is_dropped(serve: Serve, authority: trustme.CA) -> None:

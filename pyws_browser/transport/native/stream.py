@@ -12,6 +12,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...wire.frames import Buffer
 
 READ_SIZE: Final = 256 * 1024
@@ -45,6 +47,10 @@ class TCPStream:
             return self.sock.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
             return None
+
+    def read_memory(self) -> bytes | None:
+        """Return None: all that has arrived and was not read shows at the descriptor."""
+        return None
 
     def write(self, buffers: list[Buffer]) -> int:
         """Return how many bytes the kernel took."""
@@ -96,7 +102,7 @@ class TLSStream:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 self.flush()
-                if not self._fetch():
+                if not self._fetch(self._tcp.read):
                     return False
             except ssl.SSLError:
                 self.flush()  # the alert that tells the other side why
@@ -107,14 +113,25 @@ class TLSStream:
 
     def read(self) -> bytes | None:
         """Return what has arrived, decrypted, b"" at the end, None if nothing has."""
+        return self._read(self._tcp.read)
+
+    def _read(self, read: Callable[[], bytes | None]) -> bytes | None:
+        """Return what `read` has fetched and will, decrypted."""
         while True:
             try:
                 return self._tls.read(READ_SIZE)
             except ssl.SSLWantReadError:
-                if not self._fetch():
+                if not self._fetch(read):
                     return None
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
+
+    def read_memory(self) -> bytes | None:
+        """Return what has been fetched from the socket, decrypted, None if that is no whole record.
+
+        No descriptor shows it; what a record still wants will show.
+        """
+        return self._read(self._tcp.read_memory)
 
     def write(self, buffers: list[Buffer]) -> int:
         """Return how many bytes were encrypted; not all of those may have gone to the kernel."""
@@ -151,9 +168,9 @@ class TLSStream:
         """Free the socket."""
         self._tcp.close()
 
-    def _fetch(self) -> bool:
-        """Take encrypted bytes from the socket; return whether there were any, or the end."""
-        data = self._tcp.read()
+    def _fetch(self, read: Callable[[], bytes | None]) -> bool:
+        """Take encrypted bytes from below; return whether there were any, or the end."""
+        data = read()
         if data is None:
             return False
         if data:

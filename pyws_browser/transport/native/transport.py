@@ -331,11 +331,9 @@ class NativeTransport(Transport):
         while True:
             if not self._parse() or not may_be_more:
                 return
-            if budget <= 0:
-                break
-            data = self._read()
+            data = self._read(from_memory=budget <= 0)
             if data is None:
-                return
+                break
             budget -= max(len(data), _LEAST_READ)
             if not data:
                 raise ConnectionLostError(
@@ -347,7 +345,8 @@ class NativeTransport(Transport):
             self._inbox_bytes += len(data)
             self._messages.receive(data)
             self._is_dry = False
-        self._wake()  # more may be there, in TLS's memory even, where no descriptor shows it
+        if budget <= 0:
+            self._wake()  # more may be there
 
     def _has_tcp_ended(self) -> bool:
         """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
@@ -398,9 +397,10 @@ class NativeTransport(Transport):
             self._cause = overflow
             self._begin_closing(CloseCode.INBOUND_OVERFLOW, "")
 
-    def _read(self) -> bytes | None:
+    def _read(self, *, from_memory: bool = False) -> bytes | None:
+        stream = self._connected_stream()
         try:
-            data = self._connected_stream().read()
+            data = stream.read_memory() if from_memory else stream.read()
         except OSError as exc:
             raise ConnectionLostError(f"the connection broke: {reason_of(exc)}") from exc
         if data:
