@@ -1,5 +1,18 @@
 """The transport of CPython: RFC 6455 over a socket of its own."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...url import parse_url
 from .transport import ClientTransport, NativeTransport, ServerTransport
 
-__all__ = ["ClientTransport", "NativeTransport", "ServerTransport"]
+if TYPE_CHECKING:
+    from ..base import Options
+
+__all__ = ["ClientTransport", "NativeTransport", "ServerTransport", "connect"]
+
+
+def connect(url: str, options: Options) -> NativeTransport:
+    """Begin a connection. Raises InvalidURLError for what is no URL, of whatever type it is."""
+    return ClientTransport(parse_url(url), options)

@@ -25,7 +25,7 @@ from ...errors import (
 )
 from ...rules import CloseCode, encode_text
 from ...trace import TracedFrame
-from ...url import WebSocketURL, parse_url
+from ...url import WebSocketURL
 from ...wire.messages import BINARY, CONTINUATION, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .client_opening import ClientOpening
@@ -481,8 +481,8 @@ class NativeTransport(Transport):
 class ClientTransport(NativeTransport):
     """A client's connection."""
 
-    def __init__(self, url: str, options: Options) -> None:
-        super().__init__(parse_url(url), options, is_client=True)
+    def __init__(self, url: WebSocketURL, options: Options) -> None:
+        super().__init__(url, options, is_client=True)
         self._opening = ClientOpening(self.url, options, self._wake)
 
 
