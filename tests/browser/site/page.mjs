@@ -9,7 +9,7 @@ globalThis.loadPyodide = loadPyodide;
 globalThis.run = call;
 
 if (isWorker) {
-    const worker = new Worker("worker.mjs", { type: "module" });
+    globalThis.worker = new Worker("worker.mjs", { type: "module" });
     worker.addEventListener("error", (event) => complaints.push(`the worker: ${event.message}`));
     globalThis.run = remote(worker);
 }
