@@ -51,6 +51,7 @@ def _js_make_decoder() -> Any:
 
 
 _js_box = js.Object
+_js_unbox = js.String
 _js_long_text = js.RegExp.new(f"^[^]{{{_LONG_TEXT}}}")
 _js_is_long_text = _js_long_text.test.bind(_js_long_text)
 _js_buffer_as_text = js.RegExp.new(r"^\[object ArrayBuffer\]$")
@@ -222,9 +223,9 @@ def _js_data_getter() -> Any:
 
 
 def _one_by_one(js_datas: Any) -> list[Message]:
-    # A text in an object of its own stays in JavaScript until it is asked for.
+    # A text in an object of its own stays in JavaScript until it is asked for. Node encodes no such object.
     return [
-        js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(js.Array.of(js_data))
+        js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(js.Array.of(js_data).map(_js_unbox))
         for js_data in js_datas.map(_js_box)
     ]
 
