@@ -17,7 +17,7 @@ readonly NODE_VERSION=26.10.0
 readonly PYSCRIPT_VERSION=0.7.31
 readonly PYRIGHT_VERSION=1.1.414
 # The files whose every branch the CPython tests take.
-readonly COVERED=pyws_browser/rules.py,pyws_browser/errors.py,pyws_browser/packet_peer.py,pyws_browser/peer.py
+readonly COVERED=pyws_browser/rules.py,pyws_browser/errors.py,pyws_browser/packet_peer.py,pyws_browser/peer.py,pyws_browser/endpoint.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 export SE_OFFLINE=true SE_AVOID_STATS=true

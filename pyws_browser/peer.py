@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from _thread import get_ident
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeAlias
 from warnings import warn
 
 from . import rules
+from .endpoint import Endpoint, not_open
 from .errors import (
     AlreadyConnectedError,
     Error,
@@ -17,7 +17,6 @@ from .errors import (
     NoPacketError,
     NotConnectedError,
     WebSocketError,
-    WrongThreadError,
 )
 from .packet_peer import PacketPeer
 from .settings import ClientSettings, web_limits_by_default
@@ -43,7 +42,7 @@ class WriteMode(IntEnum):
     BINARY = 1
 
 
-class WebSocketPeer(PacketPeer, ClientSettings):
+class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
     """One end of a WebSocket connection (Godot 3 and 4, `WebSocketPeer`).
 
     It connects with `connect_to_url()`; from then on the program calls `poll()` often, once a frame say. Nothing
@@ -65,13 +64,11 @@ class WebSocketPeer(PacketPeer, ClientSettings):
     def __init__(self, *, web_limits: bool | None = None, connector: Connector | None = None) -> None:
         if web_limits is None:
             web_limits = web_limits_by_default()
+        Endpoint.__init__(self)
         PacketPeer.__init__(self)
         ClientSettings.__init__(self, Options(web_limits=IN_BROWSER or web_limits))
         self._connector: Connector = connector or connect
-        self._transport: Transport | None = None
-        self._thread = 0
         self._write_mode = WriteMode.BINARY
-        self._was_string = False
 
     @classmethod
     def from_transport(cls, transport: Transport) -> Self:
@@ -119,13 +116,6 @@ class WebSocketPeer(PacketPeer, ClientSettings):
         if protocols is not None:
             options = options._replace(subprotocols=rules.check_subprotocols(protocols))
         self._attach(self._connector(url, options))
-
-    def poll(self) -> None:
-        """Do all that can be done without waiting: connect, receive, send, close."""
-        transport = self._transport
-        if transport is not None:
-            self._check_thread()
-            transport.poll()
 
     def close(self, code: int | None = 1000, reason: str = "") -> None:
         """Begin the closing handshake (Godot and WHATWG, `close`).
@@ -282,20 +272,11 @@ class WebSocketPeer(PacketPeer, ClientSettings):
         message = rules.as_text(data) if self._write_mode is WriteMode.TEXT else data
         self._connected().send(message)
 
-    def send(self, message: str | Buffer) -> None:
-        """Send str as a text message and anything bytes-like as a binary one; raises as `put_packet()` does.
-
-        Lone surrogates go out as U+FFFD, as from a browser.
-        """
-        if type(message) is not bytes and not isinstance(message, str):
-            message = rules.as_message(message)
-        self._connected().send(message)
-
     def send_text(self, text: str) -> None:
         """Send a text message; raises as `send()` does (Godot 4)."""
         if not isinstance(text, str):
             raise InvalidMessageTypeError(f"a text is str, not {type(text).__name__}: send() sends bytes")
-        self._connected().send(text)
+        self.send(text)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -311,15 +292,7 @@ class WebSocketPeer(PacketPeer, ClientSettings):
             transport.is_held = False
             transport.release()
 
-    def get_current_outbound_buffered_amount(self) -> int:
-        """Return how many payload bytes were put and not yet handed on (Godot 3.4; WHATWG `bufferedAmount`)."""
-        return 0 if self._transport is None else self._transport.buffered_amount
-
     # Receiving.
-
-    def get_available_packet_count(self) -> int:
-        """Return how many packets can be fetched; `poll()` brings new ones. They stay after the end."""
-        return 0 if self._transport is None else len(self._transport.inbox)
 
     def get_packet(self) -> bytes:
         """Fetch the next packet, text as its UTF-8; `was_string_packet()` then tells which it was (Godot).
@@ -332,36 +305,6 @@ class WebSocketPeer(PacketPeer, ClientSettings):
             raise NoPacketError("there is no packet: poll(), and ask get_available_packet_count() before")
         self._packet_error = Error.OK
         return message.encode() if isinstance(message, str) else message
-
-    def receive(self) -> Message | None:
-        """Fetch the next message: text as str, binary as bytes, None if there is none."""
-        transport = self._transport
-        if transport is None:
-            return None
-        self._check_thread()
-        if not transport.inbox:
-            return None
-        message = transport.inbox.popleft()
-        self._was_string = isinstance(message, str)
-        return message
-
-    def __iter__(self) -> Iterator[Message]:
-        """Fetch the messages that are there now, one by one, as `receive()` gives them."""
-        transport = self._transport
-        if transport is None:
-            return
-        self._check_thread()
-        inbox = transport.inbox
-        for _ in range(len(inbox)):
-            if not inbox or self._transport is not transport:  # the loop's own body fetched, or connected again
-                return
-            message = inbox.popleft()
-            self._was_string = type(message) is str
-            yield message
-
-    def was_string_packet(self) -> bool:
-        """Tell whether the packet fetched last was a text message (Godot)."""
-        return self._was_string
 
     # Godot's getters under Python's names.
 
@@ -405,22 +348,12 @@ class WebSocketPeer(PacketPeer, ClientSettings):
 
     # What the rest is made of.
 
-    def _attach(self, transport: Transport) -> None:
-        self._transport = transport
-        self._thread = get_ident()
-
-    def _check_thread(self) -> None:
-        if get_ident() != self._thread:
-            raise WrongThreadError("a peer belongs to the thread that connected it: use a queue to talk to that thread")
-
     def _connected(self) -> Transport:
         """Return the transport if it is OPEN."""
         transport = self._transport
-        if transport is not None and transport.ready_state is OPEN and get_ident() == self._thread:
-            return transport
         if transport is None:
-            raise NotConnectedError("the peer has no connection: call connect_to_url() and poll() until it is OPEN")
+            raise not_open(None)
         self._check_thread()
-        if transport.ready_state is State.CONNECTING:
-            raise NotConnectedError("the connection is not open yet: poll() until the state is OPEN")
-        raise NotConnectedError(f"the connection is {transport.ready_state.name}: connect_to_url() opens a new one")
+        if transport.ready_state is not OPEN:
+            raise not_open(transport)
+        return transport

@@ -248,14 +248,19 @@ class FrameSerialiser:
         buffers: list[Buffer] = []
         parts: list[bytes] = []
         put = parts.append
+        last_head = last_length = _NO_HEAD
+        start = b""
         for head, payload in frames:
             length = len(payload)
-            if length < 126:
-                put(_pack_short(head, mask_bit | length))
-            elif length < 0x10000:
-                put(_pack_medium(head, mask_bit | 126, length))
-            else:
-                put(_pack_long(head, mask_bit | 127, length))
+            if length != last_length or head != last_head:  # those of a batch are often alike
+                last_head, last_length = head, length
+                if length < 126:
+                    start = _pack_short(head, mask_bit | length)
+                elif length < 0x10000:
+                    start = _pack_medium(head, mask_bit | 126, length)
+                else:
+                    start = _pack_long(head, mask_bit | 127, length)
+            put(start)
             body = payload
             if mask_bit:
                 if not keys:

@@ -27,6 +27,7 @@ from pyws_browser import (
     WrongHostError,
 )
 from pyws_browser.transport.native import client_opening as native
+from pyws_browser.transport.native.transport import ClientTransport
 
 from ..support import LIMIT, client_context, pump, server_context
 
@@ -89,6 +90,19 @@ def test_a_sender_that_is_faster_than_its_reader_loses_nothing(serve: Serve, aut
     assert [message[0] for message in other if isinstance(message, bytes)] == list(range(100))
     assert peer.get_current_outbound_buffered_amount() == 0
     peer.abort()
+
+
+def test_what_is_encrypted_and_not_taken_by_the_kernel_counts_as_buffered(serve: Serve, authority: trustme.CA) -> None:
+    server = serve(server_context(authority, "127.0.0.1"))
+    with attempt(server, f"wss://127.0.0.1:{server.port}/", client_context(authority)) as peer:
+        transport = peer._transport
+        assert isinstance(transport, ClientTransport)
+        while not transport.wants_write:  # nobody reads
+            assert peer.get_current_outbound_buffered_amount() == 0
+            peer.send(bytes(10_000))
+        assert 0 < peer.get_current_outbound_buffered_amount() <= 10_000
+        pump(peer, server, until=lambda: not peer.get_current_outbound_buffered_amount())
+        assert not transport.wants_write
 
 
 def test_the_default_trusts_no_unknown_authority(serve: Serve, authority: trustme.CA) -> None:

@@ -16,26 +16,34 @@ if TYPE_CHECKING:
 
     from ...wire.frames import Buffer
 
-READ_SIZE: Final = 256 * 1024
-"""Bytes asked of the kernel in one call; 64 KiB were slower in a flood (`benchmarks/README.md`)."""
+READ_SIZES: Final = (64 * 1024, 1024 * 1024)
+"""Bytes asked of the kernel in one call: at first and while little comes, and in a flood (`benchmarks/README.md`)."""
+
+_RECORD_SIZE: Final = 16 * 1024
+"""The most that a TLS record brings (RFC 8446 §5.1)."""
 
 _WRITE_SIZE: Final = 256 * 1024
 """Plain bytes that are encrypted ahead of what the kernel takes."""
 
 _HAS_SENDMSG: Final = hasattr(socket.socket, "sendmsg")  # not on Windows
 
+# The C library of Linux gives blocks larger than any that was ever freed back to the kernel at once, so that the next
+# read would be into memory that the kernel has to clear page by page, which takes longer than the read. This block is
+# never touched, and freed at once.
+bytes(2 * READ_SIZES[1])
+
 
 class TCPStream:
     """A connected TCP socket."""
-
-    reads_all = True
-    """Whether a read of less than READ_SIZE bytes says that there is no more."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         with suppress(OSError):  # reset already: reading will tell
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         self.sock = sock
+        self.has_more: bool = True
+        """Whether the last read may have left something."""
+        self._read_size = READ_SIZES[0]
 
     def handshake(self) -> bool:
         """There is none."""
@@ -43,10 +51,22 @@ class TCPStream:
 
     def read(self) -> bytes | None:
         """Return what has arrived, b"" at the end, None if nothing has."""
+        size = self._read_size
         try:
-            return self.sock.recv(READ_SIZE)
+            data = self.sock.recv(size)
         except (BlockingIOError, InterruptedError):
             return None
+        self.has_more = len(data) == size
+        if self.has_more:
+            self._read_size = READ_SIZES[1]
+        elif len(data) < READ_SIZES[0]:
+            self._read_size = READ_SIZES[0]
+        return data
+
+    @property
+    def unsent_size(self) -> int:
+        """Bytes that `write()` took and the kernel did not: none."""
+        return 0
 
     def read_memory(self) -> bytes | None:
         """Return None: all that has arrived and was not read shows at the descriptor."""
@@ -78,7 +98,7 @@ class TCPStream:
 class TLSStream:
     """TLS over a `TCPStream`, by way of memory: the engine never touches the socket, so nothing here can wait."""
 
-    reads_all = False  # a read gives one record
+    has_more = True  # a read gives one record
 
     def __init__(self, tcp: TCPStream | TLSStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
         self.sock: socket.socket = tcp.sock
@@ -119,7 +139,7 @@ class TLSStream:
         """Return what `read` has fetched and will, decrypted."""
         while True:
             try:
-                return self._tls.read(READ_SIZE)
+                return self._tls.read(_RECORD_SIZE)
             except ssl.SSLWantReadError:
                 if not self._fetch(read):
                     return None
@@ -144,6 +164,11 @@ class TLSStream:
                 break
         self.flush()
         return taken
+
+    @property
+    def unsent_size(self) -> int:
+        """Bytes that are encrypted and that the kernel did not take yet."""
+        return len(self._unsent) + self._to_send.pending + self._tcp.unsent_size
 
     def flush(self) -> bool:
         """Hand on what is encrypted; return whether nothing of it is left."""

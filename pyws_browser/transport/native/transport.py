@@ -33,7 +33,6 @@ from .heart import Heart
 from .opening import Opened, Opening, host_and_port, reason_of
 from .outlet import Outlet
 from .server_opening import ServerOpening
-from .stream import READ_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +83,7 @@ class NativeTransport(Transport):
             too_big_code=CloseCode.INBOUND_MESSAGE_TOO_BIG if options.web_limits else CloseCode.MESSAGE_TOO_BIG,
         )
         self._outlet = Outlet(self._messages)
+        self._unchecked_size = -1 if self._counts_packets else options.outbound_buffer_size
         self._deadline = math.inf
         self._local_address = self._remote_address = ("", 0)
         self._is_dry = False
@@ -108,11 +108,13 @@ class NativeTransport(Transport):
         if isinstance(message, str):
             opcode, message = TEXT, encode_text(message)
         outlet = self._outlet
-        # The exact amount is asked for only where the limit may be reached.
-        if outlet.payload_size + len(message) > self.options.outbound_buffer_size or self._counts_packets:
+        # The exact amount is asked for only where a limit may be reached.
+        put_size = outlet.put_size + len(message)
+        if put_size > self._unchecked_size:
             self._check_room_to_send(len(message))
+        outlet.put_size = put_size
         if self.is_held:
-            outlet.put(opcode, message)
+            self._messages.send(opcode, message)
         elif not outlet.send(opcode, message):
             self._wake()
 
@@ -121,7 +123,8 @@ class NativeTransport(Transport):
         payload = encode_text(fragment) if isinstance(fragment, str) else fragment
         opcode = CONTINUATION if self._in_fragments else TEXT if isinstance(fragment, str) else BINARY
         self._check_room_to_send(len(payload))
-        self._outlet.put_fragment(opcode, payload, is_last=is_last)
+        self._outlet.put_size += len(payload)
+        self._messages.send_fragment(opcode, payload, is_last=is_last)
         self._in_fragments = not is_last
         if not self.is_held and not self._outlet.flush():
             self._wake()
@@ -136,11 +139,12 @@ class NativeTransport(Transport):
             self.send(message.message)
             return
         outlet = self._outlet
-        size = len(message.payload)
-        if outlet.payload_size + size > self.options.outbound_buffer_size or self._counts_packets:
-            self._check_room_to_send(size)
+        put_size = outlet.put_size + len(message.payload)
+        if put_size > self._unchecked_size:
+            self._check_room_to_send(len(message.payload))
+        outlet.put_size = put_size
         if self.is_held:
-            outlet.put_shared(message)
+            self._messages.send_shared(message)
         elif not outlet.send_shared(message):
             self._wake()
 
@@ -341,7 +345,7 @@ class NativeTransport(Transport):
                     if self.ready_state is OPEN
                     else "the other side ended the TCP connection instead of answering the Close frame"
                 )
-            may_be_more = not stream.reads_all or len(data) == READ_SIZE
+            may_be_more = stream.has_more
             self._inbox_bytes += len(data)
             self._messages.receive(data)
             self._is_dry = False
