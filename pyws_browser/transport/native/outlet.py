@@ -69,7 +69,8 @@ class Outlet:
                         break
                     buffers = messages.take(GATHER_SIZE)
                 taken = stream.write(buffers)
-                self._unsent = _rest(buffers, taken)
+                is_whole = len(buffers) == 1 and taken == len(buffers[0])  # as most are
+                self._unsent = [] if is_whole else _rest(buffers, taken)
                 if not taken:
                     self.is_flushed = False
                     return False
