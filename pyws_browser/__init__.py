@@ -53,6 +53,7 @@ from .packet_peer import PacketPeer
 from .peer import WebSocketPeer, WriteMode
 from .rules import CloseCode
 from .signals import Signal
+from .transport import IN_BROWSER
 from .transport.base import State
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ _LOADED_ON_USE = {
     "TransferMode": ".multiplayer_peer",
     "WebSocketClient": ".client",
     "WebSocketMultiplayerPeer": ".multiplayer_peer",
-    "WebSocketServer": ".server",
+    "WebSocketServer": ".no_server" if IN_BROWSER else ".server",
     "compiled": "._compiled",
 }
 

@@ -21,7 +21,7 @@ from .errors import (
 from .packet_peer import PacketPeer
 from .settings import ClientSettings, web_limits_by_default
 from .transport import IN_BROWSER, connect
-from .transport.base import OPEN, Message, Options, State, Transport
+from .transport.base import OPEN, Options, State, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -21,16 +21,13 @@ from .errors import (
     NoSuchPeerError,
     WrongThreadError,
 )
+from .listener import given_listener, listening_socket
 from .multiplayer_peer import SERVER, ConnectionStatus, Link
 from .server_settings import ServerSettings
 from .signals import Signal
-from .transport import IN_BROWSER
 from .transport.base import Options
-
-if TYPE_CHECKING or not IN_BROWSER:
-    from .listener import given_listener, listening_socket
-    from .transport.native import ServerTransport
-    from .transport.native.watch import Watch
+from .transport.native import ServerTransport
+from .transport.native.watch import Watch
 
 if TYPE_CHECKING:
     import socket
@@ -94,8 +91,6 @@ class WebSocketServer(ServerSettings):
     """
 
     def __init__(self) -> None:
-        if IN_BROWSER:
-            raise rules.unsupported("WebSocketServer")
         super().__init__(Options(handshake_timeout=3.0))
         self.client_connected: Signal[int, str] = Signal()
         self.client_disconnected: Signal[int, bool] = Signal()

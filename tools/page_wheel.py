@@ -2,8 +2,9 @@
 
     python tools/page_wheel.py dist/pyws_browser-0.1.0-py3-none-any.whl dist/page
 
-It is the same program. What goes: docstrings, comments, imports for type checkers, the modules that only CPython loads,
-and the README in the metadata. What is left stands on the same lines, so a traceback names the lines of the sources.
+It is the same program. What goes: docstrings, comments, annotations, imports for type checkers, the modules that only
+CPython loads, and the README in the metadata. What is left stands on the same lines, so a traceback names the lines of
+the sources.
 """
 
 from __future__ import annotations
@@ -16,20 +17,38 @@ import io
 import tokenize
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LEFT_OUT = (
     "pyws_browser/__main__.py",
     "pyws_browser/cli/",
     "pyws_browser/transport/native/",
     "pyws_browser/wire/",
+    "pyws_browser/aio/admission.py",
+    "pyws_browser/aio/auth.py",
+    "pyws_browser/aio/listening.py",
+    "pyws_browser/aio/server.py",
     "pyws_browser/certificates.py",
     "pyws_browser/listener.py",
     "pyws_browser/proxy.py",
+    "pyws_browser/server.py",
+    "pyws_browser/server_settings.py",
 )
 """What no page imports."""
 
 NOT_POLLING = ("pyws_browser/aio/", "pyws_browser/sync.py")
 """What a page that polls, as a game does, never imports either."""
+
+
+class Cut(NamedTuple):
+    """What is taken out of a source, from one line and column to another, and what stands there instead."""
+
+    start: tuple[int, int]
+    end: tuple[int, int]
+    filling: bytes
 
 
 def main() -> None:
@@ -66,19 +85,52 @@ def make(wheel: Path, folder: Path, left_out: tuple[str, ...] = LEFT_OUT) -> Pat
 
 def without_prose(source: str) -> str:
     """Return the source without docstrings, comments and what only type checkers see, line by line as it was."""
-    lines = source.split("\n")
-    for node in ast.walk(ast.parse(source)):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            is_for_checkers = _is_for_checkers(node)
-            for statement in body:
-                if is_for_checkers or _is_prose(statement):
-                    _blank(lines, statement, is_all=statement is body[0] and (is_for_checkers or len(body) == 1))
-    for token in tokenize.generate_tokens(io.StringIO("\n".join(lines)).readline):
+    lines = source.encode().split(b"\n")  # in bytes, as the syntax tree counts columns
+    for start, end, filling in sorted(_cuts(ast.parse(source)), reverse=True):
+        _cut(lines, start, end, filling)
+    text = [line.decode() for line in lines]
+    for token in tokenize.generate_tokens(io.StringIO("\n".join(text)).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
-            lines[row - 1] = lines[row - 1][:column].rstrip()
-    return "\n".join(lines)
+            text[row - 1] = text[row - 1][:column]
+    return "\n".join(line.rstrip() for line in text)
+
+
+def _cuts(tree: ast.AST) -> Iterator[Cut]:
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            yield from _statement_cuts(node, body)
+        if isinstance(node, ast.arg) and node.annotation is not None:
+            start = (node.lineno, node.col_offset + len(node.arg.encode()))
+            yield Cut(start, _end(node.annotation), b"")
+
+
+def _statement_cuts(node: ast.AST, body: list[ast.stmt]) -> Iterator[Cut]:
+    is_for_checkers = _is_for_checkers(node)
+    for statement in body:
+        start = (statement.lineno, statement.col_offset)
+        if is_for_checkers or _is_prose(statement):
+            is_all = statement is body[0] and (is_for_checkers or len(body) == 1)  # a body may not be empty
+            yield Cut(start, _end(statement), b"0" * is_all)
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.returns is not None:
+            returns = statement.returns
+            yield Cut((returns.lineno, returns.col_offset - len(b" -> ")), _end(returns), b"")
+        elif isinstance(statement, ast.AnnAssign) and statement.value and not isinstance(node, ast.ClassDef):
+            yield Cut(_end(statement.target), _end(statement.annotation), b"")
+
+
+def _cut(lines: list[bytes], start: tuple[int, int], end: tuple[int, int], filling: bytes) -> None:
+    (first, left), (last, right) = start, end
+    lines[first - 1 : last] = [
+        lines[first - 1][:left] + filling + (lines[first - 1][right:] if first == last else b""),
+        *[b""] * (last - first - 1),
+        *([lines[last - 1][right:]] if first < last else []),
+    ]
+
+
+def _end(node: ast.expr | ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
 
 
 def _is_for_checkers(node: ast.AST) -> bool:
@@ -96,13 +148,6 @@ def _is_prose(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
-
-
-def _blank(lines: list[str], statement: ast.stmt, *, is_all: bool) -> None:
-    first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
-    lines[first : last + 1] = [""] * (last + 1 - first)
-    if is_all:  # a body may not be empty
-        lines[first] = " " * statement.col_offset + "0"
 
 
 def _record(files: dict[str, bytes], record: str) -> bytes:

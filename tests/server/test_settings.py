@@ -23,6 +23,7 @@ from pyws_browser import (
     UnsupportedInBrowserError,
     WebSocketClient,
     WebSocketServer,
+    no_server,
 )
 
 from ..support import pump
@@ -121,10 +122,9 @@ def test_an_unknown_dialect_begins_nothing(server: WebSocketServer, dialect: Any
     assert not server.is_listening()
 
 
-def test_in_a_page_there_is_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyws_browser.server.IN_BROWSER", True)
+def test_in_a_page_there_is_no_server() -> None:
     with pytest.raises(UnsupportedInBrowserError, match="WebSocketServer is not available in a browser"):
-        WebSocketServer()
+        no_server.WebSocketServer()
 
 
 # Certificates.
