@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Error, VariantDecodeError, VariantEncodeError
 from ._rows import Row
-from ._scalars import pack_two_u32, pack_u32, pack_u64, read_string, string_bytes, truncated, u32, unpack_u64
+from ._scalars import head_and_word, pack_u32, pack_u64, read_string, string_bytes, truncated, u32, unpack_u64
 from .types import EncodedObject, EncodedObjectAsID, Key, StringName, TypedArray, TypedDictionary
 
 if TYPE_CHECKING:
@@ -14,21 +14,18 @@ if TYPE_CHECKING:
 
     from mypy_extensions import i64
 
+    from ._rows import Inner
 
-def _keys_and_values(dictionary: dict[Any, Any]) -> Iterator[Any] | None:
-    each: list[Any] = []
-    for key, value in dictionary.items():
-        each.append(key)
-        each.append(value)
-    return iter(each) if each else None
+
+_FEW: Final = 32  # elements, with which most containers get along
 
 
 class Container(Row):
     """A type that holds other Variants."""
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
-        """Append what stands in front of the Variants in `value`; return these, or `None` if there are none."""
-        raise NotImplementedError  # pragma: no cover
+    def place(self, version: int, type_id: int) -> None:
+        super().place(version, type_id)
+        self.heads = [self.head + pack_u32(count) for count in range(_FEW)]
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         """Read up to the first of the Variants; return their number, a note for `end`, and the place."""
@@ -49,9 +46,10 @@ class Container(Row):
 class ArrayRow(Container):
     """The count, and the elements."""
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
-        out.append(pack_two_u32(self.type_id, len(value)))
-        return iter(value) if value else None
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
+        count = len(value)
+        out.append(self.heads[count] if count < _FEW else head_and_word(self.head, count))
+        return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         return self.count(data, pos, 4), None, pos + 4
@@ -63,9 +61,10 @@ class ArrayRow(Container):
 class DictionaryRow(Container):
     """The count, and each key with its value."""
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
-        out.append(pack_two_u32(self.type_id, len(value)))
-        return _keys_and_values(value)
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
+        count = len(value)
+        out.append(self.heads[count] if count < _FEW else head_and_word(self.head, count))
+        return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         return 2 * self.count(data, pos, 8), None, pos + 4
@@ -142,7 +141,7 @@ class Properties:
 class ObjectRow(Container):
     """The id of an object; or its class, the count of its properties, and each name with its value."""
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
         if isinstance(value, EncodedObjectAsID):
             out.append(self.wide_head)
             out.append(pack_u64(value.object_id))
@@ -159,7 +158,7 @@ class ObjectRow(Container):
         for name, item in value.properties.items():
             parts.append(PropertyName(string_bytes(name, self.lenient)))
             parts.append(item)
-        return iter(parts) if parts else None
+        return parts or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         if flags & 1:
@@ -246,14 +245,14 @@ class TypedArrayRow(ArrayRow):
 
     types: ElementTypes
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
         if not isinstance(value, TypedArray):
             return super().open(value, out, full_objects)
         kind, name = self.types.write(value.element_type, value, full_objects)
         out.append(pack_u32(self.type_id | kind << 16))
         out.append(name)
         out.append(pack_u32(len(value)))
-        return iter(value) if value else None
+        return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         name, pos = self.types.read(flags & 3, data, pos, allow_objects)
@@ -268,7 +267,7 @@ class TypedDictionaryRow(DictionaryRow):
 
     types: ElementTypes
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
         if not isinstance(value, TypedDictionary):
             return super().open(value, out, full_objects)
         key_kind, key_name = self.types.write(value.key_type, value, full_objects)
@@ -277,7 +276,7 @@ class TypedDictionaryRow(DictionaryRow):
         out.append(key_name)
         out.append(value_name)
         out.append(pack_u32(len(value)))
-        return _keys_and_values(value)
+        return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         key_name, pos = self.types.read(flags & 3, data, pos, allow_objects)
