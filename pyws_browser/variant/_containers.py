@@ -6,17 +6,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Error, VariantDecodeError, VariantEncodeError
 from ._rows import Row
-from ._scalars import head_and_word, pack_u32, pack_u64, read_string, string_bytes, truncated, u32, unpack_u64
+from ._scalars import (
+    head_and_word,
+    pack_f32,
+    pack_u32,
+    pack_u64,
+    read_string,
+    string_bytes,
+    truncated,
+    u32,
+    unpack_f32,
+    unpack_u64,
+)
 from .types import EncodedObject, EncodedObjectAsID, Key, StringName, TypedArray, TypedDictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from mypy_extensions import i64
 
     from ._rows import Inner
 
 
+REFUSED: Final = object()
 _FEW: Final = 32  # elements, with which most containers get along
 
 
@@ -213,7 +225,9 @@ class ElementTypes:
         for value in values:
             found = self.find(value.value if isinstance(value, Key) else value)[0].type_id
             if found != type_id and not (value is None and type_id == self.object_id):
-                raise VariantEncodeError(f"a {type(value).__name__} is no {name}, and Godot would leave it out")
+                raise VariantEncodeError(
+                    f"a {type(value).__name__} is no {name}: make it one, for Godot would change it or leave it out"
+                )
         if type_id != self.object_id:
             return 1, pack_u32(type_id)
         if not full_objects:
@@ -239,6 +253,20 @@ class ElementTypes:
             name = "EncodedObjectAsID"  # which is all that can be in it
         return name or "Object", pos
 
+    def admit(self, name: str, value: Any) -> Any:
+        """Give what becomes of a decoded value where only those of a type may be, `REFUSED` if Godot leaves it out."""
+        wanted = self.ids.get(name, self.object_id)
+        found = self.find(value)[0].type_id
+        if found == wanted or (value is None and wanted == self.object_id):
+            return value
+        if found == self.ids["String"] and wanted == self.ids["StringName"]:
+            return StringName(value)
+        if found == self.ids["StringName"] and wanted == self.ids["String"]:
+            return str(value)
+        if found == self.ids["int"] and wanted == self.ids["float"]:
+            return unpack_f32(pack_f32(value))[0]
+        return REFUSED
+
 
 class TypedArrayRow(ArrayRow):
     """An array of Godot 4; the type of its elements, if it has one, stands before the count."""
@@ -259,7 +287,10 @@ class TypedArrayRow(ArrayRow):
         return self.count(data, pos, 4), name, pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
-        return values if note == "Variant" else TypedArray(values, note)
+        if note == "Variant":
+            return values
+        admitted = [self.types.admit(note, value) for value in values]
+        return TypedArray([value for value in admitted if value is not REFUSED], note)
 
 
 class TypedDictionaryRow(DictionaryRow):
@@ -284,5 +315,11 @@ class TypedDictionaryRow(DictionaryRow):
         return 2 * self.count(data, pos, 8), (key_name, value_name), pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
+        key_name, value_name = note
+        if key_name != "Variant":  # Godot does not look at the values
+            for i in range(len(values) - 2, -1, -2):
+                values[i] = self.types.admit(key_name, values[i])
+                if values[i] is REFUSED:
+                    del values[i : i + 2]
         dictionary = super().end(values, note)
-        return dictionary if note == ("Variant", "Variant") else TypedDictionary(dictionary, *note)
+        return dictionary if key_name == value_name == "Variant" else TypedDictionary(dictionary, key_name, value_name)

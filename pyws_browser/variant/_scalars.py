@@ -7,7 +7,7 @@ and runs as it is everywhere else.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .._compiled import compiled
 from ..errors import Error, VariantDecodeError, VariantEncodeError
@@ -26,6 +26,8 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 pack_u32: Final = struct.Struct("<I").pack
 pack_u64: Final = struct.Struct("<Q").pack
+pack_f32: Final = struct.Struct("<f").pack
+unpack_f32: Final = struct.Struct("<f").unpack_from
 unpack_u64: Final = struct.Struct("<Q").unpack_from
 _pack_i32: Final = struct.Struct("<Ii").pack
 _pack_i64: Final = struct.Struct("<Iq").pack
@@ -178,7 +180,7 @@ def int_variant(number: int) -> bytes:
 
 def float_variant(number: float) -> bytes:
     """Encode a float as a whole Variant, in 32 bits if they give it back as it is."""
-    # Of the sum, 24 bits of the number are left, as in 32 bits. Whether a compiler fuses the operations does not matter.
+    # The sum has room for 24 bits of the number, as 32 bits have. That a compiler may fuse operations changes nothing.
     shifted = number * _SHIFT
     fits = shifted + number - shifted == number
     if number >= _MIN_F32 or number <= -_MIN_F32:

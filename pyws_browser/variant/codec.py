@@ -30,6 +30,7 @@ from ._scalars import (
     truncated,
     two_words,
     u32,
+    unpack_f32,
 )
 from ._tables import Version, version_of
 
@@ -48,7 +49,6 @@ _GODOT_3: Final = version_of(3)
 _MAX_DEPTH: Final = 1024  # containers around a value, as in Godot 3.6 and 4
 
 _unpack_i64: Final = struct.Struct("<q").unpack_from
-_unpack_f32: Final = struct.Struct("<f").unpack_from
 _unpack_f64: Final = struct.Struct("<d").unpack_from
 
 
@@ -207,7 +207,7 @@ def _decode(data: bytes, pos: i64, version: Version, allow_objects: bool) -> tup
                         value = _unpack_f64(data, pos + 4)[0]
                         pos += 12
                     else:
-                        value = _unpack_f32(data, pos + 4)[0]
+                        value = unpack_f32(data, pos + 4)[0]
                         pos += 8
                     if value != value:  # one object for each NaN, so that it is one key, as in Godot
                         value = nans.setdefault(data[pos - 8 : pos], value)

@@ -16,12 +16,14 @@ from pyws_browser.variant import (
     EncodedObject,
     EncodedObjectAsID,
     Key,
+    NodePath,
     PoolStringArray,
     PoolVector2Array,
     Quat,
     StringName,
     TypedArray,
     TypedDictionary,
+    Vector2,
     Vector2i,
     decode,
     decode_from,
@@ -49,6 +51,21 @@ def nested(depth: int) -> list[Any]:
 
 
 class TestDictionary:
+    def test_sends_keys_of_every_type_in_their_places(self) -> None:
+        value = {
+            "a": [1, {"b": 2}],
+            300: {},
+            -1: "c",
+            1.5: {"d": [None]},
+            "e": 4,
+            (1, ("f",)): [5],
+            None: {6: 7},
+            Vector2(1.0, 2.0): b"",
+            "g": {},
+        }
+        expected = [encode(part) for entry in value.items() for part in entry]
+        assert encode(value) == struct.pack("<II", 18, len(value)) + b"".join(expected)
+
     def test_keeps_its_order(self) -> None:
         value = {"b": 1, "a": 2, 0: 3}
         assert list(decode(encode(value))) == ["b", "a", 0]
@@ -189,9 +206,38 @@ class TestTypedContainers:
             (TypedDictionary({1: 2}, "int", "String"), "a int is no String"),
         ],
     )
-    def test_hold_nothing_else_because_godot_would_leave_it_out(self, value: Any, complaint: str) -> None:
+    def test_are_sent_with_nothing_else_in_them(self, value: Any, complaint: str) -> None:
         with pytest.raises(VariantEncodeError, match=complaint):
             encode(value, version=4)
+
+    @pytest.mark.parametrize(
+        ("sent", "element_type", "kept"),
+        [
+            ([1, "a", None, 2.0, 3], "int", [1, 3]),
+            (["a", StringName("b"), 1], "String", ["a", "b"]),
+            (["a", StringName("b"), NodePath("c")], "StringName", [StringName("a"), StringName("b")]),
+            ([1, 2.5, True, 2**24 + 1], "float", [1.0, 2.5, 2.0**24]),
+            ([None, 1, EncodedObjectAsID(5)], "EncodedObjectAsID", [None, EncodedObjectAsID(5)]),
+            ([[1], TypedArray([1], "int"), {}], "Array", [[1], TypedArray([1], "int")]),
+            ([Vector2i(1, 2), Vector2(1.0, 2.0)], "Vector2i", [Vector2i(1, 2)]),
+        ],
+        ids=repr,
+    )
+    def test_that_hold_something_else_are_read_as_godot_reads_them(
+        self, sent: list[Any], element_type: str, kept: list[Any]
+    ) -> None:
+        header = encode(TypedArray([], element_type), version=4)[:-4]
+        data = header + struct.pack("<I", len(sent)) + b"".join(encode(value, version=4) for value in sent)
+        value = decode(data, version=4)
+        assert same(value, TypedArray(kept, element_type))
+        assert same(decode(encode(value, version=4), version=4), value)
+
+    def test_dictionaries_leave_out_keys_of_another_type_and_no_values(self) -> None:
+        header = encode(TypedDictionary({}, "StringName", "int"), version=4)[:-4]
+        entries = [("a", 1), (2, 2), (None, 3), (StringName("b"), "four"), ("a", 5)]
+        sent = b"".join(encode(part, version=4) for entry in entries for part in entry)
+        value = decode(header + struct.pack("<I", len(entries)) + sent, version=4)
+        assert same(value, TypedDictionary({StringName("a"): 5, StringName("b"): "four"}, "StringName", "int"))
 
     @pytest.mark.parametrize(
         ("flags", "body"),
