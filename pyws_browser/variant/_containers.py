@@ -47,12 +47,10 @@ class Container(Row):
         """Make one value of the Variants."""
         raise NotImplementedError  # pragma: no cover
 
-    def count(self, data: bytes, pos: i64, size: i64) -> i64:
-        """Read a count of things that take `size` bytes or more; its top bit was a flag once."""
-        count = u32(data, pos) & 0x7FFFFFFF
-        if count * size > len(data) - pos:
-            raise truncated(self.name, pos)
-        return count
+
+def _count(data: bytes, pos: i64) -> i64:
+    """Read how many there are. The top bit was a flag once; whether there are so many, the reading of them shows."""
+    return u32(data, pos) & 0x7FFFFFFF
 
 
 class ArrayRow(Container):
@@ -64,7 +62,7 @@ class ArrayRow(Container):
         return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
-        return self.count(data, pos, 4), None, pos + 4
+        return _count(data, pos), None, pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
         return values
@@ -79,7 +77,7 @@ class DictionaryRow(Container):
         return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
-        return 2 * self.count(data, pos, 8), None, pos + 4
+        return 2 * _count(data, pos), None, pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
         each = iter(values)
@@ -186,8 +184,6 @@ class ObjectRow(Container):
         pos += 4
         if count >= 0x80000000:  # negative: to Godot no error, but no properties
             count = 0
-        if count * 8 > len(data) - pos:
-            raise truncated(class_name, pos)
         return 0, Properties(class_name, count), pos
 
     def end(self, values: list[Any], note: Any) -> Any:
@@ -226,9 +222,9 @@ class ElementTypes:
             found = self.find(value.value if isinstance(value, Key) else value)[0].type_id
             if found != type_id and not (value is None and type_id == self.object_id):
                 raise VariantEncodeError(
-                    f"a {type(value).__name__} is no {name}: make it one, for Godot would change it or leave it out"
+                    f"a {type(value).__name__} is no {name or 'Object'}: make it one, for Godot would change it or leave it out"
                 )
-        if type_id != self.object_id:
+        if not name or type_id != self.object_id:
             return 1, pack_u32(type_id)
         if not full_objects:
             name = "EncodedObjectAsID"
@@ -242,7 +238,7 @@ class ElementTypes:
             type_id = u32(data, pos)
             if type_id >= len(self.rows):
                 raise VariantDecodeError(f"there is no type {type_id} (at byte {pos})")
-            name = self.rows[type_id].name if type_id else "Variant"
+            name = "" if type_id == self.object_id else self.rows[type_id].name if type_id else "Variant"
             pos += 4
         else:
             type_id = self.object_id
@@ -251,7 +247,7 @@ class ElementTypes:
                 raise VariantDecodeError(f"the path of a script before byte {pos} begins with no res://")
         if type_id == self.object_id and not allow_objects:
             name = "EncodedObjectAsID"  # which is all that can be in it
-        return name or "Object", pos
+        return name, pos
 
     def admit(self, name: str, value: Any) -> Any:
         """Give what becomes of a decoded value where only those of a type may be, `REFUSED` if Godot leaves it out."""
@@ -284,7 +280,7 @@ class TypedArrayRow(ArrayRow):
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         name, pos = self.types.read(flags & 3, data, pos, allow_objects)
-        return self.count(data, pos, 4), name, pos + 4
+        return _count(data, pos), name, pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
         if note == "Variant":
@@ -312,7 +308,7 @@ class TypedDictionaryRow(DictionaryRow):
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         key_name, pos = self.types.read(flags & 3, data, pos, allow_objects)
         value_name, pos = self.types.read(flags >> 2 & 3, data, pos, allow_objects)
-        return 2 * self.count(data, pos, 8), (key_name, value_name), pos + 4
+        return 2 * _count(data, pos), (key_name, value_name), pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
         key_name, value_name = note

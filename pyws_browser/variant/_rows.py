@@ -243,9 +243,8 @@ class PathRow(Row):
             raise VariantDecodeError(f"the NodePath at byte {pos} is of a form that Godot no longer reads")
         count &= ~_NEW_PATH
         total = count + u32(data, pos + 4) + (flags >> 1 & 1)  # an old form of the flags: one subname more
+        total &= 0xFFFFFFFF
         pos += 12
-        if total * 4 > len(data) - pos:
-            raise truncated(self.name, pos)
         names: list[str] = []
         while len(names) < total:
             name, pos = read_string(data, pos, self.lenient)
@@ -364,8 +363,6 @@ class StringsRow(Row):
         strings = PoolStringArray()
         if count >= 0x80000000:  # negative: to Godot no error, but no strings
             return strings, pos
-        if count * 4 > len(data) - pos:
-            raise truncated(self.name, pos)
         while len(strings) < count:
             text, pos = read_string(data, pos, self.lenient)
             strings.append(text)

@@ -220,7 +220,8 @@ class TypedArray(list[Any]):
 
     Args:
         values: the elements.
-        element_type: Godot's name of their type, the name of a class, the ``res://`` path of a script, or "Variant".
+        element_type: Godot's name of their type, the name of a class, "" for objects of any, the ``res://`` path of a
+            script, or "Variant".
 
     """
 
