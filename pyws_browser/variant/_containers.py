@@ -13,7 +13,6 @@ from ._scalars import (
     pack_u64,
     read_string,
     string_bytes,
-    truncated,
     u32,
     unpack_f32,
     unpack_u64,
@@ -222,7 +221,7 @@ class ElementTypes:
             found = self.find(value.value if isinstance(value, Key) else value)[0].type_id
             if found != type_id and not (value is None and type_id == self.object_id):
                 raise VariantEncodeError(
-                    f"a {type(value).__name__} is no {name or 'Object'}: make it one, for Godot would change it or leave it out"
+                    f"a {type(value).__name__} is no {name or 'Object'}, and Godot would change it or leave it out"
                 )
         if not name or type_id != self.object_id:
             return 1, pack_u32(type_id)
