@@ -151,7 +151,7 @@ def _encode(value: Any, version: Version, writers: dict[type, Row], full_objects
                     depth += 1
                     outer = (values, keys, at, item, outer)
                     if isinstance(inner, dict):
-                        keys = list(inner)
+                        keys = list(inner.keys())
                         values = iter(inner.values())
                         at = 0
                     else:
