@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 
 REFUSED: Final = object()
+_MAX_KEYS: Final = 8
 _FEW: Final = 32  # elements, with which most containers get along
 
 
@@ -117,11 +118,21 @@ class KeyRow(Row):
         out.append(value.data)
 
 
-class NestedKeyRow(Row):
-    """A `Key` in another one, which could make the data of both far larger than the packet they came in."""
+class NestedKeyRow(KeyRow):
+    """A `Key` in another one. Each keeps the data of all that are in it, so there are not to be too many."""
+
+    def __init__(self) -> None:
+        super().__init__("Key")
+        self.deepest = 0
 
     def write(self, value: Any, out: list[Any]) -> None:
-        raise VariantEncodeError("a Key holds no other Key")
+        depth = value.depth + 1
+        if depth > _MAX_KEYS:
+            raise VariantEncodeError(
+                f"in a Key are {depth} others, one in the other, and no more than {_MAX_KEYS} may be"
+            )
+        self.deepest = max(self.deepest, depth)
+        super().write(value, out)
 
 
 class PropertyName:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Error, VariantDecodeError, VariantEncodeError
-from ._containers import Container, Properties
+from ._containers import Container, NestedKeyRow, Properties
 from ._scalars import (
     FALSE,
     NIL,
@@ -33,6 +33,7 @@ from ._scalars import (
     unpack_f32,
 )
 from ._tables import Version, version_of
+from .types import Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,10 +70,12 @@ def encode(value: Any, *, version: int = 3, full_objects: bool = False) -> bytes
     return _encode(value, chosen, chosen.writers, full_objects)
 
 
-def encode_key(value: Any, version: int) -> bytes:
-    """Encode the value of a `Key`, in which there are no more of these."""
+def encode_key(value: Any, version: int) -> tuple[bytes, int]:
+    """Encode the value of a `Key`; return also how many keys are in it, one in the other."""
     chosen = version_of(version)
-    return _encode(value, chosen, chosen.writers_in_keys, True)
+    row = NestedKeyRow()
+    row.place(version, 0)
+    return _encode(value, chosen, {**chosen.writers, Key: row}, True), row.deepest
 
 
 def decode(data: ReadableBuffer, *, version: int = 3, allow_objects: bool = False) -> Any:

@@ -115,13 +115,22 @@ class TestDictionary:
         value = decode(dictionary(("a", 1), (StringName("a"), 2), version=4), version=4)
         assert value == {"a": 2}
 
-    def test_keys_within_keys_are_refused_lest_they_take_more_memory_than_they_came_in(self) -> None:
-        inner = dictionary(([1], 2))
-        data = encode({})[:4] + struct.pack("<I", 1) + inner + encode(3)
-        with pytest.raises(VariantDecodeError, match="a Key holds no other Key"):
-            decode(data)
-        with pytest.raises(VariantEncodeError, match="a Key holds no other Key"):
-            Key({Key([1]): 2})
+    def test_may_have_keys_in_its_keys(self) -> None:
+        key = struct.pack("<II", 18, 1) + encode([1]) + encode(2)
+        data = struct.pack("<II", 18, 2) + key + encode(3) + encode([{"a": [4]}]) + encode(5)
+        value = decode(data)
+        assert value == {Key({Key([1]): 2}): 3, Key([{"a": [4]}]): 5}
+        assert encode(value) == data
+
+    def test_has_keys_in_keys_eight_deep_lest_they_take_more_memory_than_they_came_in(self) -> None:
+        data = encode([])
+        for _ in range(9):
+            value = decode(struct.pack("<II", 18, 1) + data + encode(None))
+            data = encode(value)
+        with pytest.raises(VariantDecodeError, match="no more than 8 may be"):
+            decode(struct.pack("<II", 18, 1) + data + encode(None))
+        with pytest.raises(VariantEncodeError, match="no more than 8 may be"):
+            Key({Key(value): None})
 
     def test_many_keys_that_python_cannot_have_take_their_time_once(self) -> None:
         data = dictionary(*(([i], i) for i in range(5000)))
