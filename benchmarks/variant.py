@@ -18,6 +18,7 @@ import tempfile
 import time
 from array import array
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,13 @@ def cases() -> Cases:
     found: Cases = {
         "packet": of(PACKET, encode, decode)
         | {
-            "json encode": lambda: json.dumps(as_json),
-            "json decode": decoder(json.loads, json.dumps(as_json)),
+            "json encode": partial(json.dumps, as_json),
+            "json decode": partial(json.loads, json.dumps(as_json)),
         },
         "10,000 Vector3": of(VECTORS, encode, decode)
         | {
-            "json encode": lambda: json.dumps(ROWS),
-            "json decode": decoder(json.loads, json.dumps(ROWS)),
+            "json encode": partial(json.dumps, ROWS),
+            "json decode": partial(json.loads, json.dumps(ROWS)),
             "copy": lambda: bytes(memoryview(VECTORS.data)),
         },
         "1 MiB of bytes": of(BLOB, encode, decode) | {"copy": lambda: bytes(memoryview(BLOB))},
@@ -74,11 +75,7 @@ def cases() -> Cases:
 
 
 def of(value: Any, pack: Any, unpack: Any, prefix: str = "") -> dict[str, Callable[[], object]]:
-    return {f"{prefix}encode": lambda: pack(value), f"{prefix}decode": decoder(unpack, pack(value))}
-
-
-def decoder(unpack: Any, data: Any) -> Callable[[], object]:
-    return lambda: unpack(data)
+    return {f"{prefix}encode": partial(pack, value), f"{prefix}decode": partial(unpack, pack(value))}
 
 
 def measure(rounds: int) -> dict[str, dict[str, float]]:

@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Error, VariantDecodeError, VariantEncodeError
 from ._rows import Row
-from ._scalars import pack_two_u32, pack_u32, pack_u64, read_string, string_bytes, truncated, u32, unpack_u64
+from ._scalars import (
+    head_and_word,
+    pack_f32,
+    pack_u32,
+    pack_u64,
+    read_string,
+    string_bytes,
+    u32,
+    unpack_f32,
+    unpack_u64,
+)
 from .types import EncodedObject, EncodedObjectAsID, Key, StringName, TypedArray, TypedDictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from mypy_extensions import i64
 
+    from ._rows import Inner
 
-def _keys_and_values(dictionary: dict[Any, Any]) -> Iterator[Any] | None:
-    each: list[Any] = []
-    for key, value in dictionary.items():
-        each.append(key)
-        each.append(value)
-    return iter(each) if each else None
+
+REFUSED: Final = object()
+_MAX_KEYS: Final = 8
+_FEW: Final = 32  # elements, with which most containers get along
 
 
 class Container(Row):
     """A type that holds other Variants."""
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
-        """Append what stands in front of the Variants in `value`; return these, or `None` if there are none."""
-        raise NotImplementedError  # pragma: no cover
+    def place(self, version: int, type_id: int) -> None:
+        super().place(version, type_id)
+        self.heads = [self.head + pack_u32(count) for count in range(_FEW)]
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         """Read up to the first of the Variants; return their number, a note for `end`, and the place."""
@@ -38,23 +47,22 @@ class Container(Row):
         """Make one value of the Variants."""
         raise NotImplementedError  # pragma: no cover
 
-    def count(self, data: bytes, pos: i64, size: i64) -> i64:
-        """Read a count of things that take `size` bytes or more; its top bit was a flag once."""
-        count = u32(data, pos) & 0x7FFFFFFF
-        if count * size > len(data) - pos:
-            raise truncated(self.name, pos)
-        return count
+
+def _count(data: bytes, pos: i64) -> i64:
+    """Read how many there are. The top bit was a flag once; whether there are so many, the reading of them shows."""
+    return u32(data, pos) & 0x7FFFFFFF
 
 
 class ArrayRow(Container):
     """The count, and the elements."""
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
-        out.append(pack_two_u32(self.type_id, len(value)))
-        return iter(value) if value else None
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
+        count = len(value)
+        out.append(self.heads[count] if count < _FEW else head_and_word(self.head, count))
+        return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
-        return self.count(data, pos, 4), None, pos + 4
+        return _count(data, pos), None, pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
         return values
@@ -63,12 +71,13 @@ class ArrayRow(Container):
 class DictionaryRow(Container):
     """The count, and each key with its value."""
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
-        out.append(pack_two_u32(self.type_id, len(value)))
-        return _keys_and_values(value)
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
+        count = len(value)
+        out.append(self.heads[count] if count < _FEW else head_and_word(self.head, count))
+        return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
-        return 2 * self.count(data, pos, 8), None, pos + 4
+        return 2 * _count(data, pos), None, pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
         each = iter(values)
@@ -109,11 +118,21 @@ class KeyRow(Row):
         out.append(value.data)
 
 
-class NestedKeyRow(Row):
-    """A `Key` in another one, which could make the data of both far larger than the packet they came in."""
+class NestedKeyRow(KeyRow):
+    """A `Key` in another one. Each keeps the data of all that are in it, so there are not to be too many."""
+
+    def __init__(self) -> None:
+        super().__init__("Key")
+        self.deepest = 0
 
     def write(self, value: Any, out: list[Any]) -> None:
-        raise VariantEncodeError("a Key holds no other Key")
+        depth = value.depth + 1
+        if depth > _MAX_KEYS:
+            raise VariantEncodeError(
+                f"in a Key are {depth} others, one in the other, and no more than {_MAX_KEYS} may be"
+            )
+        self.deepest = max(self.deepest, depth)
+        super().write(value, out)
 
 
 class PropertyName:
@@ -142,7 +161,7 @@ class Properties:
 class ObjectRow(Container):
     """The id of an object; or its class, the count of its properties, and each name with its value."""
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
         if isinstance(value, EncodedObjectAsID):
             out.append(self.wide_head)
             out.append(pack_u64(value.object_id))
@@ -159,7 +178,7 @@ class ObjectRow(Container):
         for name, item in value.properties.items():
             parts.append(PropertyName(string_bytes(name, self.lenient)))
             parts.append(item)
-        return iter(parts) if parts else None
+        return parts or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         if flags & 1:
@@ -175,8 +194,6 @@ class ObjectRow(Container):
         pos += 4
         if count >= 0x80000000:  # negative: to Godot no error, but no properties
             count = 0
-        if count * 8 > len(data) - pos:
-            raise truncated(class_name, pos)
         return 0, Properties(class_name, count), pos
 
     def end(self, values: list[Any], note: Any) -> Any:
@@ -214,8 +231,10 @@ class ElementTypes:
         for value in values:
             found = self.find(value.value if isinstance(value, Key) else value)[0].type_id
             if found != type_id and not (value is None and type_id == self.object_id):
-                raise VariantEncodeError(f"a {type(value).__name__} is no {name}, and Godot would leave it out")
-        if type_id != self.object_id:
+                raise VariantEncodeError(
+                    f"a {type(value).__name__} is no {name or 'Object'}, and Godot would change it or leave it out"
+                )
+        if not name or type_id != self.object_id:
             return 1, pack_u32(type_id)
         if not full_objects:
             name = "EncodedObjectAsID"
@@ -229,7 +248,7 @@ class ElementTypes:
             type_id = u32(data, pos)
             if type_id >= len(self.rows):
                 raise VariantDecodeError(f"there is no type {type_id} (at byte {pos})")
-            name = self.rows[type_id].name if type_id else "Variant"
+            name = "" if type_id == self.object_id else self.rows[type_id].name if type_id else "Variant"
             pos += 4
         else:
             type_id = self.object_id
@@ -238,7 +257,21 @@ class ElementTypes:
                 raise VariantDecodeError(f"the path of a script before byte {pos} begins with no res://")
         if type_id == self.object_id and not allow_objects:
             name = "EncodedObjectAsID"  # which is all that can be in it
-        return name or "Object", pos
+        return name, pos
+
+    def admit(self, name: str, value: Any) -> Any:
+        """Give what becomes of a decoded value where only those of a type may be, `REFUSED` if Godot leaves it out."""
+        wanted = self.ids.get(name, self.object_id)
+        found = self.find(value)[0].type_id
+        if found == wanted or (value is None and wanted == self.object_id):
+            return value
+        if found == self.ids["String"] and wanted == self.ids["StringName"]:
+            return StringName(value)
+        if found == self.ids["StringName"] and wanted == self.ids["String"]:
+            return str(value)
+        if found == self.ids["int"] and wanted == self.ids["float"]:
+            return unpack_f32(pack_f32(value))[0]
+        return REFUSED
 
 
 class TypedArrayRow(ArrayRow):
@@ -246,21 +279,24 @@ class TypedArrayRow(ArrayRow):
 
     types: ElementTypes
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
         if not isinstance(value, TypedArray):
             return super().open(value, out, full_objects)
         kind, name = self.types.write(value.element_type, value, full_objects)
         out.append(pack_u32(self.type_id | kind << 16))
         out.append(name)
         out.append(pack_u32(len(value)))
-        return iter(value) if value else None
+        return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         name, pos = self.types.read(flags & 3, data, pos, allow_objects)
-        return self.count(data, pos, 4), name, pos + 4
+        return _count(data, pos), name, pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
-        return values if note == "Variant" else TypedArray(values, note)
+        if note == "Variant":
+            return values
+        admitted = [self.types.admit(note, value) for value in values]
+        return TypedArray([value for value in admitted if value is not REFUSED], note)
 
 
 class TypedDictionaryRow(DictionaryRow):
@@ -268,7 +304,7 @@ class TypedDictionaryRow(DictionaryRow):
 
     types: ElementTypes
 
-    def open(self, value: Any, out: list[Any], full_objects: bool) -> Iterator[Any] | None:
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
         if not isinstance(value, TypedDictionary):
             return super().open(value, out, full_objects)
         key_kind, key_name = self.types.write(value.key_type, value, full_objects)
@@ -277,13 +313,19 @@ class TypedDictionaryRow(DictionaryRow):
         out.append(key_name)
         out.append(value_name)
         out.append(pack_u32(len(value)))
-        return _keys_and_values(value)
+        return value or None
 
     def begin(self, data: bytes, pos: i64, flags: i64, allow_objects: bool) -> tuple[i64, Any, i64]:
         key_name, pos = self.types.read(flags & 3, data, pos, allow_objects)
         value_name, pos = self.types.read(flags >> 2 & 3, data, pos, allow_objects)
-        return 2 * self.count(data, pos, 8), (key_name, value_name), pos + 4
+        return 2 * _count(data, pos), (key_name, value_name), pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
+        key_name, value_name = note
+        if key_name != "Variant":  # Godot does not look at the values
+            for i in range(len(values) - 2, -1, -2):
+                values[i] = self.types.admit(key_name, values[i])
+                if values[i] is REFUSED:
+                    del values[i : i + 2]
         dictionary = super().end(values, note)
-        return dictionary if note == ("Variant", "Variant") else TypedDictionary(dictionary, *note)
+        return dictionary if key_name == value_name == "Variant" else TypedDictionary(dictionary, key_name, value_name)

@@ -26,8 +26,11 @@ from .types import RID, Basis, NodePath, Plane, Signal, StringName, Transform, V
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     from mypy_extensions import i64
+
+    Inner: TypeAlias = list[Any] | tuple[Any, ...] | dict[Any, Any]
 
 _NEW_PATH: Final = 0x80000000  # the flag of a NodePath that is no mere string
 _SWAPPED: Final = sys.byteorder == "big"
@@ -48,6 +51,11 @@ class Row:
         self.type_id = type_id
         self.head = pack_u32(type_id)
         self.wide_head = pack_u32(type_id | WIDE)
+
+    def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
+        """Append all that stands before the Variants in `value`; return these, or None if there are none."""
+        self.write(value, out)
+        return None
 
     def write(self, value: Any, out: list[Any]) -> None:
         """Append the bytes of a whole Variant to `out`, in as many parts as is convenient."""
@@ -124,9 +132,10 @@ class Numbers(Row):
 
     def write(self, value: Any, out: list[Any]) -> None:
         numbers: tuple[float, ...] = value
+        pack = self.pack  # which mypyc would look up by its name if it were called as a method
         out.append(self.head)
         try:
-            out.append(self.pack(*numbers))
+            out.append(pack(*numbers))
         except OverflowError:  # what 32 bits do not hold becomes infinite, in Godot as in an array
             out.append(_memory(memoryview(array("f", numbers))))
 
@@ -234,9 +243,8 @@ class PathRow(Row):
             raise VariantDecodeError(f"the NodePath at byte {pos} is of a form that Godot no longer reads")
         count &= ~_NEW_PATH
         total = count + u32(data, pos + 4) + (flags >> 1 & 1)  # an old form of the flags: one subname more
+        total &= 0xFFFFFFFF
         pos += 12
-        if total * 4 > len(data) - pos:
-            raise truncated(self.name, pos)
         names: list[str] = []
         while len(names) < total:
             name, pos = read_string(data, pos, self.lenient)
@@ -355,8 +363,6 @@ class StringsRow(Row):
         strings = PoolStringArray()
         if count >= 0x80000000:  # negative: to Godot no error, but no strings
             return strings, pos
-        if count * 4 > len(data) - pos:
-            raise truncated(self.name, pos)
         while len(strings) < count:
             text, pos = read_string(data, pos, self.lenient)
             strings.append(text)

@@ -7,7 +7,7 @@ and runs as it is everywhere else.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .._compiled import compiled
 from ..errors import Error, VariantDecodeError, VariantEncodeError
@@ -20,12 +20,14 @@ PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")  # what a length modulo 4 lack
 NIL: Final = b"\0\0\0\0"
 FALSE: Final = b"\1\0\0\0\0\0\0\0"
 TRUE: Final = b"\1\0\0\0\1\0\0\0"
+_INT: Final = b"\2\0\0\0"
 _STRING: Final = b"\4\0\0\0"
 _BOM: Final = b"\xef\xbb\xbf"
 
 pack_u32: Final = struct.Struct("<I").pack
-pack_two_u32: Final = struct.Struct("<II").pack
 pack_u64: Final = struct.Struct("<Q").pack
+pack_f32: Final = struct.Struct("<f").pack
+unpack_f32: Final = struct.Struct("<f").unpack_from
 unpack_u64: Final = struct.Struct("<Q").unpack_from
 _pack_i32: Final = struct.Struct("<Ii").pack
 _pack_i64: Final = struct.Struct("<Iq").pack
@@ -37,8 +39,12 @@ _unpack_packed_f32: Final = struct.Struct("<4xf").unpack
 SMALL_INTS: Final = [_pack_i32(2, number) for number in range(256)]
 SHORT_STRINGS: Final[dict[str, bytes]] = {}  # as whole Variants
 SHORT_TEXTS: Final[dict[bytes, str]] = {}  # by their UTF-8
+_SHIFT: Final = 2.0**29  # 53 bits less 24
+_MIN_F32: Final = 2.0**-126  # of those with all their bits
+_MAX_F32: Final = (2.0 - 2.0**-23) * 2.0**127
 _SHORT: Final = 32
 _MAX_CACHED: Final = 1024
+_BYTES: Final = [bytes((number,)) for number in range(256)]
 
 
 def u32(data: bytes, pos: i64) -> i64:  # pragma: no cover -- see below
@@ -56,10 +62,23 @@ def two_words(data: bytes, pos: i64) -> tuple[i64, i64]:  # pragma: no cover -- 
     return u32(data, pos), word - 0x100000000 if word & 0x80000000 else word
 
 
+def head_and_word(head: bytes, word: i64) -> bytes:  # pragma: no cover -- see below
+    """Write a number of 32 bits behind the head of its Variant."""
+    return b"%b%b%b%b%b" % (
+        head,
+        _BYTES[word & 0xFF],
+        _BYTES[word >> 8 & 0xFF],
+        _BYTES[word >> 16 & 0xFF],
+        _BYTES[word >> 24 & 0xFF],
+    )
+
+
 if not compiled:  # then one call of `struct` is faster than all the arithmetic
     _unpack_u32 = struct.Struct("<I").unpack_from
     globals()["u32"] = lambda data, pos: _unpack_u32(data, pos)[0]
     globals()["two_words"] = struct.Struct("<Ii").unpack_from
+    _pack_head_and_word = struct.Struct("<4si").pack
+    globals()["head_and_word"] = _pack_head_and_word
 
 
 def truncated(what: str, pos: int, error: Error = Error.ERR_INVALID_DATA) -> VariantDecodeError:
@@ -152,16 +171,24 @@ def string_variant(text: str, lenient: bool) -> bytes:
 def int_variant(number: int) -> bytes:
     """Encode an int as a whole Variant, in 32 bits if they do."""
     if -0x80000000 <= number <= 0x7FFFFFFF:
-        return _pack_i32(2, number)
+        return head_and_word(_INT, number)
     try:
         return _pack_i64(2 | WIDE, number)
     except struct.error:
         raise VariantEncodeError("an int does not fit into 64 bits with a sign: send it as a str") from None
 
 
-def float_variant(number: Any) -> bytes:
+def float_variant(number: float) -> bytes:
     """Encode a float as a whole Variant, in 32 bits if they give it back as it is."""
-    try:
+    # The sum has room for 24 bits of the number, as 32 bits have. That a compiler may fuse operations changes nothing.
+    shifted = number * _SHIFT
+    fits = shifted + number - shifted == number
+    if number >= _MIN_F32 or number <= -_MIN_F32:
+        if not fits and number - number == 0.0:
+            return _pack_f64(3 | WIDE, number)
+        if -_MAX_F32 <= number <= _MAX_F32:
+            return _pack_f32(3, number)
+    try:  # the rare ones: 0, those with fewer bits, infinity, what is too large, NaN
         narrow = _pack_f32(3, number)
         if _unpack_packed_f32(narrow)[0] == number:
             return narrow

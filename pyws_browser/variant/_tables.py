@@ -13,7 +13,6 @@ from ._containers import (
     DictionaryRow,
     ElementTypes,
     KeyRow,
-    NestedKeyRow,
     ObjectRow,
     PropertyName,
     PropertyNameRow,
@@ -173,7 +172,6 @@ class Version:
         for row in self.rows:
             if isinstance(row, (TypedArrayRow, TypedDictionaryRow)):
                 row.types = element_types
-        self.writers_in_keys = {**self.writers, Key: NestedKeyRow("Key")}
 
     def find(self, value: Any) -> tuple[Row, Any]:
         """Find the row for a value of any type; return it, and what is to be written.
@@ -221,7 +219,7 @@ class Version:
 VERSIONS = {3: Version(3, _GODOT_3), 4: Version(4, _GODOT_4)}
 
 for _type in VERSIONS[4].writers.keys() - VERSIONS[3].writers.keys():
-    VERSIONS[3].writers[_type] = VERSIONS[3].writers_in_keys[_type] = Refused(_type.__name__)
+    VERSIONS[3].writers[_type] = Refused(_type.__name__)
 
 
 def version_of(number: int) -> Version:

@@ -9,10 +9,11 @@ stack nor that of a browser. The types that packets are full of, it reads and wr
 from __future__ import annotations
 
 import struct
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Error, VariantDecodeError, VariantEncodeError
-from ._containers import Container, Properties
+from ._containers import Container, NestedKeyRow, Properties
 from ._scalars import (
     FALSE,
     NIL,
@@ -29,21 +30,26 @@ from ._scalars import (
     truncated,
     two_words,
     u32,
+    unpack_f32,
 )
 from ._tables import Version, version_of
+from .types import Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeAlias
 
     from _typeshed import ReadableBuffer
     from mypy_extensions import i64
 
     from ._rows import Row
 
+    _Outer: TypeAlias = tuple[Iterator[Any], list[Any] | None, i64, Any, Any]  # the last is what is around it
+
+_GODOT_3: Final = version_of(3)
 _MAX_DEPTH: Final = 1024  # containers around a value, as in Godot 3.6 and 4
 
 _unpack_i64: Final = struct.Struct("<q").unpack_from
-_unpack_f32: Final = struct.Struct("<f").unpack_from
 _unpack_f64: Final = struct.Struct("<d").unpack_from
 
 
@@ -60,14 +66,16 @@ def encode(value: Any, *, version: int = 3, full_objects: bool = False) -> bytes
         VariantEncodeError: something in it has no form that Godot would read back as the same.
 
     """
-    chosen = version_of(version)
+    chosen = _GODOT_3 if version == 3 else version_of(version)
     return _encode(value, chosen, chosen.writers, full_objects)
 
 
-def encode_key(value: Any, version: int) -> bytes:
-    """Encode the value of a `Key`, in which there are no more of these."""
+def encode_key(value: Any, version: int) -> tuple[bytes, int]:
+    """Encode the value of a `Key`; return also how many keys are in it, one in the other."""
     chosen = version_of(version)
-    return _encode(value, chosen, chosen.writers_in_keys, True)
+    row = NestedKeyRow()
+    row.place(version, 0)
+    return _encode(value, chosen, {**chosen.writers, Key: row}, True), row.deepest
 
 
 def decode(data: ReadableBuffer, *, version: int = 3, allow_objects: bool = False) -> Any:
@@ -99,10 +107,25 @@ def _encode(value: Any, version: Version, writers: dict[type, Row], full_objects
     lenient = version.lenient
     out: list[Any] = []
     values: Iterator[Any] = iter((value,))
-    stack: list[Iterator[Any]] = []
-    containers: list[Any] = []
+    keys: list[Any] | None = None
+    at: i64 = 0  # of the keys
+    outer: _Outer | None = None
+    depth: i64 = 0
     while True:
         for item in values:
+            if keys is not None:
+                key = keys[at]
+                at += 1
+                kind = type(key)
+                if kind is str:
+                    raw = SHORT_STRINGS.get(key)
+                    out.append(string_variant(key, lenient) if raw is None else raw)
+                elif kind is int:
+                    out.append(int_variant(key))
+                else:  # a key that may even be a container is written as if it were a value
+                    values = chain((key, item), chain.from_iterable(zip(keys[at:], values, strict=True)))
+                    keys = None
+                    break
             kind = type(item)
             if kind is str:
                 raw = SHORT_STRINGS.get(item)
@@ -121,26 +144,28 @@ def _encode(value: Any, version: Version, writers: dict[type, Row], full_objects
                 plain = item
                 if row is None:
                     row, plain = version.find(item)
-                inner: Iterator[Any] | None = None
                 try:
-                    if isinstance(row, Container):
-                        inner = row.open(plain, out, full_objects)
-                    else:
-                        row.write(plain, out)
+                    inner = row.open(plain, out, full_objects)
                 except (struct.error, OverflowError, TypeError) as exc:
                     raise VariantEncodeError(f"a {kind.__name__} cannot be sent as {row.name}: {exc}") from exc
                 if inner is not None:
-                    if len(stack) == _MAX_DEPTH:
-                        raise _too_deep(item, containers)
-                    stack.append(values)
-                    containers.append(item)
-                    values = inner
+                    if depth == _MAX_DEPTH:
+                        raise _too_deep(item, outer)
+                    depth += 1
+                    outer = (values, keys, at, item, outer)
+                    if isinstance(inner, dict):
+                        keys = list(inner.keys())
+                        values = iter(inner.values())
+                        at = 0
+                    else:
+                        keys = None
+                        values = iter(inner)
                     break
         else:
-            if not stack:
+            if outer is None:
                 return b"".join(out)
-            values = stack.pop()
-            containers.pop()
+            values, keys, at, _, outer = outer
+            depth -= 1
 
 
 def _decode(data: bytes, pos: i64, version: Version, allow_objects: bool) -> tuple[Any, int]:
@@ -185,7 +210,7 @@ def _decode(data: bytes, pos: i64, version: Version, allow_objects: bool) -> tup
                         value = _unpack_f64(data, pos + 4)[0]
                         pos += 12
                     else:
-                        value = _unpack_f32(data, pos + 4)[0]
+                        value = unpack_f32(data, pos + 4)[0]
                         pos += 8
                     if value != value:  # one object for each NaN, so that it is one key, as in Godot
                         value = nans.setdefault(data[pos - 8 : pos], value)
@@ -233,7 +258,11 @@ def _last_word(data: bytes, pos: i64) -> i64:
     return head
 
 
-def _too_deep(item: Any, containers: list[Any]) -> VariantEncodeError:
+def _too_deep(item: Any, outer: _Outer | None) -> VariantEncodeError:
+    containers = []
+    while outer is not None:
+        *_, container, outer = outer
+        containers.append(container)
     if any(container is item for container in containers):
         message = f"a {type(item).__name__} contains itself, and there is no end to sending it"
     else:

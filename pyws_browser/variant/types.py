@@ -220,7 +220,8 @@ class TypedArray(list[Any]):
 
     Args:
         values: the elements.
-        element_type: Godot's name of their type, the name of a class, the ``res://`` path of a script, or "Variant".
+        element_type: Godot's name of their type, the name of a class, "" for objects of any, the ``res://`` path of a
+            script, or "Variant".
 
     """
 
@@ -260,7 +261,7 @@ class Key:
     another one, decoding wraps it into a `Key`; encoding sends what is in it. Keys are equal if the same is sent.
 
     Args:
-        value: the key itself, in which there is no other `Key`.
+        value: the key itself, in which there may be more of these, up to 8 one in the other.
         version: the Godot that it is for, 3 or 4.
 
     Raises:
@@ -268,14 +269,16 @@ class Key:
 
     """
 
-    __slots__ = ("data", "value", "version")
+    __slots__ = ("data", "depth", "value", "version")
 
     def __init__(self, value: Any, *, version: int = 3) -> None:
         from .codec import encode_key  # which needs this module first
 
         self.value: Any = value
         self.version: int = version
-        self.data: bytes = encode_key(value, version)
+        self.data: bytes
+        self.depth: int
+        self.data, self.depth = encode_key(value, version)
 
     def __eq__(self, other: object) -> bool:
         return self.data == other.data if isinstance(other, Key) else NotImplemented

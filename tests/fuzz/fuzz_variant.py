@@ -22,7 +22,7 @@ def fuzz_one_input(data: bytes) -> None:
             try:
                 again = settled(value, version)
             except VariantEncodeError:
-                if version == 3:  # only a typed container of Godot 4 can hold what it must not
+                if version == 3:  # only the values of a typed dictionary of Godot 4 may be what they must not
                     raise
                 continue
             if settled(decode(again, version=version, allow_objects=True), version) != again:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import enum
 import math
+import struct
 import sys
 from array import array
 from collections import OrderedDict, defaultdict, deque
@@ -120,6 +121,22 @@ def test_an_int_takes_64_bits_where_32_do_not_do(number: int) -> None:
 def test_a_float_takes_64_bits_where_32_would_change_it(number: float, size: int) -> None:
     data = encode(number)
     assert len(data) == size
+    assert same(decode(data), number)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("exponent", [-1074, -150, -149, -148, -127, -126, -125, 0, 24, 52, 53, 126, 127, 128, 1022])
+@pytest.mark.parametrize(
+    "mantissa", [1.0, 1.5, 2 - 2**-22, 2 - 2**-23, 2 - 2**-24, 1 + 2**-23, 1 + 2**-24, 1 + 2**-52, 2 - 2**-52]
+)
+def test_a_float_is_sent_as_one_that_is_the_same(mantissa: float, exponent: int, sign: float) -> None:
+    number = sign * math.ldexp(mantissa, exponent)
+    try:
+        fits = struct.unpack("<f", struct.pack("<f", number))[0] == number
+    except OverflowError:
+        fits = False
+    data = encode(number)
+    assert data == (struct.pack("<If", 3, number) if fits else struct.pack("<Id", 3 | 1 << 16, number))
     assert same(decode(data), number)
 
 

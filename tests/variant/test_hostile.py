@@ -142,6 +142,13 @@ def test_small_things_in_great_number_take_memory_in_proportion() -> None:
         (struct.pack("<IIII", 19, 1, 4, 9), Error.ERR_FILE_EOF),
         (struct.pack("<III", 20, 0x80000000, 0), Error.ERR_INVALID_DATA),
         (struct.pack("<II", 17, 0), Error.ERR_UNAUTHORIZED),
+        # Counts that are too large: what matters is where the data end.
+        (struct.pack("<II", 19, 9), Error.ERR_INVALID_DATA),
+        (struct.pack("<IIII", 19, 9, 0, 17), Error.ERR_UNAUTHORIZED),
+        (struct.pack("<IIIII", 18, 9, 0, 4, 9), Error.ERR_FILE_EOF),
+        (struct.pack("<III", 23, 9, 1), Error.ERR_FILE_EOF),
+        (struct.pack("<IIII", 23, 9, 0, 0), Error.ERR_INVALID_DATA),
+        (struct.pack("<IIIII", 15, 0x80000009, 0, 0, 9), Error.ERR_FILE_EOF),
     ],
 )
 def test_an_error_has_the_code_that_godot_gives(data: bytes, error: Error) -> None:
@@ -224,6 +231,12 @@ def test_what_is_no_text_in_either_version_is_refused(raw: bytes) -> None:
 def test_a_path_with_the_flags_of_old_has_one_subname_more() -> None:
     parts = b"".join(struct.pack("<I4s", 1, name) for name in (b"a", b"b"))
     assert decode(struct.pack("<IIII", 15, 0x80000001, 0, 2) + parts) == NodePath("a:b")
+
+
+def test_the_names_of_a_path_are_counted_in_32_bits() -> None:
+    assert decode(struct.pack("<IIII", 15, 0xFFFFFFFF, 0x80000001, 0)) == NodePath("")
+    with pytest.raises(VariantDecodeError):
+        decode(struct.pack("<IIII", 15, 0xFFFFFFFF, 0x80000002, 0))
 
 
 def test_an_absolute_path_to_nothing_is_empty() -> None:
