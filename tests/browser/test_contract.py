@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..contract.cases import CASES
-from ..contract.engine_quirks import ENGINE_QUIRKS
+from ..contract.engine_quirks import ENGINE_QUIRKS, HAVE_STREAMS
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -24,20 +24,26 @@ def contract(python_place: Interpreter) -> Interpreter:
     return python_place
 
 
+@pytest.mark.parametrize("backpressure", [False, True], ids=["socket", "stream"])
 @pytest.mark.parametrize("name", CASES)
-def test_browser(name: str, contract: Interpreter, contract_urls: dict[str, str], engine_name: str) -> None:
+def test_browser(
+    name: str, backpressure: bool, contract: Interpreter, contract_urls: dict[str, str], engine_name: str
+) -> None:
+    if backpressure and engine_name not in HAVE_STREAMS:
+        pytest.skip("the engine has no WebSocketStream")
     contract.run(
         """
         from contract.cases import CASES
         from contract.worlds import RemoteWorld
 
-        world = RemoteWorld(urls, is_page=True, quirks=quirks)
+        world = RemoteWorld(urls, is_page=True, backpressure=backpressure, quirks=quirks)
         try:
             await CASES[name](world)
         finally:
             world.clean_up()
         """,
         name=name,
+        backpressure=backpressure,
         urls=contract_urls,
         quirks=sorted(ENGINE_QUIRKS[engine_name]),
         timeout=80,

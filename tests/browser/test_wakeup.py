@@ -55,7 +55,7 @@ def test_an_error_ends_a_connection_that_never_opened(python_place: Interpreter,
 
         peer = WebSocketPeer()
         peer.connect_to_url(url)
-        peer._transport._js_socket.dispatchEvent(js.Event.new("error"))
+        peer._transport._socket.js_target.dispatchEvent(js.Event.new("error"))
         peer.poll()
         [peer.ready_state.name, peer.close_code, peer.was_clean_close, isinstance(peer.close_cause, ConnectError)]
         """,
