@@ -28,6 +28,7 @@ from ..errors import (
     ConnectError,
     ConnectionLostError,
     ConnectTimeoutError,
+    InboundOverflowError,
     InvalidURLError,
     MessageTooBigError,
     NotConnectedError,
@@ -65,6 +66,7 @@ class BrowserTransport(Transport):
         self._messages = self._socket.messages
         self._events: deque[Event] = deque()
         self._is_held_back = False
+        self._count_at_closing = inf  # of messages, if the other side closed while it was held back
         self._most_buffered = 0  # what the browser holds back at most, in bytes
         self._deadline = monotonic() + options.handshake_timeout
         self._is_closing = False  # this side began
@@ -77,7 +79,7 @@ class BrowserTransport(Transport):
         if self.ready_state is State.CLOSED:
             return
         if self._socket.has_events:
-            self._events += self._socket.take_events()
+            self._take_in_events()
         while self._events:
             # Messages come between the opening and all other events.
             if self.ready_state is State.OPEN:
@@ -155,6 +157,13 @@ class BrowserTransport(Transport):
     def __del__(self) -> None:
         if hasattr(self, "_deadline"):  # or the constructor raised
             self.abort()
+
+    def _take_in_events(self) -> None:
+        for event in self._socket.take_events():
+            if event.kind != "closing":
+                self._events.append(event)
+            elif self._is_held_back:
+                self._count_at_closing = self.received_count + len(self._messages)
 
     def _take(self, event: Event) -> None:
         kind = event.kind
@@ -244,6 +253,11 @@ class BrowserTransport(Transport):
         if cause is None and not _may_arrive(code):  # Chromium takes it
             cause = RemoteProtocolError(f"the other side closed with {code}, which may not be sent")
             code = CloseCode.ABNORMAL_CLOSURE
+        if cause is None and self.received_count > self._count_at_closing:
+            cause = InboundOverflowError(
+                "the other side closed while it was held back, and the browser discards what it had received by then: "
+                "fetch packets more often, or let the server wait for an answer before it closes"
+            )
         was_clean = code != CloseCode.ABNORMAL_CLOSURE and cause is None
         if cause is None and not was_clean:
             cause = self._guess_cause()

@@ -26,7 +26,10 @@ _js_unlisten = getattr(js, "removeEventListener", lambda *_: None)
 
 
 class Event(NamedTuple):
-    """What happened: "open", "error", "close" with code and reason, "pagehide", or what was noted."""
+    """What happened: "open", "error", "close" with code and reason, "pagehide", or what was noted.
+
+    "closing" tells that the other side has sent a Close frame; only a socket with backpressure has it.
+    """
 
     kind: str
     code: int = 0

@@ -5,17 +5,22 @@ What comes is piped into the queue by the browser itself. `hold()` aborts the pi
 next pipe when the last one has ended. What is sent goes the other way through a pipe, because `enqueue()` has no promise
 that could be rejected, message for message, without anybody listening.
 
+Where the other side closes while it is held back, Chromium loses all but the first of the messages that it has taken
+from the network by then. So the pipe begins with the connection, and "closing" is told, for the transport to see.
+
 There is no code to evaluate: functions of JavaScript's own are bound to their arguments, and where one would be given
 more of them than it should see, it is the setter of a property, which sees one.
 """
 
 from __future__ import annotations
 
+from itertools import count
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import js
-from pyodide.ffi import to_js
+from pyodide.ffi import create_proxy, to_js
 
 from ..rules import CloseCode, encode_text
 from .crossing import Queue, Sender
@@ -76,13 +81,16 @@ class WebSocketStream(PageSocket):
         # A clean end comes with the end of the pipe, behind all messages; of an unclean one nobody else tells.
         self._js_await_end = _js_then_bound(js_closed, self._js_note)
         _js_then(_js_then(js_closed, None, self._js_note), self._js_tell)
-        _js_then(_js_then(js_stream.opened, self._js_note), self._js_tell, _js_ignore)
+        key = next(_keys)
+        _streams[key] = self
+        _js_then(_js_then(js_stream.opened, _js_begin.bind(None, key)), self._js_tell, _js_ignore)
         self._js_readable: Any = None
+        self._is_ending = False
 
     @property
     def is_open(self) -> bool:
         """Whether nothing has been told of an end."""
-        return not self.has_events
+        return not self._is_ending and not self.has_events
 
     @property
     def buffered_amount(self) -> int:
@@ -101,7 +109,6 @@ class WebSocketStream(PageSocket):
 
     def cut(self) -> None:
         """Close at once, whatever waits."""
-        self.take_events()  # it may have opened
         if self._js_readable is not None:
             self._drain()
         self._js_stream.close()
@@ -118,16 +125,15 @@ class WebSocketStream(PageSocket):
     def _event(self, js_event: Any) -> Event:
         kind = getattr(js_event, "type", None)
         if kind is not None:
+            self._is_ending = kind != "open"
             return Event(kind)
-        if hasattr(js_event, "readable"):
-            self._begin(js_event)
-            return Event("open")
         code = getattr(js_event, "closeCode", None)
         if not isinstance(code, int):  # of an error that knows of none
             return Event("close", CloseCode.ABNORMAL_CLOSURE)
         return Event("close", code, js_event.reason)
 
-    def _begin(self, js_opened: Any) -> None:
+    def begin(self, js_opened: Any) -> None:
+        """Begin both pipes, and tell of the opening."""
         self.protocol: str = js_opened.protocol
         self._js_readable = js_opened.readable
         # The size is asked for once for each message, before it is written. So that is when it is queued, and the
@@ -140,7 +146,10 @@ class WebSocketStream(PageSocket):
         self.send = sender
         self._js_controller = sender.js_controller
         self._js_sent = _js_promise(_js_pipe(sender.js_readable, js_opened.writable))
-        _js_then(self._js_sent, None, _js_ignore)
+        # It fails as soon as the other side closes, and ends by itself after close() alone.
+        js_tell_closing = js.Reflect.apply.bind(None, self._js_note, None, js.Array.of(js.Event.new("closing")))
+        _js_then(self._js_sent, None, js_tell_closing)
+        self.note("open")
 
     def _drain(self) -> None:
         """Let all that comes go to nobody."""
@@ -151,6 +160,19 @@ class WebSocketStream(PageSocket):
     def _pipe_to(self, js_writable: Any, js_signal: Any) -> None:
         js_piped = _js_then(self._js_received, _js_pipe(self._js_readable, js_writable, js_signal))
         self._js_received = _js_then(_js_then(js_piped, self._js_await_end), self._js_tell, _js_ignore)
+
+
+_keys = count()
+_streams: WeakValueDictionary[int, WebSocketStream] = WeakValueDictionary()
+
+
+def _begin(key: int, js_opened: Any) -> None:
+    stream = _streams.get(key)
+    if stream is not None:
+        stream.begin(js_opened)
+
+
+_js_begin = create_proxy(_begin)  # one for all connections, for good
 
 
 class _ChunkQueue(Queue):
