@@ -66,7 +66,7 @@ class BrowserTransport(Transport):
         self._messages = self._socket.messages
         self._events: deque[Event] = deque()
         self._is_held_back = False
-        self._count_at_closing = inf  # of messages, if the other side closed while it was held back
+        self._may_have_lost = False  # the other side closed while it was held back
         self._most_buffered = 0  # what the browser holds back at most, in bytes
         self._deadline = monotonic() + options.handshake_timeout
         self._is_closing = False  # this side began
@@ -162,8 +162,8 @@ class BrowserTransport(Transport):
         for event in self._socket.take_events():
             if event.kind != "closing":
                 self._events.append(event)
-            elif self._is_held_back:
-                self._count_at_closing = self.received_count + len(self._messages)
+            else:
+                self._may_have_lost |= self._is_held_back
 
     def _take(self, event: Event) -> None:
         kind = event.kind
@@ -253,10 +253,10 @@ class BrowserTransport(Transport):
         if cause is None and not _may_arrive(code):  # Chromium takes it
             cause = RemoteProtocolError(f"the other side closed with {code}, which may not be sent")
             code = CloseCode.ABNORMAL_CLOSURE
-        if cause is None and self.received_count > self._count_at_closing:
+        if cause is None and self._may_have_lost:
             cause = InboundOverflowError(
-                "the other side closed while it was held back, and the browser discards what it had received by then: "
-                "fetch packets more often, or let the server wait for an answer before it closes"
+                "the other side closed while it was held back, and the browser discards what it had not delivered by "
+                "then: fetch packets more often, or let the server wait for an answer before it closes"
             )
         was_clean = code != CloseCode.ABNORMAL_CLOSURE and cause is None
         if cause is None and not was_clean:
@@ -275,7 +275,9 @@ class BrowserTransport(Transport):
         socket, options = self._socket, self.options
         room, size = self._inbox_room(), self._messages.backlog_bytes
         count = len(self._messages)
-        if self._inbox_bytes + size >= options.inbound_buffer_size:  # some may have been fetched since they were counted
+        if (
+            self._inbox_bytes + size >= options.inbound_buffer_size
+        ):  # some may have been fetched since they were counted
             self._inbox_bytes = sum(map(len, self.inbox))
         if self._is_held_back:
             if room > 0 and not count:

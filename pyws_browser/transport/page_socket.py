@@ -45,13 +45,13 @@ class PageSocket(ABC):
 
     has_backpressure: ClassVar[bool]
     """Whether `hold()` and `resume()` do something."""
-    js_target: Any
-    """Where events "message", "open", "error" and "close" come, as a sign that there is something to take."""
-    messages: Queue
     send: Callable[[Message], None]
     """Sends a message; lone surrogates in a text become U+FFFD. Only while it is open."""
 
-    def __init__(self, js_close_when_left: Any) -> None:
+    def __init__(self, js_target: Any, messages: Queue, js_close_when_left: Any) -> None:
+        self.js_target: Any = js_target
+        """Where events "message", "open", "error" and "close" come, as a sign that there is something to take."""
+        self.messages: Queue = messages
         self._js_events = js.Array.new()
         self._js_note = self._js_events.push.bind(self._js_events)
         # A page that is left takes no Python with it into the back/forward cache, but its connections.
@@ -117,12 +117,12 @@ class WebSocket(PageSocket):
     has_backpressure = False
 
     def __init__(self, url: str, protocols: Sequence[str], on_full: Callable[[], None]) -> None:
-        self.js_target = self._js_socket = js_socket = js.WebSocket.new(url, to_js(protocols))
+        self._js_socket = js_socket = js.WebSocket.new(url, to_js(protocols))
         js_socket.binaryType = "arraybuffer"
-        super().__init__(js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), ""))
+        js_close_when_left = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
+        super().__init__(js_socket, _EventQueue(js_socket, on_full), js_close_when_left)
         self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
-        self.send = Sender(js_socket, js_socket.send, js_socket.send)
-        self.messages = _EventQueue(js_socket, on_full)
+        self.send: Callable[[Message], None] = Sender(js_socket, js_socket.send, js_socket.send)
         for event in _EVENTS:
             js_socket.addEventListener(event, self._js_note)
 

@@ -5,8 +5,9 @@ What comes is piped into the queue by the browser itself. `hold()` aborts the pi
 next pipe when the last one has ended. What is sent goes the other way through a pipe, because `enqueue()` has no promise
 that could be rejected, message for message, without anybody listening.
 
-Where the other side closes while it is held back, Chromium loses all but the first of the messages that it has taken
-from the network by then. So the pipe begins with the connection, and "closing" is told, for the transport to see.
+When the Close frame comes, Chromium closes the stream and discards the messages that it has taken from the network and
+found no room for in it. So the pipe begins with the connection, and "closing" is told at once, since the transport
+knows whether the other side was held back then.
 
 There is no code to evaluate: functions of JavaScript's own are bound to their arguments, and where one would be given
 more of them than it should see, it is the setter of a property, which sees one.
@@ -72,9 +73,10 @@ class WebSocketStream(PageSocket):
 
     def __init__(self, url: str, protocols: Sequence[str], on_full: Callable[[], None]) -> None:
         self._js_stream = js_stream = js.WebSocketStream.new(url, _js_object(protocols=to_js(protocols)))
-        super().__init__(js_stream.close.bind(js_stream, _js_close_info(CloseCode.NORMAL_CLOSURE, "")))
-        self.messages = self._queue = _ChunkQueue(on_full)
-        self.js_target = js_target = js.EventTarget.new()
+        js_close_when_left = js_stream.close.bind(js_stream, _js_close_info(CloseCode.NORMAL_CLOSURE, ""))
+        self._queue = _ChunkQueue(on_full)
+        js_target = js.EventTarget.new()
+        super().__init__(js_target, self._queue, js_close_when_left)
         self._js_tell_message = js_target.dispatchEvent.bind(js_target, js.Event.new("message"))
         self._js_tell = js_target.dispatchEvent.bind(js_target, js.Event.new("open"))
         js_closed = js_stream.closed
@@ -143,7 +145,7 @@ class WebSocketStream(PageSocket):
         self._js_received = self._js_stream.opened
         self.resume()
         sender = _ChunkSender()
-        self.send = sender
+        self.send: Callable[[Message], None] = sender
         self._js_controller = sender.js_controller
         self._js_sent = _js_promise(_js_pipe(sender.js_readable, js_opened.writable))
         # It fails as soon as the other side closes, and ends by itself after close() alone.

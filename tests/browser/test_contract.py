@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..contract.cases import CASES
-from ..contract.engine_quirks import ENGINE_QUIRKS, HAVE_STREAMS
+from ..contract.engine_quirks import ENGINE_QUIRKS
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -24,13 +24,10 @@ def contract(python_place: Interpreter) -> Interpreter:
     return python_place
 
 
-@pytest.mark.parametrize("backpressure", [False, True], ids=["socket", "stream"])
 @pytest.mark.parametrize("name", CASES)
 def test_browser(
     name: str, backpressure: bool, contract: Interpreter, contract_urls: dict[str, str], engine_name: str
 ) -> None:
-    if backpressure and engine_name not in HAVE_STREAMS:
-        pytest.skip("the engine has no WebSocketStream")
     contract.run(
         """
         from contract.cases import CASES
