@@ -149,10 +149,11 @@ class ClientSettings(ConnectionSettings):
 
     @property
     def backpressure(self) -> bool:
-        """Whether a page is to hold the sender back where more packets wait than may, as the desktop does; False at first.
+        """Whether a page is to hold the sender back where more packets wait than may; False at first.
 
-        It can where the engine has `WebSocketStream`, which is Chromium; elsewhere the connection closes with 4008 all
-        the same. So a desktop peer under `web_limits` does too. `has_backpressure` tells which it is.
+        It can where the engine has `WebSocketStream`, as Chromium does; elsewhere the connection closes with 4008 all
+        the same, and so does that of a desktop peer under `web_limits`. Without those the desktop always holds the
+        sender back. `has_backpressure` tells which it is.
         """
         return self._options.backpressure
 

@@ -101,9 +101,11 @@ class PageSocket(ABC):
     def cut(self) -> None:
         """Let go of the connection, in whatever state it is."""
 
+    @abstractmethod
     def hold(self) -> None:
         """Take no more messages from the network."""
 
+    @abstractmethod
     def resume(self) -> None:
         """Go on."""
 
@@ -157,6 +159,12 @@ class WebSocket(PageSocket):
     def cut(self) -> None:
         """Let the browser close, as there is no other way."""
         self._js_socket.close()
+
+    def hold(self) -> None:
+        """Do nothing, as nothing can be done."""
+
+    def resume(self) -> None:
+        """Do nothing either."""
 
     def _event(self, js_event: Any) -> Event:
         kind = js_event.type

@@ -2,8 +2,8 @@
 
 What comes is piped into the queue by the browser itself. `hold()` aborts the pipe: what it has read is still written
 (Streams §4.9.1), and what it has not stays in the stream, which fills, and TCP does the rest. `resume()` begins the
-next pipe when the last one has ended. What is sent goes the other way through a pipe, because `enqueue()` has no promise
-that could be rejected, message for message, without anybody listening.
+next pipe when the last one has ended. What is sent goes the other way through a pipe, because `enqueue()` has no
+promise that could be rejected, message for message, without anybody listening.
 
 When the Close frame comes, Chromium closes the stream and discards the messages that it has taken from the network and
 found no room for in it. So the pipe begins with the connection, and "closing" is told at once, since the transport
@@ -69,7 +69,7 @@ class WebSocketStream(PageSocket):
     """A connection that is read no further while it is held."""
 
     has_backpressure = True
-    protocol = ""
+    protocol: str = ""
 
     def __init__(self, url: str, protocols: Sequence[str], on_full: Callable[[], None]) -> None:
         self._js_stream = js_stream = js.WebSocketStream.new(url, _js_object(protocols=to_js(protocols)))
@@ -136,7 +136,7 @@ class WebSocketStream(PageSocket):
 
     def begin(self, js_opened: Any) -> None:
         """Begin both pipes, and tell of the opening."""
-        self.protocol: str = js_opened.protocol
+        self.protocol = js_opened.protocol
         self._js_readable = js_opened.readable
         # The size is asked for once for each message, before it is written. So that is when it is queued, and the
         # writing tells of it.

@@ -41,13 +41,19 @@ def how_it_ended():
 """
 )
 
-RECONNECT = """
-peer.connect_to_url(url)
-await until(peer.is_connected_to_host)
+ECHO = """
 peer.send("again")
 await until(peer.get_available_packet_count)
 assert peer.receive() == "again"
 """
+
+RECONNECT = (
+    """
+peer.connect_to_url(url)
+await until(peer.is_connected_to_host)
+"""
+    + ECHO
+)
 
 
 def resume(page: Interpreter, source: str, **names: object) -> Any:
@@ -101,13 +107,16 @@ def test_a_page_that_is_left_closes_and_finds_itself_closed_when_it_comes_back(
     )
 
 
-def test_a_page_that_was_frozen_is_told_how_its_connection_ended_and_connects_again(
+def test_a_page_that_was_frozen_is_told_if_its_connection_ended_and_connects_again(
     page: Interpreter, server: ObservedServer, backpressure: bool
 ) -> None:
     page.run(CONNECT, backpressure=backpressure, url=server.url)
     set_state = "Page.setWebLifecycleState"
     page.runner.driver.execute_cdp_cmd(set_state, {"state": "frozen"})
     page.runner.driver.execute_cdp_cmd(set_state, {"state": "active"})
+    if backpressure:  # Chromium leaves streams alone
+        resume(page, ECHO)
+        return
     ended = resume(page, "await until(lambda: peer.ready_state is State.CLOSED)\nhow_it_ended()")
     assert ended == ["CLOSED", 1006, False, "ConnectionLostError"]  # Chromium's doing, at the freeze
     assert server.wait_for(lambda: server.ends) == [1001]

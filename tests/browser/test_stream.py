@@ -192,7 +192,8 @@ while peer.ready_state is not State.CLOSED or peer.get_available_packet_count():
     peer.poll()
     numbers += map(number_of, peer)
     await asyncio.sleep(0.005)
-[[peer.close_code, peer.close_reason, peer.was_clean_close], numbers, [type(peer.close_cause).__name__, str(peer.close_cause)]]
+cause = peer.close_cause
+[[peer.close_code, peer.close_reason, peer.was_clean_close], numbers, [type(cause).__name__, str(cause)]]
 """,
             has_room=has_room,
         )
@@ -248,7 +249,8 @@ def test_a_stream_of_views_is_as_good(place: Interpreter, contract_urls: dict[st
         self.PlainStream = WebSocketStream;
         const asView = () => new TransformStream({
             transform(chunk, controller) {
-                controller.enqueue(typeof chunk === "string" ? chunk : new Uint8Array([0, ...new Uint8Array(chunk)]).subarray(1));
+                const view = (buffer) => new Uint8Array([0, ...new Uint8Array(buffer)]).subarray(1);
+                controller.enqueue(typeof chunk === "string" ? chunk : view(chunk));
             },
         });
         self.WebSocketStream = class extends PlainStream {
