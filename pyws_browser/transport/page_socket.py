@@ -48,16 +48,14 @@ class PageSocket(ABC):
     send: Callable[[Message], None]
     """Sends a message; lone surrogates in a text become U+FFFD. Only while it is open."""
 
-    def __init__(self, js_target: Any, messages: Queue, js_close_when_left: Any) -> None:
+    def __init__(self, js_target: Any, messages: Queue, js_close: Any) -> None:
         self.js_target: Any = js_target
         """Where events "message", "open", "error" and "close" come, as a sign that there is something to take."""
         self.messages: Queue = messages
         self._js_events = js.Array.new()
         self._js_note = self._js_events.push.bind(self._js_events)
-        # A page that is left takes no Python with it into the back/forward cache, but its connections.
-        self._js_close_when_left = js_close_when_left
-        for js_listener in (self._js_note, self._js_close_when_left):
-            _js_listen("pagehide", js_listener)
+        self._js_when_left: tuple[Any, ...] = ()
+        self._call_when_left(self._js_note, js_close)
 
     @property
     def has_events(self) -> bool:
@@ -75,8 +73,15 @@ class PageSocket(ABC):
     def stop(self) -> None:
         """Listen no more."""
         self.messages.stop()
-        for js_listener in (self._js_note, self._js_close_when_left):
+        self._call_when_left()
+
+    def _call_when_left(self, *js_listeners: Any) -> None:
+        """Have these close, and no others: a page that is left takes connections into its cache, but no Python."""
+        for js_listener in self._js_when_left:
             _js_unlisten("pagehide", js_listener)
+        self._js_when_left = js_listeners
+        for js_listener in js_listeners:
+            _js_listen("pagehide", js_listener)
 
     @property
     @abstractmethod
@@ -121,8 +126,8 @@ class WebSocket(PageSocket):
     def __init__(self, url: str, protocols: Sequence[str], on_full: Callable[[], None]) -> None:
         self._js_socket = js_socket = js.WebSocket.new(url, to_js(protocols))
         js_socket.binaryType = "arraybuffer"
-        js_close_when_left = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
-        super().__init__(js_socket, _EventQueue(js_socket, on_full), js_close_when_left)
+        js_close = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
+        super().__init__(js_socket, _EventQueue(js_socket, on_full), js_close)
         self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
         self.send: Callable[[Message], None] = Sender(js_socket, js_socket.send, js_socket.send)
         for event in _EVENTS:

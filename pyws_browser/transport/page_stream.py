@@ -73,10 +73,9 @@ class WebSocketStream(PageSocket):
 
     def __init__(self, url: str, protocols: Sequence[str], on_full: Callable[[], None]) -> None:
         self._js_stream = js_stream = js.WebSocketStream.new(url, _js_object(protocols=to_js(protocols)))
-        js_close_when_left = js_stream.close.bind(js_stream, _js_close_info(CloseCode.NORMAL_CLOSURE, ""))
         self._queue = _ChunkQueue(on_full)
         js_target = js.EventTarget.new()
-        super().__init__(js_target, self._queue, js_close_when_left)
+        super().__init__(js_target, self._queue, self._js_close_bound(CloseCode.NORMAL_CLOSURE, ""))
         self._js_tell_message = js_target.dispatchEvent.bind(js_target, js.Event.new("message"))
         self._js_tell = js_target.dispatchEvent.bind(js_target, js.Event.new("open"))
         js_closed = js_stream.closed
@@ -100,20 +99,35 @@ class WebSocketStream(PageSocket):
         return 0 if self._js_readable is None else -int(self._js_controller.desiredSize)
 
     def close(self, code: int | None, reason: str) -> None:
-        """Close when the pipe has taken all; read on meanwhile, or the other side's Close frame would never come."""
+        """Close when the pipe has taken all."""
+        if self._js_readable is not None:
+            self._js_controller.close()
+        self._close(code, reason)
+
+    def cut(self) -> None:
+        """Close when the pipe has ended, which drops what waits."""
+        if self._js_readable is not None:
+            self._js_abort_sending.abort()
+        self._close(None, "")
+
+    def _close(self, code: int | None, reason: str) -> None:
+        """Close behind the last message: Chromium crashes if one follows the Close frame."""
         if self._js_readable is None:
             self._js_stream.close()
             return
-        self._drain()
-        self._js_controller.close()
-        js_close = self._js_stream.close.bind(self._js_stream, _js_close_info(code, reason))
-        _js_then(_js_then(self._js_sent, js_close), None, _js_ignore)
+        # The other side's Close frame would never come if nothing were read.
+        self.hold()
+        self.messages.stop()
+        self._pipe_to(js.WritableStream.new(), None)
+        _js_promise(self._js_behind_sending(code, reason))
 
-    def cut(self) -> None:
-        """Close at once, whatever waits."""
-        if self._js_readable is not None:
-            self._drain()
-        self._js_stream.close()
+    def _js_behind_sending(self, code: int | None, reason: str) -> Any:
+        js_close = self._js_close_bound(code, reason)
+        return _js_then_bound(self._js_sent, js_close, js_close)
+
+    def _js_close_bound(self, code: int | None, reason: str) -> Any:
+        js_info = js.Object.new() if code is None else _js_object(closeCode=int(code), reason=reason)
+        return self._js_stream.close.bind(self._js_stream, js_info)
 
     def hold(self) -> None:
         """Take no more messages out of the stream."""
@@ -147,17 +161,14 @@ class WebSocketStream(PageSocket):
         sender = _ChunkSender()
         self.send: Callable[[Message], None] = sender
         self._js_controller = sender.js_controller
-        self._js_sent = _js_promise(_js_pipe(sender.js_readable, js_opened.writable))
+        self._js_abort_sending = js_abort = js.AbortController.new()
+        self._js_sent = _js_promise(_js_pipe(sender.js_readable, js_opened.writable, self._js_abort_sending.signal))
         # It fails as soon as the other side closes, and ends by itself after close() alone.
         js_tell_closing = js.Reflect.apply.bind(None, self._js_note, None, js.Array.of(js.Event.new("closing")))
         _js_then(self._js_sent, None, js_tell_closing)
+        js_close = self._js_behind_sending(CloseCode.NORMAL_CLOSURE, "")
+        self._call_when_left(self._js_note, js_abort.abort.bind(js_abort), js_close)
         self.note("open")
-
-    def _drain(self) -> None:
-        """Let all that comes go to nobody."""
-        self.hold()
-        self.messages.stop()
-        self._pipe_to(js.WritableStream.new(), None)
 
     def _pipe_to(self, js_writable: Any, js_signal: Any) -> None:
         js_piped = _js_then(self._js_received, _js_pipe(self._js_readable, js_writable, js_signal))
@@ -217,7 +228,3 @@ class _ChunkSender(Sender):
         """Enqueue one message; lone surrogates in a text become U+FFFD."""
         self._js_set_size(len(message if isinstance(message, bytes) else encode_text(message)))
         super().__call__(message)
-
-
-def _js_close_info(code: int | None, reason: str) -> Any:
-    return js.Object.new() if code is None else _js_object(closeCode=int(code), reason=reason)
