@@ -674,6 +674,8 @@ async def bad_settings_raise(world: World) -> None:
             with raises(InvalidOptionError):
                 setattr(peer, name, value)
     with raises(InvalidOptionError):
+        peer.backpressure = 1  # type: ignore[assignment]
+    with raises(InvalidOptionError):
         peer.write_mode = 7  # type: ignore[assignment]
     with raises(InvalidOptionError):
         peer.heartbeat_interval = -1
