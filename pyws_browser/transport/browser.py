@@ -15,6 +15,7 @@ Read this first:
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -255,8 +256,8 @@ class BrowserTransport(Transport):
             code = CloseCode.ABNORMAL_CLOSURE
         if cause is None and self._may_have_lost:
             cause = InboundOverflowError(
-                "the other side closed while it was held back, and the browser discards what it had not delivered by "
-                "then: fetch packets more often, or let the server wait for an answer before it closes"
+                "the other side closed while it was held back, and the browser discards what it had not delivered: "
+                "fetch packets more often, or let the server wait for an answer"
             )
         was_clean = code != CloseCode.ABNORMAL_CLOSURE and cause is None
         if cause is None and not was_clean:
@@ -339,9 +340,10 @@ class BrowserTransport(Transport):
 def _socket_type(options: Options) -> type[WebSocket | WebSocketStream]:
     """Return what the page connects with."""
     if options.backpressure and hasattr(js, "WebSocketStream"):
-        from .page_stream import WebSocketStream
+        with suppress(ModuleNotFoundError):  # the smallest wheel leaves it out (tools/page_wheel.py)
+            from .page_stream import WebSocketStream
 
-        return WebSocketStream
+            return WebSocketStream
     return WebSocket
 
 
