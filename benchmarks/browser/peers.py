@@ -105,7 +105,7 @@ class Peer(ABC):
 
 
 class Woken(Peer):
-    """This package, polled from the event that brings something, as its asyncio side does it in most engines."""
+    """This package, polled from the event that brings something, as its asyncio side does it."""
 
     backpressure = False
 
@@ -158,7 +158,7 @@ class Polled(Woken):
 
 
 class Stream(Woken):
-    """This package, woken, through the browser's WebSocketStream, as its asyncio side does it in Chromium."""
+    """This package, woken, through the browser's WebSocketStream."""
 
     backpressure = True
 

@@ -28,7 +28,7 @@ AGENT: Final = f"Python/{platform.python_version().rpartition('.')[0]} pyws_brow
 
 PAGE_INBOX_BYTES: Final = 16 * 1024 * 1024
 PAGE_INBOX_COUNT: Final = 65536
-"""What may wait to be received in a page, if nothing larger is asked for: not every page can hold the sender back."""
+"""What may wait to be received in a page, which cannot hold the sender back, if nothing larger is asked for."""
 
 _UNLIMITED: Final = sys.maxsize
 _OTHER_ARGUMENTS: Final = frozenset(
@@ -132,7 +132,7 @@ def tls_of(ssl: SSLContext | bool | None, *, secure: bool) -> SSLContext | None:
 
 def base_options(**fields: Any) -> Options:
     """Return options with these fields, the rest as `aio` has them."""
-    return Options(keeps_handshake=True, parses_ahead=True, backpressure=True, **fields)
+    return Options(keeps_handshake=True, parses_ahead=True, **fields)
 
 
 def _message_size(max_size: int | tuple[int | None, int | None] | None) -> int:

@@ -307,14 +307,16 @@ await until(lambda: peer.ready_state is State.CLOSED)
     assert ended == [4008, "InboundOverflowError"]
 
 
-def test_asyncio_uses_it_by_itself(place: Interpreter) -> None:
+def test_an_asyncio_connection_goes_on_when_there_is_room_again(place: Interpreter) -> None:
     count, size = 20_000, 4096
     with flood_server(count, size) as server:
         place.run(
             """
             import builtins
             from pyws_browser.aio import connect
-            builtins.ws = await connect(url)
+            connecting = connect(url)
+            connecting._options = connecting._options._replace(backpressure=True)
+            builtins.ws = await connecting
             await builtins.ws.send("go")
             """,
             url=server.url,
