@@ -208,6 +208,11 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
         """Return the URL in its normal form, as a browser's `url` has it; "" before the first connection (Godot 4)."""
         return "" if self._transport is None else str(self._transport.url)
 
+    @property
+    def has_backpressure(self) -> bool:
+        """Whether more packets than may wait hold the sender back; else they end the connection. See `backpressure`."""
+        return self._transport is not None and self._transport.has_backpressure
+
     def get_connected_host(self) -> str:
         """Return the other side's IP address (Godot; not in a page)."""
         self._refuse_in_browser("get_connected_host()")

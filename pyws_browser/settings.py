@@ -53,7 +53,7 @@ class ConnectionSettings:
         """Bytes that one message, and the packets not yet fetched, may have (Godot 4); 16 MiB at first.
 
         A larger message ends the connection with 1009, in a page with 4009. Where more packets wait, the desktop lets
-        TCP hold the sender back, and a page closes with 4008.
+        TCP hold the sender back, and a page closes with 4008 unless it has `backpressure`.
         """
         return self._options.inbound_buffer_size
 
@@ -146,6 +146,22 @@ class ConnectionSettings:
 
 class ClientSettings(ConnectionSettings):
     """Those, and the way that a client takes to its server."""
+
+    @property
+    def backpressure(self) -> bool:
+        """Whether a page is to hold the sender back where more packets wait than may; False at first.
+
+        It can where the engine has `WebSocketStream`, as Chromium does; elsewhere the connection closes with 4008 all
+        the same, and so does that of a desktop peer under `web_limits`. Without those the desktop always holds the
+        sender back. `has_backpressure` tells which it is.
+        """
+        return self._options.backpressure
+
+    @backpressure.setter
+    def backpressure(self, wanted: bool) -> None:
+        if not isinstance(wanted, bool):
+            raise InvalidOptionError(f"backpressure is True or False, not {wanted!r}")
+        self._options = self._options._replace(backpressure=wanted)
 
     @property
     def proxy(self) -> str | bool | None:

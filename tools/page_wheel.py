@@ -39,8 +39,8 @@ LEFT_OUT = (
 )
 """What no page imports."""
 
-NOT_POLLING = ("pyws_browser/aio/", "pyws_browser/sync.py")
-"""What a page that polls, as a game does, never imports either."""
+NOT_POLLING = ("pyws_browser/aio/", "pyws_browser/sync.py", "pyws_browser/transport/page_stream.py")
+"""What a page that polls, as a game does, never imports either; it has no backpressure then."""
 
 
 class Cut(NamedTuple):
@@ -56,7 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make a smaller wheel, for pages.")
     parser.add_argument("wheel", type=Path, help="the wheel to make it from")
     parser.add_argument("folder", type=Path, help="where to write the one of the same name")
-    parser.add_argument("--polling", action="store_true", help="leave out the asyncio side, which a game does not need")
+    parser.add_argument(
+        "--polling", action="store_true", help="leave out the asyncio side and backpressure, which a game does not need"
+    )
     arguments = parser.parse_args()
     left_out = LEFT_OUT + NOT_POLLING * arguments.polling
     made = make(arguments.wheel, arguments.folder, left_out)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 JS = "js"
-PEERS = (JS, "polled", "woken", "shim", "niquests", "pyscript")
+PEERS = (JS, "polled", "woken", "stream", "shim", "niquests", "pyscript")
 EXERCISES = ("echo", "flood_in", "flood_out")
 SIZES = (16, 256, 4096, 65536, 1 << 20)
 KINDS = ("binary", "text")

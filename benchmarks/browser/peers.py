@@ -107,10 +107,13 @@ class Peer(ABC):
 class Woken(Peer):
     """This package, polled from the event that brings something, as its asyncio side does it."""
 
+    backpressure = False
+
     async def open(self, url: str) -> None:
         from pyws_browser import WebSocketPeer
 
         self.peer = WebSocketPeer()
+        self.peer.backpressure = self.backpressure
         self.peer.outbound_buffer_size = 1 << 30
         self.peer.connect_to_url(url)
         while not self.peer.is_connected_to_host():
@@ -152,6 +155,12 @@ class Polled(Woken):
                 received(message)
             await asyncio.sleep(FRAME)
         return (perf_counter() - start) * 1000
+
+
+class Stream(Woken):
+    """This package, woken, through the browser's WebSocketStream."""
+
+    backpressure = True
 
 
 class PyScript(Peer):
@@ -255,6 +264,7 @@ class Niquests(Awaiting):
 PEERS: dict[str, type[Peer]] = {
     "polled": Polled,
     "woken": Woken,
+    "stream": Stream,
     "shim": Shim,
     "niquests": Niquests,
     "pyscript": PyScript,

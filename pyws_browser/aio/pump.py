@@ -126,8 +126,8 @@ class EventPump(Pump):
             super().wake()
 
     def refill(self) -> None:
-        """Take in what had no room before; the browser holds nothing back."""
-        if not IN_BROWSER and not self._is_in_turn:
+        """Take in what had no room before, of which a page tells by itself as long as it holds nothing back."""
+        if not self._is_in_turn and (not IN_BROWSER or self._transport.is_held_back):
             self.turn()
 
     def start(self) -> None:

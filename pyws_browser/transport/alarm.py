@@ -9,7 +9,9 @@ import js
 from pyodide.ffi import create_proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sized
+    from collections.abc import Callable
+
+    from .crossing import Queue
 
 _ENDS = ("open", "error", "close")
 
@@ -24,9 +26,9 @@ class Alarm:
     It has the only proxy of a Python function that there is; `stop()` destroys it.
     """
 
-    def __init__(self, js_socket: Any, waiting: Sized, wakeup: Callable[[], None]) -> None:
-        self._js_socket = js_socket
-        self._waiting = waiting
+    def __init__(self, js_target: Any, messages: Queue, wakeup: Callable[[], None]) -> None:
+        self._js_target = js_target
+        self._messages = messages
         self._wakeup = wakeup
         self._last = 0.0
         self._is_turning = False
@@ -35,12 +37,12 @@ class Alarm:
         # Bound like this it is called without the event, which would cost a proxy.
         self._js_listener = js.Reflect.apply.bind(None, self._js_call, None, js.Array.of(False))
         for event in ("message", *_ENDS):
-            js_socket.addEventListener(event, self._js_listener)
+            js_target.addEventListener(event, self._js_listener)
 
     def stop(self) -> None:
         """Call back no more."""
         for event in ("message", *_ENDS):
-            self._js_socket.removeEventListener(event, self._js_listener)
+            self._js_target.removeEventListener(event, self._js_listener)
         if self._js_channel is not None:
             self._js_channel.port1.close()
         self._js_call.destroy()
@@ -49,22 +51,22 @@ class Alarm:
     def listen_again(self) -> None:
         """Come behind a listener that has been added since."""
         if not self._is_turning:
-            self._js_socket.removeEventListener("message", self._js_listener)
-            self._js_socket.addEventListener("message", self._js_listener)
+            self._js_target.removeEventListener("message", self._js_listener)
+            self._js_target.addEventListener("message", self._js_listener)
 
     # It must return None, since JavaScript would keep a proxy of all else.
     def _call(self, is_turn: bool) -> None:
         if is_turn:
-            if self._waiting:
+            if self._messages.has_new:
                 self._wakeup()
                 self._await_turn()
             else:
                 self._is_turning = False
-                self._js_socket.addEventListener("message", self._js_listener)
+                self._js_target.addEventListener("message", self._js_listener)
             return
         now = perf_counter()
         if now == self._last:
-            self._js_socket.removeEventListener("message", self._js_listener)
+            self._js_target.removeEventListener("message", self._js_listener)
             self._is_turning = True
             self._await_turn()
         self._last = now

@@ -88,7 +88,8 @@ class Options(NamedTuple):
     `heartbeat_timeout` 0 stands for the interval. `keeps_handshake` is for those who want to look at
     `handshake_request` and `handshake_response` later. `server_hostname` is the name that the certificate is checked
     for, if it is not that of the URL. `parses_ahead` lets all messages into `inbox` that came in one read, more than
-    `max_queued_packets` if need be; they take memory either way.
+    `max_queued_packets` if need be; they take memory either way. `backpressure` asks a page to hold the sender back
+    where the engine can.
     """
 
     subprotocols: tuple[str, ...] = ()
@@ -110,6 +111,7 @@ class Options(NamedTuple):
     keeps_handshake: bool = False
     server_hostname: str = ""
     parses_ahead: bool = False
+    backpressure: bool = False
 
 
 class Transport(ABC):
@@ -204,6 +206,16 @@ class Transport(ABC):
 
     def set_trace(self, trace: Callable[[TracedFrame], object]) -> bool:
         """Have `trace` called with each frame; return False if frames are not known here, but only messages."""
+        return False
+
+    @property
+    def has_backpressure(self) -> bool:
+        """Whether a full inbox holds the sender back; else it ends the connection. Known once it is open."""
+        return not self.options.web_limits
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether the sender is held back, so that `poll()` has something to do once there is room in `inbox`."""
         return False
 
     # What a page cannot do, and only some of the others can.
@@ -316,8 +328,8 @@ def overflowed(options: Options) -> InboundOverflowError:
     """Return the cause of an end that too many unfetched messages brought."""
     return InboundOverflowError(
         f"more than {options.max_queued_packets} packets or {options.inbound_buffer_size} bytes waited to be "
-        "fetched, and a page cannot hold the sender back: poll and fetch packets more often, raise max_queued_packets "
-        "or inbound_buffer_size, or let the server wait for an answer"
+        "fetched, and this page does not hold the sender back: poll and fetch packets more often, raise "
+        "max_queued_packets or inbound_buffer_size, set backpressure (Chromium), or let the server wait for an answer"
     )
 
 

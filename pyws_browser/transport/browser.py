@@ -6,25 +6,30 @@ Read this first:
   queues its events by itself, and there is no proxy of Python's that could leak but that of `set_wakeup()`, which goes
   with the connection. It needs no eval, so a strict Content-Security-Policy is fine, and no `window` or `document`, so
   a worker is too. How messages cross, and how what waits is bounded, stands in `crossing.py`.
-- A page cannot hold a sender back. What is over the limits when it is fetched closes the connection, with an error.
+- The browser's part is `page_socket.py`. Its WebSocket cannot hold a sender back: what is over the limits closes the
+  connection, with an error. Where `backpressure` is asked for and the engine has a WebSocketStream, that one serves
+  (`page_stream.py`), and what is over the limits waits.
 - Nothing tells a page why a connection failed. The errors here say where to look instead.
 """
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakMethod
 
 import js
-from pyodide.ffi import JsException, to_js
+from pyodide.ffi import JsException
 
 from ..errors import (
     CloseTimeoutError,
     ConnectError,
     ConnectionLostError,
     ConnectTimeoutError,
+    InboundOverflowError,
     InvalidURLError,
     MessageTooBigError,
     NotConnectedError,
@@ -36,18 +41,15 @@ from ..rules import CloseCode, encode_text, is_wire_close_code
 from ..url import WebSocketURL, parse_url
 from .alarm import Alarm
 from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up, overflowed
-from .crossing import Queue, Sender
+from .page_socket import WebSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_EVENTS: Final = ("open", "error", "close")
-_OVERFLOW: Final = "overflow"
-_JS_OPEN: Final = 1
+    from .page_socket import Event, PageSocket
+    from .page_stream import WebSocketStream
 
-# Node has no such events; in a worker they never come.
-_js_listen = getattr(js, "addEventListener", lambda *_: None)
-_js_unlisten = getattr(js, "removeEventListener", lambda *_: None)
+_OVERFLOW: Final = "overflow"
 
 
 class BrowserTransport(Transport):
@@ -57,24 +59,15 @@ class BrowserTransport(Transport):
         parsed = parse_url(url, _base_url())
         _check_mixed_content(parsed)
         super().__init__(parsed, options)
-        js_protocols = to_js(options.subprotocols)
+        on_full = _weakly(self._check_backlog)
         try:
-            js_socket = js.WebSocket.new(str(parsed), js_protocols)
+            self._socket: PageSocket = _socket_type(options)(str(parsed), options.subprotocols, on_full)
         except JsException as exc:
             raise _translate(exc, parsed) from exc
-        js_socket.binaryType = "arraybuffer"
-        self._js_socket = js_socket
-        self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
-        self._send = Sender(js_socket)
-        self._messages = Queue(js_socket, _weakly(self._check_backlog))
-        self._js_events = js.Array.new()
-        self._js_note = self._js_events.push.bind(self._js_events)
-        for event in _EVENTS:
-            js_socket.addEventListener(event, self._js_note)
-        # A page that is left takes no Python with it into the back/forward cache, but its connections.
-        self._js_close_when_left = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
-        for js_listener in (self._js_note, self._js_close_when_left):
-            _js_listen("pagehide", js_listener)
+        self._messages = self._socket.messages
+        self._events: deque[Event] = deque()
+        self._is_held_back = False
+        self._may_have_lost = False  # the other side closed while it was held back
         self._most_buffered = 0  # what the browser holds back at most, in bytes
         self._deadline = monotonic() + options.handshake_timeout
         self._is_closing = False  # this side began
@@ -86,12 +79,15 @@ class BrowserTransport(Transport):
         """Take in the events that the page has queued."""
         if self.ready_state is State.CLOSED:
             return
-        if self._js_events:
-            for js_event in self._js_events.splice(0):
-                # Messages come between the opening and all other events.
-                if self.ready_state is State.OPEN:
-                    self._take_messages()
-                self._take(js_event)
+        if self._socket.has_events:
+            self._take_in_events()
+        while self._events:
+            # Messages come between the opening and all other events.
+            if self.ready_state is State.OPEN:
+                self._take_messages()
+                if self.ready_state is State.OPEN and self._messages:
+                    return  # there is no room for them yet
+            self._take(self._events.popleft())
         if self.ready_state is State.OPEN:
             self._take_messages()
             return
@@ -112,12 +108,12 @@ class BrowserTransport(Transport):
                 size = len(encode_text(message))
             self._check_room_to_send(size)
             self._most_buffered += size
-        if self._js_ready_state() != _JS_OPEN:  # the browser would drop it without a word
+        if self._events or not self._socket.is_open:  # the browser would drop it without a word
             self.poll()
             raise NotConnectedError(
                 "the connection has just ended: poll() brings the state, connect_to_url() a new one"
             )
-        self._send(message)
+        self._socket.send(message)
 
     def close(self, code: int | None, reason: str) -> None:
         """Let the browser close, once what has arrived is safe."""
@@ -130,16 +126,24 @@ class BrowserTransport(Transport):
     def abort(self) -> None:
         """Let the browser close, and hear no more of it."""
         if self.ready_state is not State.CLOSED:
-            self._js_socket.close()
+            if self.ready_state is not State.CLOSING:  # or what was put before close() would be lost
+                self._socket.cut()
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=aborted()))
 
     @property
     def buffered_amount(self) -> int:
-        """The browser's `bufferedAmount`, 0 once the connection has ended."""
-        if self.ready_state is State.CLOSED:
-            return 0
-        amount: int = self._js_socket.bufferedAmount
-        return amount
+        """What the browser has not handed on, 0 once the connection has ended."""
+        return 0 if self.ready_state is State.CLOSED else self._socket.buffered_amount
+
+    @property
+    def has_backpressure(self) -> bool:
+        """Whether this is a stream."""
+        return self._socket.has_backpressure
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether no more is read."""
+        return self._is_held_back
 
     def release(self) -> None:
         """The browser gathers by itself what it is given within one task."""
@@ -149,14 +153,21 @@ class BrowserTransport(Transport):
         self._drop_alarm()
         super().set_wakeup(wakeup)
         if wakeup is not None and self.ready_state is not State.CLOSED:
-            self._alarm = Alarm(self._js_socket, self._messages, wakeup)
+            self._alarm = Alarm(self._socket.js_target, self._messages, wakeup)
 
     def __del__(self) -> None:
         if hasattr(self, "_deadline"):  # or the constructor raised
             self.abort()
 
-    def _take(self, js_event: Any) -> None:
-        kind = js_event.type
+    def _take_in_events(self) -> None:
+        for event in self._socket.take_events():
+            if event.kind != "closing":
+                self._events.append(event)
+            else:
+                self._may_have_lost |= self._is_held_back
+
+    def _take(self, event: Event) -> None:
+        kind = event.kind
         if kind == "open":
             if self.ready_state is State.CONNECTING:
                 self._take_open()
@@ -169,12 +180,12 @@ class BrowserTransport(Transport):
             if self.ready_state is State.OPEN:
                 self._fail(CloseCode.INBOUND_OVERFLOW, overflowed(self.options))
         else:
-            self._take_close(js_event)
+            self._take_close(event)
 
     def _take_open(self) -> None:
-        self.subprotocol: str = self._js_socket.protocol
+        self.subprotocol: str = self._socket.protocol
         if self.options.subprotocols and not self.subprotocol:  # Firefox and WebKit let that pass
-            self._js_socket.close()
+            self._socket.cut()
             cause = ConnectError(
                 f"{self.url} chose none of the subprotocols {', '.join(self.options.subprotocols)}: "
                 "offer one that the server speaks, or none"
@@ -187,12 +198,14 @@ class BrowserTransport(Transport):
     def _end_unopened(self) -> None:
         """Where no connection came about, Node before 24 sends no close event behind the error."""
         if self.ready_state is not State.CLOSED:
-            self._js_socket.close()
+            self._socket.cut()
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or self._guess_cause()))
 
     def _take_messages(self) -> None:
         messages = self._messages.take()
         if not messages:
+            if self._is_held_back:
+                self._regulate()
             return
         options, inbox = self.options, self.inbox
         if not inbox:
@@ -205,10 +218,17 @@ class BrowserTransport(Transport):
             inbox += messages
             self._inbox_bytes += size
             self.received_count += len(messages)
+            if self._is_held_back:
+                self._regulate()
             return
-        for message in messages:
-            if self.ready_state is State.OPEN:
-                self._take_message(message)
+        for index, message in enumerate(messages):
+            if self._socket.has_backpressure and self._inbox_room() <= 0:
+                self._messages.put_back(messages[index:])
+                break
+            self._take_message(message)
+            if self.ready_state is not State.OPEN:
+                return
+        self._regulate()
 
     def _take_message(self, message: Message) -> None:
         limit = self.options.inbound_buffer_size
@@ -221,37 +241,57 @@ class BrowserTransport(Transport):
         self.inbox.append(message)
         self.received_count += 1
         self._inbox_bytes += size
-        overflow = self._cut_overflow()
+        overflow = None if self._socket.has_backpressure else self._cut_overflow()
         if overflow is not None:
             self.received_count -= 1
             self._fail(CloseCode.INBOUND_OVERFLOW, overflow)
 
-    def _take_close(self, js_event: Any) -> None:
+    def _take_close(self, event: Event) -> None:
         cause = self._cause
         # A TCP connection that breaks behind the other side's Close frame, as when a server is stopped, makes wasClean
         # false, in WebKit with an error event before; but the code is that of the frame. An end without one is 1006.
-        code = js_event.code if self.has_opened else CloseCode.ABNORMAL_CLOSURE
+        code = event.code if self.has_opened else CloseCode.ABNORMAL_CLOSURE
         if cause is None and not _may_arrive(code):  # Chromium takes it
             cause = RemoteProtocolError(f"the other side closed with {code}, which may not be sent")
             code = CloseCode.ABNORMAL_CLOSURE
+        if cause is None and self._may_have_lost:
+            cause = InboundOverflowError(
+                "the other side closed while it was held back, and the browser discards what it had not delivered: "
+                "fetch packets more often, or let the server wait for an answer"
+            )
         was_clean = code != CloseCode.ABNORMAL_CLOSURE and cause is None
         if cause is None and not was_clean:
             cause = self._guess_cause()
-        reason = js_event.reason if code == js_event.code else ""
+        reason = event.reason if code == event.code else ""
         self._finish(CloseStatus(code, reason, was_clean, cause, was_clean and not self._is_closing))
 
     def _check_backlog(self) -> None:
-        """Close if more waits than may, although nobody polls."""
+        """See to what waits although nobody polls."""
         if self._alarm is not None:
             self._alarm.listen_again()
-        messages, options = self._messages, self.options
+        self._regulate()
+
+    def _regulate(self) -> None:
+        """Hold the sender back while as much waits as may, or close if that cannot be done and more waits."""
+        socket, options = self._socket, self.options
+        room, size = self._inbox_room(), self._messages.backlog_bytes
+        count = len(self._messages)
         if (
-            len(self.inbox) + len(messages) > options.max_queued_packets
-            or self._inbox_bytes + messages.backlog_bytes > options.inbound_buffer_size
-        ):
-            messages.stop()
-            self._js_socket.close(int(CloseCode.INBOUND_OVERFLOW), "")
-            self._js_note(js.Event.new(_OVERFLOW))
+            self._inbox_bytes + size >= options.inbound_buffer_size
+        ):  # some may have been fetched since they were counted
+            self._inbox_bytes = sum(map(len, self.inbox))
+        if self._is_held_back:
+            if room > 0 and not count:
+                self._is_held_back = False
+                socket.resume()
+        elif socket.has_backpressure:
+            if count >= room or self._inbox_bytes + size >= options.inbound_buffer_size:
+                self._is_held_back = True
+                socket.hold()
+        elif count > room or self._inbox_bytes + size > options.inbound_buffer_size:
+            self._messages.stop()
+            socket.close(CloseCode.INBOUND_OVERFLOW, "")
+            socket.note(_OVERFLOW)
 
     def _guess_cause(self) -> WebSocketError:
         if not self.has_opened:
@@ -269,10 +309,7 @@ class BrowserTransport(Transport):
         self._is_closing = True
         self._deadline = monotonic() + self.options.close_timeout
         self._enter(State.CLOSING)
-        if code is None:
-            self._js_socket.close()
-        else:
-            self._js_socket.close(int(code), reason)
+        self._socket.close(code, reason)
 
     def _fail(self, code: CloseCode, cause: WebSocketError) -> None:
         self._cause = cause
@@ -284,16 +321,13 @@ class BrowserTransport(Transport):
             cause = ConnectTimeoutError(self.options.handshake_timeout)
         else:
             cause = CloseTimeoutError(self.options.close_timeout)
-        self._js_socket.close()
+        self._socket.cut()
         self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
 
     def _finish(self, status: CloseStatus) -> None:
         self._deadline = inf
-        self._messages.stop()
-        for event in _EVENTS:
-            self._js_socket.removeEventListener(event, self._js_note)
-        for js_listener in (self._js_note, self._js_close_when_left):
-            _js_unlisten("pagehide", js_listener)
+        self._socket.stop()
+        self._events.clear()
         self._drop_alarm()
         self._end(status)
 
@@ -301,6 +335,16 @@ class BrowserTransport(Transport):
         if self._alarm is not None:
             self._alarm.stop()
             self._alarm = None
+
+
+def _socket_type(options: Options) -> type[WebSocket | WebSocketStream]:
+    """Return what the page connects with."""
+    if options.backpressure and hasattr(js, "WebSocketStream"):
+        with suppress(ModuleNotFoundError):  # the smallest wheel leaves it out (tools/page_wheel.py)
+            from .page_stream import WebSocketStream
+
+            return WebSocketStream
+    return WebSocket
 
 
 def _weakly(method: Callable[[], None]) -> Callable[[], None]:

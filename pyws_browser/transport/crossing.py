@@ -8,6 +8,7 @@ evaluate, which a strict Content-Security-Policy would forbid, and no file to se
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -39,7 +40,7 @@ _SCRATCH_SIZE: Final = 65536
 _MOST_ROOM: Final = 4 << 20
 
 
-def _js_applied(js_method: Any, js_this: Any) -> Any:
+def js_applied(js_method: Any, js_this: Any) -> Any:
     """Return a function of JavaScript that takes the arguments of a method as one array."""
     return js.Reflect.apply.bind(None, js_method, js_this)
 
@@ -58,21 +59,22 @@ _js_buffer_as_text = js.RegExp.new(r"^\[object ArrayBuffer\]$")
 _js_may_be_buffer = _js_buffer_as_text.test.bind(_js_buffer_as_text)
 _js_encoder = js.TextEncoder.new()
 _js_encode_each = _js_encoder.encode.bind(_js_encoder)
-_js_encode = _js_applied(_js_encoder.encode, _js_encoder)
-_js_encode_into = _js_applied(_js_encoder.encodeInto, _js_encoder)
+_js_encode = js_applied(_js_encoder.encode, _js_encoder)
+_js_encode_into = js_applied(_js_encoder.encodeInto, _js_encoder)
 _js_decoder = _js_make_decoder()
-_js_decode = _js_applied(_js_decoder.decode, _js_decoder)
+_js_decode = js_applied(_js_decoder.decode, _js_decoder)
 _js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
 _js_rooms = [js.Uint8Array.new(_SCRATCH_SIZE)]  # for texts that come; it grows
 _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
 
 
 class Sender:
-    """Hands messages to `js_socket.send`, which copies them before it returns."""
+    """Hands messages to a method of JavaScript's; `js_send_view` must have copied the bytes when it returns."""
 
-    def __init__(self, js_socket: Any) -> None:
-        self._js_send = js_socket.send
-        self._js_send_all = _js_applied(js_socket.send, js_socket)
+    def __init__(self, js_this: Any, js_send: Any, js_send_view: Callable[[Any], object]) -> None:
+        self._js_send = js_send
+        self._js_send_view = js_send_view
+        self._js_send_all = js_applied(js_send, js_this)
 
     def __call__(self, message: Message) -> None:
         """Send one message; lone surrogates in a text become U+FFFD."""
@@ -84,9 +86,9 @@ class Sender:
         elif len(message) <= _SCRATCH_SIZE:
             js_view, fill = _view(len(message))
             fill(message)
-            self._js_send(js_view)
+            self._js_send_view(js_view)
         else:
-            _lend(message, self._js_send)
+            _lend(message, self._js_send_view)
 
     def _send_text(self, js_utf8: Any) -> None:
         self._js_send_all(js.Array.of(js.Array.of(js_utf8)).map(_js_decode))
@@ -115,64 +117,83 @@ def _lend(data: bytes, js_use: Callable[[Any], object]) -> None:
         js_buffer.release()
 
 
-class Queue:
-    """The messages that come, as JavaScript queues their events by itself until `take()`.
+class Queue(ABC):
+    """The messages that come, as JavaScript queues them by itself until `take()`.
 
     A full queue is emptied into Python even if nobody polls, and `on_full` called: so what waits can be measured and
-    bounded, and no message costs a call of Python.
+    bounded, and no message costs a call of Python. `read` is the method of an array of what comes, with its argument,
+    that makes an array of messages.
     """
 
-    def __init__(self, js_socket: Any, on_full: Callable[[], None]) -> None:
-        self._js_socket = js_socket
+    def __init__(self, on_full: Callable[[], None], read: tuple[str, Any]) -> None:
         self._on_full = on_full
+        self._read = read
         self._are_long = True  # the last messages: the first ones may be
         self._backlog: list[Message] = []
+        self._put_back = 0
         self.backlog_bytes: int = 0
-        """The size of those that `on_full` told of; a character counts as a byte."""
-        self._js_get = _js_data_getter()
+        """The size of those that are in Python; a character counts as a byte."""
         self._key = next(_keys)
         _queues[self._key] = self
-        self._listen()
+        self._begin()
 
     def __len__(self) -> int:
-        return len(self._js_events) + len(self._backlog)
+        return len(self._js_items) + len(self._backlog)
+
+    @property
+    def has_new(self) -> bool:
+        """Whether there are some that `take()` has not given yet."""
+        return len(self._backlog) > self._put_back or len(self._js_items) > 0
 
     def take(self) -> list[Message]:
-        """Return the messages that wait, and let go of their events."""
-        if not self._js_events:
+        """Return the messages that wait, and let go of what brought them."""
+        if not self._js_items:
             messages: list[Message] = []
         else:
-            js_datas = self._js_map(self._js_get)
+            js_datas = self._js_read(self._read[1])
             self._js_clear()
             messages = self._cross(js_datas)
         if self._backlog:
             messages = self._backlog + messages
-            self._backlog = []
-            self.backlog_bytes = 0
+            self._keep([])
         return messages
 
+    def put_back(self, messages: list[Message]) -> None:
+        """Have the next `take()` begin with these, which the last one gave."""
+        self._keep(messages)
+        self._put_back = len(messages)
+
+    @abstractmethod
     def stop(self) -> None:
         """Queue no more."""
-        self._js_socket.removeEventListener("message", self._js_push)
 
-    def _listen(self) -> None:
-        js_events = js.Array.new()
-        js_events.key = self._key
-        js.Object.setPrototypeOf(js_events, _js_prototype_of_few if self._are_long else _js_prototype_of_many)
-        self._js_events = js_events
-        self._js_map = js_events.map
-        self._js_clear = js.Reflect.set.bind(None, js_events, "length", 0)
-        self._js_push = js_events.push.bind(js_events)
-        self._js_socket.addEventListener("message", self._js_push)
+    @abstractmethod
+    def _listen(self, js_push: Any) -> None:
+        """Have all that comes given to this function."""
 
-    def relieve(self, js_event: Any) -> None:
-        """Take over what is in the full queue, and the event for which it has no room."""
-        messages = self._cross(self._js_map(self._js_get).concat(js.Array.of(js_event).map(self._js_get)))
+    def _begin(self) -> None:
+        js_items = js.Array.new()
+        js_items.key = self._key
+        js.Object.setPrototypeOf(js_items, _js_prototype_of_few if self._are_long else _js_prototype_of_many)
+        self._js_items = js_items
+        self._js_read = getattr(js_items, self._read[0])
+        self._js_clear = js.Reflect.set.bind(None, js_items, "length", 0)
+        self._listen(js_items.push.bind(js_items))
+
+    def relieve(self, js_item: Any) -> None:
+        """Take over what is in the full queue, and what it has no room for."""
+        method, argument = self._read
+        messages = self._cross(getattr(self._js_items.concat(js.Array.of(js_item)), method)(argument))
         self._backlog += messages
         self.backlog_bytes += sum(map(len, messages))
         self.stop()
-        self._listen()
+        self._begin()
         self._on_full()
+
+    def _keep(self, messages: list[Message]) -> None:
+        self._backlog = messages
+        self._put_back = 0
+        self.backlog_bytes = sum(map(len, messages))
 
     def _cross(self, js_datas: Any) -> list[Message]:
         if js_datas.some(_js_is_long_text):
@@ -194,9 +215,9 @@ _queues: WeakValueDictionary[int, Queue] = WeakValueDictionary()
 
 
 def _js_prototype(room: int) -> Any:
-    """Make a prototype for arrays that call `_relieve` when an event is to be pushed behind `room` others.
+    """Make a prototype for arrays that call `_relieve` when an item is to be pushed behind `room` others.
 
-    That event is not put into the array, which is in disorder afterwards.
+    That one is not put into the array, which is in disorder afterwards.
     """
     js_property = js.Object.new()
     js_property.set = _js_relieve
@@ -204,22 +225,15 @@ def _js_prototype(room: int) -> Any:
     return js.Object.defineProperty(js_prototype, str(room), js_property)
 
 
-def _relieve(js_events: Any, js_event: Any) -> None:
-    queue = _queues.get(js_events.key)
+def _relieve(js_items: Any, js_item: Any) -> None:
+    queue = _queues.get(js_items.key)
     if queue is not None:
-        queue.relieve(js_event)
+        queue.relieve(js_item)
 
 
 _js_relieve = create_proxy(_relieve, capture_this=True)  # one for all connections, for good
 _js_prototype_of_few = _js_prototype(4)
 _js_prototype_of_many = _js_prototype(64)
-
-
-@lru_cache(maxsize=1)
-def _js_data_getter() -> Any:
-    """Return the function that takes a message event and gives its data."""
-    js_property = js.Object.getOwnPropertyDescriptor(js.MessageEvent.prototype, "data")
-    return js.Function.prototype.call.bind(js_property.get)
 
 
 def _one_by_one(js_datas: Any) -> list[Message]:

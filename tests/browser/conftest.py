@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..contract.engine_quirks import HAVE_STREAMS
 from .engines import ENGINES, Setting, start_engine
 from .report import Report
 from .site_server import site
@@ -126,6 +127,14 @@ def python_place(request: pytest.FixtureRequest) -> Interpreter:
     """Python in each of the two places in turn."""
     interpreter: Interpreter = request.getfixturevalue(request.param)
     return interpreter
+
+
+@pytest.fixture(params=[False, True], ids=["socket", "stream"])
+def backpressure(request: pytest.FixtureRequest, engine_name: str) -> bool:
+    """Whether peers ask for it, which lets another part of the browser serve where there is one."""
+    if request.param and engine_name not in HAVE_STREAMS:
+        pytest.skip("the engine has no WebSocketStream")
+    return bool(request.param)
 
 
 @pytest.fixture(autouse=True)

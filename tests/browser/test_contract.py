@@ -25,19 +25,22 @@ def contract(python_place: Interpreter) -> Interpreter:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_browser(name: str, contract: Interpreter, contract_urls: dict[str, str], engine_name: str) -> None:
+def test_browser(
+    name: str, backpressure: bool, contract: Interpreter, contract_urls: dict[str, str], engine_name: str
+) -> None:
     contract.run(
         """
         from contract.cases import CASES
         from contract.worlds import RemoteWorld
 
-        world = RemoteWorld(urls, is_page=True, quirks=quirks)
+        world = RemoteWorld(urls, is_page=True, backpressure=backpressure, quirks=quirks)
         try:
             await CASES[name](world)
         finally:
             world.clean_up()
         """,
         name=name,
+        backpressure=backpressure,
         urls=contract_urls,
         quirks=sorted(ENGINE_QUIRKS[engine_name]),
         timeout=80,

@@ -15,6 +15,7 @@ from pyws_browser import WebSocketPeer
 
 async def echoed(messages, poll_late):
     peer = WebSocketPeer()
+    peer.backpressure = backpressure
     peer.inbound_buffer_size = peer.outbound_buffer_size = 1 << 26
     peer.connect_to_url(url)
     async with asyncio.timeout(25):
@@ -47,7 +48,7 @@ messages += ["\\ufeffa byte order mark stays", "\\ufeff" * 3000, "[object ArrayB
 
 
 @pytest.mark.timeout(200)
-def test_every_size_crosses_alone(python_place: Interpreter, contract_urls: dict[str, str]) -> None:
+def test_every_size_crosses_alone(python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool) -> None:
     difference = python_place.run(
         ECHO
         + ALONE
@@ -58,6 +59,7 @@ for message in messages:
 first_difference(messages, received)
 """,
         url=contract_urls["server"] + "echo",
+        backpressure=backpressure,
         timeout=150,
     )
     assert difference is None
@@ -65,7 +67,7 @@ first_difference(messages, received)
 
 @pytest.mark.parametrize("poll_late", [False, True], ids=["polled", "polled late"])
 def test_any_mixture_crosses_by_the_batch(
-    python_place: Interpreter, contract_urls: dict[str, str], poll_late: bool
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool, poll_late: bool
 ) -> None:
     difference = python_place.run(
         ECHO
@@ -80,23 +82,27 @@ for _ in range(60):
 first_difference(messages, await echoed(messages, poll_late))
 """,
         url=contract_urls["server"] + "echo",
+        backpressure=backpressure,
         poll_late=poll_late,
     )
     assert difference is None
 
 
 def test_lone_surrogates_go_out_as_the_replacement_character_whatever_the_size(
-    python_place: Interpreter, contract_urls: dict[str, str]
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool
 ) -> None:
     received = python_place.run(
         ECHO
         + "[text[:2] + text[-1:] for text in await echoed(['\\ud800!' + 'x' * n for n in (0, 3000, 400_000)], False)]",
         url=contract_urls["server"] + "echo",
+        backpressure=backpressure,
     )
     assert received == ["\ufffd!!", "\ufffd!x", "\ufffd!x"]
 
 
-def test_memory_is_lent_to_the_browser_and_given_back(python_place: Interpreter, contract_urls: dict[str, str]) -> None:
+def test_memory_is_lent_to_the_browser_and_given_back(
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool
+) -> None:
     counts = python_place.run(
         ECHO
         + """
@@ -107,5 +113,6 @@ await echoed([data] * 5, False)
 [before, sys.getrefcount(data)]
 """,
         url=contract_urls["server"] + "echo",
+        backpressure=backpressure,
     )
     assert counts[0] == counts[1]

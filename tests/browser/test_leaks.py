@@ -24,6 +24,7 @@ async def settle(peers, state):
 async def cycle(how):
     peers = [WebSocketPeer() for _ in range(10)]
     for peer in peers:
+        peer.backpressure = backpressure
         peer.connect_to_url(url)
     if how == "while connecting":
         for peer in peers:
@@ -61,11 +62,13 @@ def page(page_python: Interpreter) -> Interpreter:
 
 
 @pytest.mark.timeout(300)
-def test_a_thousand_connections_leave_nothing_behind(page: Interpreter, contract_urls: dict[str, str]) -> None:
+def test_a_thousand_connections_leave_nothing_behind(
+    page: Interpreter, contract_urls: dict[str, str], backpressure: bool
+) -> None:
     url = contract_urls["server"] + "echo"
-    page.run(CYCLES, rounds=25, url=url, timeout=60)
+    page.run(CYCLES, rounds=25, url=url, backpressure=backpressure, timeout=60)
     before = census(page)
-    page.run(CYCLES, rounds=100, url=url, timeout=200)
+    page.run(CYCLES, rounds=100, url=url, backpressure=backpressure, timeout=200)
     after = census(page)
 
     assert after["pythonProxies"] <= before["pythonProxies"]
@@ -80,6 +83,7 @@ import asyncio, time
 from pyws_browser import State, WebSocketPeer
 
 peer = WebSocketPeer()
+peer.backpressure = backpressure
 peer.connect_to_url(url)
 end = time.monotonic() + seconds
 sizes = (16, 3000, 70_000)
@@ -105,11 +109,13 @@ while peer.ready_state is not State.CLOSED:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("wakes", [False, True], ids=["polled", "woken"])
-def test_a_flood_leaves_nothing_behind(page: Interpreter, contract_urls: dict[str, str], wakes: bool) -> None:
+def test_a_flood_leaves_nothing_behind(
+    page: Interpreter, contract_urls: dict[str, str], wakes: bool, backpressure: bool
+) -> None:
     url = contract_urls["server"] + "echo"
-    page.run(FLOOD, url=url, seconds=2, wakes=wakes)
+    page.run(FLOOD, url=url, seconds=2, wakes=wakes, backpressure=backpressure)
     before = census(page)
-    page.run(FLOOD, url=url, seconds=8, wakes=wakes)
+    page.run(FLOOD, url=url, seconds=8, wakes=wakes, backpressure=backpressure)
     after = census(page)
 
     assert after["pythonProxies"] <= before["pythonProxies"]

@@ -26,6 +26,7 @@ async def until(condition):
 
 peer = builtins.peer = WebSocketPeer()
 peer.close_timeout = globals().get("close_timeout", 10)
+peer.backpressure = backpressure
 peer.connect_to_url(url)
 await until(peer.is_connected_to_host)
 """
@@ -40,13 +41,19 @@ def how_it_ended():
 """
 )
 
-RECONNECT = """
-peer.connect_to_url(url)
-await until(peer.is_connected_to_host)
+ECHO = """
 peer.send("again")
 await until(peer.get_available_packet_count)
 assert peer.receive() == "again"
 """
+
+RECONNECT = (
+    """
+peer.connect_to_url(url)
+await until(peer.is_connected_to_host)
+"""
+    + ECHO
+)
 
 
 def resume(page: Interpreter, source: str, **names: object) -> Any:
@@ -75,9 +82,9 @@ def page(page_python: Interpreter) -> Iterator[Interpreter]:
 
 
 def test_a_page_that_is_left_closes_and_finds_itself_closed_when_it_comes_back(
-    page: Interpreter, server: ObservedServer
+    page: Interpreter, server: ObservedServer, backpressure: bool
 ) -> None:
-    page.run(CONNECT, url=server.url)
+    page.run(CONNECT, backpressure=backpressure, url=server.url)
     page.run_js("self.addEventListener('pageshow', (event) => { self.wasKept = event.persisted; });")
     driver = page.runner.driver
 
@@ -100,21 +107,24 @@ def test_a_page_that_is_left_closes_and_finds_itself_closed_when_it_comes_back(
     )
 
 
-def test_a_page_that_was_frozen_is_told_how_its_connection_ended_and_connects_again(
-    page: Interpreter, server: ObservedServer
+def test_a_page_that_was_frozen_is_told_if_its_connection_ended_and_connects_again(
+    page: Interpreter, server: ObservedServer, backpressure: bool
 ) -> None:
-    page.run(CONNECT, url=server.url)
+    page.run(CONNECT, backpressure=backpressure, url=server.url)
     set_state = "Page.setWebLifecycleState"
     page.runner.driver.execute_cdp_cmd(set_state, {"state": "frozen"})
     page.runner.driver.execute_cdp_cmd(set_state, {"state": "active"})
+    if backpressure:  # Chromium leaves streams alone
+        resume(page, ECHO)
+        return
     ended = resume(page, "await until(lambda: peer.ready_state is State.CLOSED)\nhow_it_ended()")
     assert ended == ["CLOSED", 1006, False, "ConnectionLostError"]  # Chromium's doing, at the freeze
     assert server.wait_for(lambda: server.ends) == [1001]
     resume(page, RECONNECT, url=server.url)
 
 
-def test_a_hidden_page_loses_no_message(page: Interpreter, server: ObservedServer) -> None:
-    page.run(CONNECT, url=server.url)
+def test_a_hidden_page_loses_no_message(page: Interpreter, server: ObservedServer, backpressure: bool) -> None:
+    page.run(CONNECT, backpressure=backpressure, url=server.url)
     driver = page.runner.driver
     shown = driver.current_window_handle
     driver.switch_to.new_window("tab")
@@ -137,10 +147,13 @@ def test_a_hidden_page_loses_no_message(page: Interpreter, server: ObservedServe
 
 
 def test_the_server_sees_the_end_of_a_worker(
-    start_interpreter: Callable[[str], Interpreter], interpreters: list[Interpreter], server: ObservedServer
+    start_interpreter: Callable[[str], Interpreter],
+    interpreters: list[Interpreter],
+    server: ObservedServer,
+    backpressure: bool,
 ) -> None:
     worker = start_interpreter("worker")
-    worker.run(CONNECT, url=server.url)
+    worker.run(CONNECT, backpressure=backpressure, url=server.url)
     interpreters.remove(worker)  # nobody can ask it any more
     worker.runner.driver.execute_script("worker.terminate();")
     assert server.wait_for(lambda: server.ends) == [1001]
@@ -148,9 +161,9 @@ def test_the_server_sees_the_end_of_a_worker(
 
 @pytest.mark.parametrize("is_sending", [False, True], ids=["idle", "sending"])
 def test_a_cut_connection_is_closed_with_1006(
-    page_python: Interpreter, server: ObservedServer, cable: Cable, is_sending: bool
+    page_python: Interpreter, server: ObservedServer, cable: Cable, backpressure: bool, is_sending: bool
 ) -> None:
-    page_python.run(CONNECT, url=cable.url)
+    page_python.run(CONNECT, backpressure=backpressure, url=cable.url)
     cable.cut()
     ended = resume(
         page_python,
@@ -173,9 +186,9 @@ def test_a_cut_connection_is_closed_with_1006(
 
 
 def test_a_silent_network_does_not_hold_up_a_close(
-    page_python: Interpreter, server: ObservedServer, cable: Cable
+    page_python: Interpreter, server: ObservedServer, cable: Cable, backpressure: bool
 ) -> None:
-    page_python.run(CONNECT, url=cable.url, close_timeout=0.2)
+    page_python.run(CONNECT, backpressure=backpressure, url=cable.url, close_timeout=0.2)
     cable.unplug()
     ended = resume(
         page_python,
@@ -195,7 +208,7 @@ FLOODS = {"bytes": (b"x" * 100_000, 400), "texts": ("x" * 100_000, 400), "packet
 def test_a_program_that_does_not_poll_is_closed_before_its_page_is_full(
     python_place: Interpreter, server: ObservedServer, message: str | bytes, count: int
 ) -> None:
-    python_place.run(CONNECT, url=server.url)
+    python_place.run(CONNECT, backpressure=False, url=server.url)
     server.send(message, count)
     assert server.wait_for(lambda: server.ends) == [4008]
     ended, fetched = resume(
@@ -209,10 +222,40 @@ def test_a_program_that_does_not_poll_is_closed_before_its_page_is_full(
     assert fetched <= 16 << 20
 
 
+def test_what_was_fetched_since_the_last_poll_does_not_wait_any_more(
+    python_place: Interpreter, server: ObservedServer
+) -> None:
+    python_place.run(
+        CONNECT.replace("peer.connect", "peer.inbound_buffer_size = 100_000\npeer.connect"),
+        backpressure=False,
+        url=server.url,
+    )
+    server.send(b"x" * 1000, 90)
+    resume(
+        python_place,
+        """
+        await until(lambda: peer.get_available_packet_count() == 90)
+        for _ in range(89):
+            peer.receive()
+        """,
+    )
+    server.send(b"x" * 1000, 70)
+    told = resume(
+        python_place,
+        """
+        while len(peer._transport._messages) < 70:  # and nobody polls
+            await asyncio.sleep(0.005)
+        peer.poll()
+        [peer.ready_state.name, peer.get_available_packet_count()]
+        """,
+    )
+    assert told == ["OPEN", 71]
+
+
 def test_what_a_program_did_not_poll_for_is_there_when_it_does(
     python_place: Interpreter, server: ObservedServer
 ) -> None:
-    python_place.run(CONNECT, url=server.url)
+    python_place.run(CONNECT, backpressure=False, url=server.url)
     for number in range(300):
         server.send(f"text {number}" if number % 3 else f"{number}".encode() * 9000)
     received = resume(

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def test_the_wakeup_is_called_for_every_event_until_the_end(
-    python_place: Interpreter, contract_urls: dict[str, str]
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool
 ) -> None:
     told = python_place.run(
         """
@@ -26,6 +26,7 @@ def test_the_wakeup_is_called_for_every_event_until_the_end(
             told.append(peer.ready_state.name)
 
         peer = WebSocketPeer()
+        peer.backpressure = backpressure
         peer.connect_to_url(url)
         transport = peer._transport
         transport.set_wakeup(lambda: told.append("not this one"))
@@ -42,6 +43,7 @@ def test_the_wakeup_is_called_for_every_event_until_the_end(
         told
         """,
         url=contract_urls["server"] + "echo",
+        backpressure=backpressure,
     )
     assert told == ["OPEN", "OPEN", "hello", "CLOSED", None, None]
 
@@ -55,7 +57,7 @@ def test_an_error_ends_a_connection_that_never_opened(python_place: Interpreter,
 
         peer = WebSocketPeer()
         peer.connect_to_url(url)
-        peer._transport._js_socket.dispatchEvent(js.Event.new("error"))
+        peer._transport._socket.js_target.dispatchEvent(js.Event.new("error"))
         peer.poll()
         [peer.ready_state.name, peer.close_code, peer.was_clean_close, isinstance(peer.close_cause, ConnectError)]
         """,

@@ -13,3 +13,6 @@ ENGINE_QUIRKS = {
     "webkit": frozenset[str](),
     "node": frozenset({LOSES_BOM}),
 }
+
+HAVE_STREAMS = frozenset({"chromium"})
+"""The engines that have `WebSocketStream`."""

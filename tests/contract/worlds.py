@@ -25,6 +25,9 @@ class World:
     is_page = False
     """Whether a browser's limits hold."""
 
+    holds_back = True
+    """Whether a full queue holds the sender back."""
+
     quirks: frozenset[str] = frozenset()
     """In what the engine leaves the standard (`engine_quirks.py`)."""
 
@@ -80,10 +83,14 @@ class World:
 class RemoteWorld(World):
     """A server behind a real network: `server.py` and `raw_server.py` tell their addresses."""
 
-    def __init__(self, urls: dict[str, str], *, is_page: bool, quirks: Iterable[str] = ()) -> None:
+    def __init__(
+        self, urls: dict[str, str], *, is_page: bool, backpressure: bool = False, quirks: Iterable[str] = ()
+    ) -> None:
         super().__init__()
         self._urls = urls
+        self._backpressure = backpressure
         self.is_page = is_page
+        self.holds_back = backpressure or not is_page
         self.quirks = frozenset(quirks)
 
     def url(self, behaviour: str) -> str:
@@ -91,7 +98,9 @@ class RemoteWorld(World):
         return self._urls[kind] + rest if rest else self._urls["server"] + behaviour
 
     def make_peer(self) -> WebSocketPeer:
-        return WebSocketPeer(web_limits=self.is_page)
+        peer = WebSocketPeer(web_limits=self.is_page)
+        peer.backpressure = self._backpressure
+        return peer
 
 
 class MemoryWorld(World):
@@ -100,6 +109,7 @@ class MemoryWorld(World):
     def __init__(self, *, is_page: bool) -> None:
         super().__init__()
         self.is_page = is_page
+        self.holds_back = not is_page
         self._network = MemoryNetwork()
         self._listeners: dict[str, object] = {}
         self._server_peers: list[WebSocketPeer] = []

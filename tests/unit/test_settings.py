@@ -14,6 +14,7 @@ def test_the_defaults_are_generous_and_bounded() -> None:
     assert peer.max_queued_packets == 65536
     assert peer.handshake_timeout == peer.close_timeout == 10.0
     assert peer.heartbeat_interval == 0
+    assert not peer.backpressure
     assert peer.supported_protocols == peer.handshake_headers == ()
     assert WebSocketServer().handshake_timeout == 3.0
 
@@ -68,6 +69,20 @@ def test_the_environment_can_ask_for_a_pages_limits(
             peer.heartbeat_interval = 5
     WebSocketPeer(web_limits=False).heartbeat_interval = 5
     WebSocketServer().heartbeat_interval = 5
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+@pytest.mark.parametrize("web_limits", [False, True])
+def test_backpressure_is_a_promise_on_the_desktop_and_none_under_a_pages_limits(web_limits: bool, wanted: bool) -> None:
+    network = MemoryNetwork()
+    network.listen("ws://test/")
+    peer = network.peer(web_limits=web_limits)
+    peer.backpressure = wanted
+    assert peer.backpressure is wanted
+    assert not peer.has_backpressure
+    peer.connect_to_url("ws://test/")
+    peer.poll()
+    assert peer.has_backpressure is not web_limits
 
 
 def test_a_change_holds_for_the_next_connection() -> None:
