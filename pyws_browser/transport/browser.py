@@ -40,7 +40,7 @@ from ..errors import (
 from ..rules import CloseCode, encode_text, is_wire_close_code
 from ..url import WebSocketURL, parse_url
 from .alarm import Alarm
-from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up, overflowed
+from .base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up, overflowed
 from .page_socket import WebSocket
 
 if TYPE_CHECKING:
@@ -77,9 +77,12 @@ class BrowserTransport(Transport):
 
     def poll(self) -> None:
         """Take in the events that the page has queued."""
+        if self.ready_state is OPEN and not self._socket.js_events and not self._events:  # as nearly always
+            self._take_messages()
+            return
         if self.ready_state is State.CLOSED:
             return
-        if self._socket.has_events:
+        if self._socket.js_events:
             self._take_in_events()
         while self._events:
             # Messages come between the opening and all other events.
@@ -203,24 +206,21 @@ class BrowserTransport(Transport):
 
     def _take_messages(self) -> None:
         messages = self._messages.take()
-        if not messages:
-            if self._is_held_back:
-                self._regulate()
-            return
         options, inbox = self.options, self.inbox
-        if not inbox:
-            self._inbox_bytes = 0
         size = sum(map(len, messages))
+        inbox_bytes = self._inbox_bytes + size if inbox else size
         if (
-            self._inbox_bytes + 3 * size <= options.inbound_buffer_size
+            inbox_bytes + 2 * size <= options.inbound_buffer_size
             and len(inbox) + len(messages) <= options.max_queued_packets
         ):
             inbox += messages
-            self._inbox_bytes += size
+            self._inbox_bytes = inbox_bytes
             self.received_count += len(messages)
             if self._is_held_back:
                 self._regulate()
             return
+        if not inbox:
+            self._inbox_bytes = 0
         for index, message in enumerate(messages):
             if self._socket.has_backpressure and self._inbox_room() <= 0:
                 self._messages.put_back(messages[index:])

@@ -28,7 +28,11 @@ _LONG_BYTES: Final = 16384
 """From here on each binary message crosses for itself, with one copy; smaller ones cross by the batch, with two."""
 
 _LONG_TEXT: Final = 1024
-"""From here on a text that comes crosses as UTF-8, which is many times faster than a str."""
+"""From here on a text that comes crosses as UTF-8, which is many times faster than a str.
+
+To ask JavaScript for the length of each text would cost more than most texts do: the first long one of a connection
+crosses as it is, and from then on it is asked.
+"""
 
 _LONG_PUT_TEXT: Final = 1 << 18 if sys.version_info >= (3, 14) else 2048
 """From here on a text that is sent crosses as UTF-8; the conversion of a str has become faster."""
@@ -128,7 +132,8 @@ class Queue(ABC):
     def __init__(self, on_full: Callable[[], None], read: tuple[str, Any]) -> None:
         self._on_full = on_full
         self._read = read
-        self._are_long = True  # the last messages: the first ones may be
+        self._last_size = _LONG_BYTES  # the first one may be long
+        self._has_long_texts = False
         self._backlog: list[Message] = []
         self._put_back = 0
         self.backlog_bytes: int = 0
@@ -147,12 +152,18 @@ class Queue(ABC):
 
     def take(self) -> list[Message]:
         """Return the messages that wait, and let go of what brought them."""
-        if not self._js_items:
-            messages: list[Message] = []
-        else:
+        count = len(self._js_items)
+        if count == 1 and not self._has_long_texts:
+            js_data = self._js_first_data()
+            self._js_clear()
+            messages = [_as_it_is(js_data)]
+            self._look_at(messages)
+        elif count:
             js_datas = self._js_read(self._read[1])
             self._js_clear()
-            messages = self._cross(js_datas)
+            messages = self._cross(js_datas, count)
+        else:
+            messages = []
         if self._backlog:
             messages = self._backlog + messages
             self._keep([])
@@ -168,13 +179,17 @@ class Queue(ABC):
         """Queue no more."""
 
     @abstractmethod
+    def _js_first_data(self) -> Any:
+        """Return what `read` would give first."""
+
+    @abstractmethod
     def _listen(self, js_push: Any) -> None:
         """Have all that comes given to this function."""
 
     def _begin(self) -> None:
         js_items = js.Array.new()
         js_items.key = self._key
-        js.Object.setPrototypeOf(js_items, _js_prototype_of_few if self._are_long else _js_prototype_of_many)
+        js.Object.setPrototypeOf(js_items, _js_prototype_of_few if self._last_size >= _LONG_BYTES else _js_prototype_of_many)
         self._js_items = js_items
         self._js_read = getattr(js_items, self._read[0])
         self._js_clear = js.Reflect.set.bind(None, js_items, "length", 0)
@@ -183,7 +198,8 @@ class Queue(ABC):
     def relieve(self, js_item: Any) -> None:
         """Take over what is in the full queue, and what it has no room for."""
         method, argument = self._read
-        messages = self._cross(getattr(self._js_items.concat(js.Array.of(js_item)), method)(argument))
+        js_items = self._js_items.concat(js.Array.of(js_item))
+        messages = self._cross(getattr(js_items, method)(argument), len(js_items))
         self._backlog += messages
         self.backlog_bytes += sum(map(len, messages))
         self.stop()
@@ -195,19 +211,32 @@ class Queue(ABC):
         self._put_back = 0
         self.backlog_bytes = sum(map(len, messages))
 
-    def _cross(self, js_datas: Any) -> list[Message]:
-        if js_datas.some(_js_is_long_text):
-            if len(js_datas) == 1:
-                return [_text(js_datas)]
-            if len(js_datas) < _MANY or js_datas.some(_js_may_be_buffer):
-                return _one_by_one(js_datas)
-            return [str(utf8, "utf-8") for utf8 in js_datas.map(_js_encode_each).to_py()]
-        if self._are_long:
-            messages = _one_by_one(js_datas)
-        else:
+    def _cross(self, js_datas: Any, count: int) -> list[Message]:
+        if self._has_long_texts and js_datas.some(_js_is_long_text):
+            messages = self._cross_as_utf8(js_datas, count)
+        elif self._last_size < _LONG_BYTES:
             messages = [data if type(data) is str else bytes(data) for data in js_datas.to_py()]
-        self._are_long = len(messages[0]) >= _LONG_BYTES
+        else:
+            messages = [_as_it_is(js_datas[index]) for index in range(count)]
+        self._look_at(messages)
         return messages
+
+    def _look_at(self, messages: list[Message]) -> None:
+        """See how the next ones had better cross."""
+        self._last_size = len(messages[-1])
+        if not self._has_long_texts and max(map(len, messages)) >= _LONG_TEXT:
+            self._has_long_texts = str in map(type, messages)
+
+    def _cross_as_utf8(self, js_datas: Any, count: int) -> list[Message]:
+        if count == 1:
+            return [_text(js_datas)]
+        if (count >= _MANY or self._last_size < _SCRATCH_SIZE) and not js_datas.some(_js_may_be_buffer):
+            return [str(utf8, "utf-8") for utf8 in js_datas.map(_js_encode_each).to_py()]
+        # A text in an object of its own stays in JavaScript until it is asked for. Node encodes no such object.
+        return [
+            js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(js.Array.of(js_data).map(_js_unbox))
+            for js_data in js_datas.map(_js_box)
+        ]
 
 
 _keys = count()
@@ -236,12 +265,8 @@ _js_prototype_of_few = _js_prototype(4)
 _js_prototype_of_many = _js_prototype(64)
 
 
-def _one_by_one(js_datas: Any) -> list[Message]:
-    # A text in an object of its own stays in JavaScript until it is asked for. Node encodes no such object.
-    return [
-        js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(js.Array.of(js_data).map(_js_unbox))
-        for js_data in js_datas.map(_js_box)
-    ]
+def _as_it_is(js_data: Any) -> Message:
+    return js_data if type(js_data) is str else js_data.to_bytes()
 
 
 def _text(js_texts: Any) -> str:

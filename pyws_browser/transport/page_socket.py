@@ -52,19 +52,15 @@ class PageSocket(ABC):
         self.js_target: Any = js_target
         """Where events "message", "open", "error" and "close" come, as a sign that there is something to take."""
         self.messages: Queue = messages
-        self._js_events = js.Array.new()
-        self._js_note = self._js_events.push.bind(self._js_events)
+        self.js_events: Any = js.Array.new()
+        """What happened since the last `take_events()`; it is true if anything did."""
+        self._js_note = self.js_events.push.bind(self.js_events)
         self._js_when_left: tuple[Any, ...] = ()
         self._call_when_left(self._js_note, js_close)
 
-    @property
-    def has_events(self) -> bool:
-        """Whether something happened since the last `take_events()`."""
-        return len(self._js_events) > 0
-
     def take_events(self) -> list[Event]:
         """Return what happened, in order. All messages that come before the end are there when it is told."""
-        return [self._event(js_event) for js_event in self._js_events.splice(0)]
+        return [self._event(js_event) for js_event in self.js_events.splice(0)]
 
     def note(self, kind: str) -> None:
         """Have an event of this kind among those to be taken."""
@@ -190,6 +186,9 @@ class _EventQueue(Queue):
     def _listen(self, js_push: Any) -> None:
         self._js_push = js_push
         self._js_socket.addEventListener("message", js_push)
+
+    def _js_first_data(self) -> Any:
+        return self._js_items[0].data
 
 
 @lru_cache(maxsize=1)

@@ -91,7 +91,7 @@ class WebSocketStream(PageSocket):
     @property
     def is_open(self) -> bool:
         """Whether nothing has been told of an end."""
-        return not self._is_ending and not self.has_events
+        return not self._is_ending and not self.js_events
 
     @property
     def buffered_amount(self) -> int:
@@ -205,10 +205,13 @@ class _ChunkQueue(Queue):
         js_property = _js_object(set=js_push, configurable=True)
         js.Object.defineProperty(self._js_entrance, "last", js_property)
 
-    def _cross(self, js_datas: Any) -> list[Message]:
+    def _js_first_data(self) -> Any:
+        return self._js_items[0]
+
+    def _cross(self, js_datas: Any, count: int) -> list[Message]:
         if js_datas.some(_js_is_view):  # as the standard has it; Chromium gives buffers
             js_datas = js.Array.of(*(data.slice().buffer if _js_is_view(data) else data for data in js_datas))
-        return super()._cross(js_datas)
+        return super()._cross(js_datas, count)
 
 
 class _ChunkSender(Sender):

@@ -185,7 +185,7 @@ def test_a_server_that_closes_behind_its_flood(place: Interpreter, has_room: boo
         ended, numbers, told = place.run(
             RESUME
             + """
-while not has_room and not peer._transport._socket.has_events:  # the Close frame is still to come
+while not has_room and not peer._transport._socket.js_events:  # the Close frame is still to come
     await asyncio.sleep(0.005)
 numbers = []
 while peer.ready_state is not State.CLOSED or peer.get_available_packet_count():
