@@ -11,6 +11,7 @@ import sys
 from abc import ABC, abstractmethod
 from functools import lru_cache
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
@@ -30,9 +31,11 @@ _LONG_BYTES: Final = 16384
 _LONG_TEXT: Final = 1024
 """From here on a text that comes crosses as UTF-8, which is many times faster than a str.
 
-To ask JavaScript for the length of each text would cost more than most texts do: the first long one of a connection
-crosses as it is, and from then on it is asked.
+To ask JavaScript whether a text is long costs more than most texts do. So nobody asks any more once _FEW messages were
+short, until one was long; from then on it is asked for good.
 """
+
+_FEW: Final = 8
 
 _LONG_PUT_TEXT: Final = 1 << 18 if sys.version_info >= (3, 14) else 2048
 """From here on a text that is sent crosses as UTF-8; the conversion of a str has become faster."""
@@ -133,7 +136,7 @@ class Queue(ABC):
         self._on_full = on_full
         self._read = read
         self._last_size = _LONG_BYTES  # the first one may be long
-        self._has_long_texts = False
+        self._to_ask_about: float = _FEW  # how many more messages, before it is taken for granted that texts are short
         self._backlog: list[Message] = []
         self._put_back = 0
         self.backlog_bytes: int = 0
@@ -153,7 +156,7 @@ class Queue(ABC):
     def take(self) -> list[Message]:
         """Return the messages that wait, and let go of what brought them."""
         count = len(self._js_items)
-        if count == 1 and not self._has_long_texts:
+        if count == 1 and not self._to_ask_about:
             js_data = self._js_first_data()
             self._js_clear()
             messages = [_as_it_is(js_data)]
@@ -189,7 +192,9 @@ class Queue(ABC):
     def _begin(self) -> None:
         js_items = js.Array.new()
         js_items.key = self._key
-        js.Object.setPrototypeOf(js_items, _js_prototype_of_few if self._last_size >= _LONG_BYTES else _js_prototype_of_many)
+        js.Object.setPrototypeOf(
+            js_items, _js_prototype_of_few if self._last_size >= _LONG_BYTES else _js_prototype_of_many
+        )
         self._js_items = js_items
         self._js_read = getattr(js_items, self._read[0])
         self._js_clear = js.Reflect.set.bind(None, js_items, "length", 0)
@@ -212,7 +217,7 @@ class Queue(ABC):
         self.backlog_bytes = sum(map(len, messages))
 
     def _cross(self, js_datas: Any, count: int) -> list[Message]:
-        if self._has_long_texts and js_datas.some(_js_is_long_text):
+        if self._to_ask_about and js_datas.some(_js_is_long_text):
             messages = self._cross_as_utf8(js_datas, count)
         elif self._last_size < _LONG_BYTES:
             messages = [data if type(data) is str else bytes(data) for data in js_datas.to_py()]
@@ -224,8 +229,10 @@ class Queue(ABC):
     def _look_at(self, messages: list[Message]) -> None:
         """See how the next ones had better cross."""
         self._last_size = len(messages[-1])
-        if not self._has_long_texts and max(map(len, messages)) >= _LONG_TEXT:
-            self._has_long_texts = str in map(type, messages)
+        if max(map(len, messages)) >= _LONG_TEXT and str in map(type, messages):
+            self._to_ask_about = inf
+        elif self._to_ask_about:
+            self._to_ask_about = max(0, self._to_ask_about - len(messages))
 
     def _cross_as_utf8(self, js_datas: Any, count: int) -> list[Message]:
         if count == 1:
