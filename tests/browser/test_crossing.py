@@ -13,7 +13,7 @@ ECHO = """
 import asyncio
 from pyws_browser import WebSocketPeer
 
-async def echoed(messages, poll_late):
+async def echoed(messages, poll_late=False, in_turn=False):
     peer = WebSocketPeer()
     peer.backpressure = backpressure
     peer.inbound_buffer_size = peer.outbound_buffer_size = 1 << 26
@@ -22,15 +22,17 @@ async def echoed(messages, poll_late):
         while not peer.is_connected_to_host():
             peer.poll()
             await asyncio.sleep(0.005)
-        for message in messages:
-            peer.send(message)
-        if poll_late:
-            await asyncio.sleep(0.5)
         received = []
-        while len(received) < len(messages):
-            peer.poll()
-            received += peer
-            await asyncio.sleep(0.005)
+        for together in messages if in_turn else [messages]:
+            for message in together:
+                peer.send(message)
+            if poll_late:
+                await asyncio.sleep(0.5)
+            wanted = len(received) + len(together)
+            while len(received) < wanted:
+                peer.poll()
+                received += peer
+                await asyncio.sleep(0.005)
     peer.abort()
     return received
 
@@ -55,7 +57,28 @@ def test_every_size_crosses_alone(python_place: Interpreter, contract_urls: dict
         + """
 received = []
 for message in messages:
-    received += await echoed([message], poll_late=False)
+    received += await echoed([message])
+first_difference(messages, received)
+""",
+        url=contract_urls["server"] + "echo",
+        backpressure=backpressure,
+        timeout=150,
+    )
+    assert difference is None
+
+
+@pytest.mark.timeout(200)
+def test_every_size_crosses_where_short_ones_were_usual(
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool
+) -> None:
+    difference = python_place.run(
+        ECHO
+        + ALONE
+        + """
+received = []
+for message in messages:
+    short = "x" if isinstance(message, str) else b"x"
+    received += (await echoed([[short] * 20, [message]], in_turn=True))[20:]
 first_difference(messages, received)
 """,
         url=contract_urls["server"] + "echo",
@@ -93,7 +116,7 @@ def test_lone_surrogates_go_out_as_the_replacement_character_whatever_the_size(
 ) -> None:
     received = python_place.run(
         ECHO
-        + "[text[:2] + text[-1:] for text in await echoed(['\\ud800!' + 'x' * n for n in (0, 3000, 400_000)], False)]",
+        + "[text[:2] + text[-1:] for text in await echoed(['\\ud800!' + 'x' * n for n in (0, 3000, 400_000)])]",
         url=contract_urls["server"] + "echo",
         backpressure=backpressure,
     )
@@ -109,7 +132,7 @@ def test_memory_is_lent_to_the_browser_and_given_back(
 import sys
 data = b"x" * 200_000
 before = sys.getrefcount(data)
-await echoed([data] * 5, False)
+await echoed([data] * 5)
 [before, sys.getrefcount(data)]
 """,
         url=contract_urls["server"] + "echo",
