@@ -115,8 +115,7 @@ def test_lone_surrogates_go_out_as_the_replacement_character_whatever_the_size(
     python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool
 ) -> None:
     received = python_place.run(
-        ECHO
-        + "[text[:2] + text[-1:] for text in await echoed(['\\ud800!' + 'x' * n for n in (0, 3000, 400_000)])]",
+        ECHO + "[text[:2] + text[-1:] for text in await echoed(['\\ud800!' + 'x' * n for n in (0, 3000, 400_000)])]",
         url=contract_urls["server"] + "echo",
         backpressure=backpressure,
     )
