@@ -22,6 +22,7 @@ LEFT_OUT = (
     "pyws_browser/cli/",
     "pyws_browser/transport/native/",
     "pyws_browser/wire/",
+    *(f"pyws_browser/aio/{name}.py" for name in ("admission", "auth", "listening", "router", "server", "socket_view")),
     "pyws_browser/certificates.py",
     "pyws_browser/listener.py",
     "pyws_browser/proxy.py",

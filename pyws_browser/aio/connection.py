@@ -20,6 +20,7 @@ from .. import rules
 from ..errors import InvalidMessageTypeError, InvalidStateError, MessageTooBigError, NotConnectedError
 from ..rules import CloseCode, as_text
 from ..trace import TracedFrame
+from ..transport import IN_BROWSER
 from ..transport.base import State
 from .endings import closed_error
 from .exceptions import Close, ConcurrencyError, ConnectionClosedOK
@@ -27,6 +28,9 @@ from .pings import Pings
 from .pump import make_pump
 from .sending import Sender, as_message, each, is_data
 from .waiter import Waiter
+
+if TYPE_CHECKING or not IN_BROWSER:
+    from .socket_view import SocketView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -131,6 +135,17 @@ class Connection:
         if self._transport.options.web_limits:
             raise rules.unsupported("remote_address")
         return self._transport.remote_address()
+
+    @property
+    def transport(self) -> SocketView:
+        """The socket below, for `get_extra_info()` and the like; not in a page."""
+        self._refuse_in_browser("transport")
+        return SocketView(self._transport, self._abort)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that it runs on."""
+        return self._loop
 
     @property
     def latency(self) -> float:
@@ -383,7 +398,9 @@ class Connection:
     async def _wait_for_message(self) -> None:
         """Return when there is a message."""
         if self._receiver is not None:
-            raise ConcurrencyError("another task is receiving from this connection: let one task receive for all")
+            raise ConcurrencyError(
+                "cannot call recv while another coroutine is already running recv or recv_streaming"
+            )
         if self._refills < MAX_REFILLS:
             self._refills += 1
             self._pump.refill()

@@ -88,7 +88,9 @@ class Options(NamedTuple):
     `heartbeat_timeout` 0 stands for the interval. `keeps_handshake` is for those who want to look at
     `handshake_request` and `handshake_response` later. `server_hostname` is the name that the certificate is checked
     for, if it is not that of the URL. `parses_ahead` lets all messages into `inbox` that came in one read, more than
-    `max_queued_packets` if need be; they take memory either way.
+    `max_queued_packets` if need be; they take memory either way. `dial` is the host and the port to connect to in place
+    of the URL's, `local_addr` the host and the port to connect from, `family` that of the addresses to be tried (0 for
+    any).
     """
 
     subprotocols: tuple[str, ...] = ()
@@ -110,6 +112,9 @@ class Options(NamedTuple):
     keeps_handshake: bool = False
     server_hostname: str = ""
     parses_ahead: bool = False
+    dial: tuple[str, int] | None = None
+    local_addr: tuple[str, int] | None = None
+    family: int = 0
 
 
 class Transport(ABC):

@@ -127,4 +127,4 @@ def test_a_refusal_has_the_whole_answer() -> None:
     assert isinstance(error, exceptions.InvalidStatus)
     assert (error.response.status_code, error.response.headers["x"], error.response.body) == (404, "y", b"no")
     assert (error.status, error.headers, error.body) == (404, (("X", "y"),), b"no")
-    assert str(error) == "server rejected WebSocket connection: HTTP 404 Not Found"
+    assert str(error) == "server rejected WebSocket connection: HTTP 404"

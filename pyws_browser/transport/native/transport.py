@@ -33,16 +33,17 @@ from .heart import Heart
 from .opening import Opened, Opening, host_and_port, reason_of
 from .outlet import Outlet
 from .server_opening import ServerOpening
-from .stream import READ_SIZE
+from .stream import READ_SIZE, TLSStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from ssl import SSLObject
 
     from websockets import http11
 
     from ...admission import Request
     from ...wire.shared import SharedMessage
-    from .stream import TCPStream, TLSStream
+    from .stream import TCPStream
 
 LINGER_TIMEOUT: Final = 2.0
 """Seconds that the other side has to end the TCP connection after the closing handshake (RFC 6455 §7.1.1)."""
@@ -245,6 +246,13 @@ class NativeTransport(Transport):
     def sock(self) -> socket.socket:
         """The socket, for loops that take nothing else. Raises NotConnectedError as `fileno()` does."""
         return self._connected_stream().sock if self._opening is None else self._opening.sock
+
+    @property
+    def tls(self) -> SSLObject | None:
+        """The TLS session, which knows the certificates; None if there is none."""
+        if self._opening is not None:
+            return self._opening.tls
+        return self._stream.session if isinstance(self._stream, TLSStream) else None
 
     @property
     def dialling(self) -> tuple[int, ...]:
