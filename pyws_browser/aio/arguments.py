@@ -53,11 +53,12 @@ def limits(
     max_size: int | tuple[int | None, int | None] | None, max_queue: Marks, write_limit: Marks, *, web: bool
 ) -> tuple[Limits, dict[str, Any]]:
     """Return the limits of a connection, and the fields of its transport's options that hold them."""
-    size = _message_size(max_size)
+    size, fragment_size = _sizes(max_size)
     high, low = _marks(max_queue, "max_queue")
     options: dict[str, Any] = {
         "max_queued_packets": max(high, 1),
         "inbound_buffer_size": size,
+        "max_fragment_size": fragment_size,
         "outbound_buffer_size": _UNLIMITED,
     }
     if web:
@@ -164,19 +165,16 @@ def tls_of(ssl: SSLContext | bool | None, *, secure: bool) -> SSLContext | None:
 
 def base_options(**fields: Any) -> Options:
     """Return options with these fields, the rest as `aio` has them."""
-    return Options(keeps_handshake=True, parses_ahead=True, **fields)
+    return Options(keeps_handshake=True, parses_ahead=True, keeps_fragments=True, **fields)
 
 
-def _message_size(max_size: int | tuple[int | None, int | None] | None) -> int:
-    if isinstance(max_size, tuple):
-        max_size, fragment_size = max_size
-        if fragment_size is not None:
-            raise InvalidOptionError("fragments have no limit of their own here: give max_size as one number")
-    if max_size is None:
-        return _UNLIMITED
-    if not isinstance(max_size, int) or max_size < 1:
-        raise InvalidOptionError(f"max_size is a number of bytes from 1 on, or None, not {max_size!r}")
-    return max_size
+def _sizes(max_size: int | tuple[int | None, int | None] | None) -> tuple[int, int]:
+    """Return the limits of a message and of a fragment."""
+    sizes = max_size if isinstance(max_size, tuple) else (max_size, max_size)
+    if any(size is not None and (not isinstance(size, int) or size < 1) for size in sizes) or len(sizes) != 2:
+        raise InvalidOptionError(f"max_size is a number of bytes from 1 on, None, or a pair of those, not {max_size!r}")
+    message, fragment = (_UNLIMITED if size is None else size for size in sizes)
+    return message, min(message, fragment)
 
 
 def _marks(value: Marks, name: str) -> tuple[int, int]:

@@ -79,6 +79,11 @@ class Pump:
     def refill(self) -> None:
         """Look whether there is more, now that the inbox is empty."""
 
+    def look(self) -> None:
+        """Take in what has arrived by now; without effect from within a poll."""
+        if not self._is_in_turn and self._transport.ready_state is not State.CLOSED:
+            self.turn()
+
     def resume(self) -> None:
         """Go on, since there is room in the inbox again."""
         self.is_paused = False

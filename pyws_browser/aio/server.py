@@ -81,7 +81,7 @@ class ServerConnection(Connection):
 
     def begin_to_close(self, code: int, reason: str) -> None:
         """Begin what `close()` waits for."""
-        self._begin_to_close(code, reason)
+        self._look_and_close(code, reason)
 
     def _after_turn(self) -> None:
         super()._after_turn()

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections import deque
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ...admission import Admission
@@ -26,6 +27,7 @@ from ...errors import (
 from ...rules import CloseCode, encode_text
 from ...trace import TracedFrame
 from ...url import WebSocketURL
+from ...wire.fragments import split
 from ...wire.messages import BINARY, CONTINUATION, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .client_opening import ClientOpening
@@ -36,12 +38,13 @@ from .server_opening import ServerOpening
 from .stream import READ_SIZE, TLSStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from ssl import SSLObject
 
     from websockets import http11
 
     from ...admission import Request
+    from ...wire.fragments import Fragments
     from ...wire.shared import SharedMessage
     from .stream import TCPStream
 
@@ -58,6 +61,9 @@ stays short enough for a frame of a game.
 LEAVING_SIZE: Final = 8 * 1024 * 1024
 """Bytes over `inbound_buffer_size` that are taken in of a connection that was held back when it was ended."""
 
+MAX_WAITING_FRAGMENTS: Final = 16
+"""Of a message that is taken fragment by fragment, so many wait until it is read on (as with `websockets`)."""
+
 _LEAST_READ: Final = 4 * 1024
 """What a read counts in that at least, so that many small ones end as well."""
 
@@ -73,6 +79,7 @@ class NativeTransport(Transport):
     _is_leaving = False
     _has_shut_down = False
     _in_fragments = False
+    _fragment_ends: Mapping[int, list[int]] = MappingProxyType({})
 
     def __init__(self, url: WebSocketURL, options: Options, *, is_client: bool) -> None:
         super().__init__(url, options)
@@ -83,6 +90,8 @@ class NativeTransport(Transport):
             is_client=is_client,
             max_size=options.inbound_buffer_size,
             too_big_code=CloseCode.INBOUND_MESSAGE_TOO_BIG if options.web_limits else CloseCode.MESSAGE_TOO_BIG,
+            max_fragment_size=options.max_fragment_size,
+            keeps_fragments=options.keeps_fragments,
         )
         self._outlet = Outlet(self._messages)
         self._deadline = math.inf
@@ -130,6 +139,15 @@ class NativeTransport(Transport):
     def drop_fragments(self) -> bool:
         """Return whether no message was begun."""
         return not self._in_fragments
+
+    def take_fragments(self) -> list[Message]:
+        """Return the fragments that have come of the message after those in `inbox`."""
+        return self._messages.take_fragments()
+
+    def split_message(self, message: Message) -> list[Message]:
+        """Return the fragments of the message that was just taken out of `inbox`."""
+        ends = self._fragment_ends.get(self.received_count - len(self.inbox) - 1, ())
+        return split(message, ends)
 
     def send_shared(self, message: SharedMessage) -> None:
         """Send the frame that others are sent as well; a client masks its own."""
@@ -233,7 +251,7 @@ class NativeTransport(Transport):
     @property
     def can_resume(self) -> bool:
         """Whether it was held back and has room again, which no descriptor will show."""
-        return self._is_held_back and self._inbox_room() > 0
+        return self._is_held_back and self._room() > 0
 
     @property
     def deadline(self) -> float:
@@ -280,6 +298,8 @@ class NativeTransport(Transport):
         try:
             self._read_messages()
         finally:
+            if messages.fragments is not None and messages.fragments.complete:
+                self._note_fragments(messages.fragments, self.received_count - before)
             self.received_count += len(self.inbox) - before
         if self.ready_state is OPEN:
             self._beat()
@@ -291,6 +311,13 @@ class NativeTransport(Transport):
             self._enter(State.CLOSING)
         self._start_lingering()
         return True
+
+    def _note_fragments(self, fragments: Fragments, fetched: int) -> None:
+        """Keep the ends of fragments by the numbers of their messages, `fetched` of which are gone."""
+        ends = {number: kept for number, kept in self._fragment_ends.items() if number >= fetched}
+        ends.update((fetched + index, new) for index, new in fragments.complete)
+        self._fragment_ends = ends
+        fragments.complete.clear()
 
     def _linger(self) -> bool:
         """CLOSING: the closing handshake is over, and the TCP connection follows; the server ends it (§7.1.1)."""
@@ -394,6 +421,9 @@ class NativeTransport(Transport):
         # A page cannot hold a sender back, so neither does a peer that keeps to a page's limits.
         if self.options.web_limits:
             return sys.maxsize
+        fragments = self._messages.fragments
+        if self.is_streamed and fragments is not None and len(fragments.ends) >= MAX_WAITING_FRAGMENTS:
+            return 0
         # Whoever has left gets the room for what the kernel still has; by one, for each may inflate to the limit.
         if self._is_leaving and self._inbox_bytes < self.options.inbound_buffer_size + LEAVING_SIZE:
             return 1
