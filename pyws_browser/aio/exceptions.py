@@ -94,7 +94,7 @@ if TYPE_CHECKING or IN_BROWSER:
 
         class ProxyError(InvalidHandshake): ...
 
-    class gaierror(OSError): ...  # noqa: N801, N818
+    class gaierror(OSError): ...  # noqa: N801
 
     class SSLError(OSError): ...
 
@@ -286,7 +286,9 @@ class InvalidHeader(InvalidHandshake, _Theirs.InvalidHeader):
     """A header of the answer is missing or wrong."""
 
     def __init__(self, name: str, value: str | None = None) -> None:
-        text = f"invalid {name} header: {value}" if value else f"{'missing' if value is None else 'empty'} {name} header"
+        text = (
+            f"invalid {name} header: {value}" if value else f"{'missing' if value is None else 'empty'} {name} header"
+        )
         HandshakeError.__init__(self, text)
         self.args: tuple[Any, ...] = (text,)
         self.name = name

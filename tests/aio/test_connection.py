@@ -162,7 +162,6 @@ async def test_decode_overrides_what_recv_gives(sent: Any, decode: bool | None, 
         assert await connection.recv(decode=decode) == received
 
 
-
 async def test_only_one_task_receives() -> None:
     async with pair() as connection:
         first = asyncio.create_task(connection.recv())

@@ -39,12 +39,13 @@ async def test_a_redirect_to_another_origin_is_not_followed_to_a_host_that_was_g
         return response
 
     path = str(tmp_path / "socket")
-    async with unix_serve(echo, path, process_request=redirect), serve(
-        echo, "127.0.0.1", 0, process_request=redirect
-    ) as server:
+    async with (
+        unix_serve(echo, path, process_request=redirect),
+        serve(echo, "127.0.0.1", 0, process_request=redirect) as server,
+    ):
         port = server.sockets[0].getsockname()[1]
         connecting = unix_connect(path) if how == "unix" else connect("ws://game.test/", host="127.0.0.1", port=port)
-        with pytest.raises(InvalidOptionError, match="redirects to ws://other.test/"):
+        with pytest.raises(InvalidOptionError, match=r"redirects to ws://other\.test/"):
             await connecting
 
 

@@ -79,7 +79,9 @@ class Dialler:
                     self.close()
                     return attempt
             if not self._addresses and not self._attempts:
-                reasons = "; ".join(dict.fromkeys(self._failures)) or "it has no address of the family that was asked for"
+                reasons = (
+                    "; ".join(dict.fromkeys(self._failures)) or "it has no address of the family that was asked for"
+                )
                 problem = ConnectError(f"nothing answers at {self._host}:{self._port}: {reasons}")
                 code = self._codes.pop() if len(self._codes) == 1 else errno.EHOSTUNREACH
                 raise problem from OSError(code, os.strerror(code))
