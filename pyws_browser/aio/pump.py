@@ -160,6 +160,7 @@ class ReaderPump(Pump):
     ) -> None:
         super().__init__(transport, loop, after_turn)
         self._native = transport
+        transport.on_release = self._watch_nothing
         self._fd = -1
         self._is_reading = False
         self._is_writing = False
@@ -175,8 +176,7 @@ class ReaderPump(Pump):
         super().update()
         native = self._native
         if native.ready_state is State.CLOSED:
-            self._watch_dialling(())
-            self._watch(reading=False, writing=False)
+            native.on_release = None
             return
         if self._fd < 0:
             self._watch_dialling(native.dialling)
@@ -217,6 +217,11 @@ class ReaderPump(Pump):
                 self._loop.add_writer(self._fd, self.turn)
             else:
                 self._loop.remove_writer(self._fd)
+
+    def _watch_nothing(self) -> None:
+        """Once the socket is closed it would be too late: asyncio cannot take back one of two watches then."""
+        self._watch_dialling(())
+        self._watch(reading=False, writing=False)
 
     def _watch_dialling(self, descriptors: tuple[int, ...]) -> None:
         before, self._dialling = self._dialling, descriptors

@@ -405,6 +405,35 @@ async def test_a_server_that_does_not_answer_the_close_frame_is_left_after_a_whi
 # Limits.
 
 
+@pytest.mark.parametrize("end", ["close", "cut off"])
+async def test_the_end_comes_also_while_nothing_can_be_written(end: str) -> None:
+    gate = asyncio.Event()
+
+    async def deaf(connection: Any) -> None:
+        await gate.wait()
+        connection.transport.abort()
+
+    async def send(connection: Any) -> None:
+        while True:
+            await connection.send(bytes(100_000))
+
+    async with served(deaf, compression=None, max_queue=1) as url:
+        connection = await connect(url, compression=None, close_timeout=0.1)
+        sending = [asyncio.create_task(send(connection)) for _ in range(3)]
+        while connection.transport.get_write_buffer_size() < 100_000:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            if end == "close":
+                await connection.close()
+                gate.set()
+            else:
+                gate.set()
+                await connection.wait_closed()
+            results = await asyncio.gather(*sending, return_exceptions=True)
+    assert [type(result) for result in results] == [ConnectionClosedError] * 3
+    assert connection.close_code == 1006
+
+
 async def test_a_message_over_max_size_fails_the_connection_with_1009() -> None:
     async def handler(connection: Any) -> None:
         await connection.send(bytes(1001))

@@ -74,6 +74,8 @@ KEEPALIVE_REASON: Final = "keepalive ping timeout"
 class NativeTransport(Transport):
     """A connection over a socket, which `opening` brings about."""
 
+    on_release: Callable[[], None] | None = None
+    """Called right before the sockets are closed, for a loop that must not watch them any longer."""
     _opening: Opening | None
     _cause: WebSocketError | None = None
     _is_leaving = False
@@ -502,6 +504,8 @@ class NativeTransport(Transport):
         self._end(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
 
     def _release_socket(self) -> None:
+        if self.on_release is not None:
+            self.on_release()
         self._phase = self._over
         if self._opening is not None:
             self._opening.close()
