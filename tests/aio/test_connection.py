@@ -417,7 +417,7 @@ async def test_the_end_comes_also_while_nothing_can_be_written(end: str) -> None
         while True:
             await connection.send(bytes(100_000))
 
-    async with served(deaf, compression=None, max_queue=1) as url:
+    async with served(deaf, "our server", compression=None, max_queue=1) as url:
         connection = await connect(url, compression=None, close_timeout=0.1)
         sending = [asyncio.create_task(send(connection)) for _ in range(3)]
         while connection.transport.get_write_buffer_size() < 100_000:
