@@ -31,6 +31,8 @@ MAX_REASON_BYTES = 123
 """A Close frame holds 125 bytes, two of which are the code (RFC 6455 §5.5)."""
 
 
+MAX_PORT = 65535
+
 MAX_PING_BYTES = 125
 """What any control frame holds (RFC 6455 §5.5)."""
 

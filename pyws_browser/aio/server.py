@@ -13,7 +13,7 @@ from websockets.http11 import Request, Response
 
 from .. import admission
 from ..errors import InvalidOptionError
-from ..rules import CloseCode, check_close, check_subprotocols
+from ..rules import MAX_PORT, CloseCode, check_close, check_subprotocols
 from ..transport.base import Options, State
 from ..transport.native import ServerTransport
 from . import arguments
@@ -345,6 +345,8 @@ def serve(
     arguments.check_others(others, web=False)
     if sock is not None and (host is not None or port is not None):
         raise InvalidOptionError("sock stands for host and port: give either")
+    if port is not None and not 0 <= port <= MAX_PORT:
+        raise InvalidOptionError(f"{port} is no port: they go up to {MAX_PORT}")
     limits, fields = arguments.limits(max_size, max_queue, write_limit, web=False)
     names = check_subprotocols(subprotocols or ())
     options = arguments.base_options(

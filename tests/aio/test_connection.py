@@ -10,7 +10,7 @@ import pytest
 import websockets.exceptions
 
 from pyws_browser import InvalidCloseReasonError, InvalidMessageTypeError, InvalidOptionError, InvalidTextError
-from pyws_browser.aio import Close, ConcurrencyError, ConnectionClosedError, ConnectionClosedOK, State, connect
+from pyws_browser.aio import Close, ConcurrencyError, ConnectionClosedError, ConnectionClosedOK, State, connect, serve
 
 from .parties import CONNECT, SERVE, echo, pair, served
 
@@ -513,6 +513,11 @@ async def test_send_waits_while_the_other_side_does_not_take_anything(server: st
 async def test_arguments_out_of_range_are_refused_at_once(arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidOptionError):
         connect("ws://127.0.0.1/", **arguments)
+
+
+def test_a_port_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(InvalidOptionError, match="65536 is no port"):
+        serve(echo, "127.0.0.1", 65536)
 
 
 async def test_an_argument_that_nobody_knows_is_a_type_error() -> None:
