@@ -9,10 +9,9 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from .. import __version__
-from ..aio import InvalidURI
 from ..errors import WebSocketError
 from . import bench, connect, info, serve
-from .arguments import UsageError
+from .arguments import UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,14 +45,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return FAILURE
     except (OSError, WebSocketError, UsageError) as exc:
-        print(f"{parser.prog}: {_reason(exc)}", file=sys.stderr)
+        print(f"{parser.prog}: {reason_of(exc)}", file=sys.stderr)
         return FAILURE
-
-
-def _reason(exc: Exception) -> str:
-    """Return what an exception says to somebody at a terminal."""
-    if isinstance(exc, InvalidURI):
-        return exc.msg
-    if isinstance(exc, OSError) and exc.strerror:
-        return f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror
-    return str(exc) or type(exc).__name__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from ..aio import InvalidURI
 from ..certificates import client_context, server_context
 from ..errors import InvalidHeaderError
 from ..rules import MAX_PORT, check_headers
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 class UsageError(Exception):
     """What somebody typed cannot be understood."""
+
+
+def reason_of(exc: Exception) -> str:
+    """Return what an exception says to somebody at a terminal."""
+    if isinstance(exc, InvalidURI):
+        return exc.msg
+    if isinstance(exc, OSError) and exc.strerror:
+        return f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror
+    return str(exc) or type(exc).__name__
 
 
 def header(text: str) -> tuple[str, str]:

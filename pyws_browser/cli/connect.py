@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ..aio import ConnectionClosed
 from ..aio import connect as open_connection
 from ..errors import LocalProtocolError
-from .arguments import UsageError, add_connecting, connecting
+from .arguments import UsageError, add_connecting, connecting, reason_of
 from .screen import open_screen
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class _Conversation:
             except (UsageError, LocalProtocolError, OSError) as exc:
                 if not self._screen.is_terminal:
                     raise
-                self._screen.note(str(exc))
+                self._screen.note(reason_of(exc))
         if not self._screen.is_terminal:
             await self._wait_for_quiet()
 

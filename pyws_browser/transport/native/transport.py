@@ -13,7 +13,6 @@ import socket
 import sys
 import time
 from collections import deque
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ...admission import Admission
@@ -38,7 +37,7 @@ from .server_opening import ServerOpening
 from .stream import READ_SIZE, TLSStream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from ssl import SSLObject
 
     from websockets import http11
@@ -81,7 +80,7 @@ class NativeTransport(Transport):
     _is_leaving = False
     _has_shut_down = False
     _in_fragments = False
-    _fragment_ends: Mapping[int, list[int]] = MappingProxyType({})
+    _fragment_ends: dict[int, list[int]] | None = None
 
     def __init__(self, url: WebSocketURL, options: Options, *, is_client: bool) -> None:
         super().__init__(url, options)
@@ -148,8 +147,8 @@ class NativeTransport(Transport):
 
     def split_message(self, message: Message) -> list[Message]:
         """Return the fragments of the message that was just taken out of `inbox`."""
-        ends = self._fragment_ends.get(self.received_count - len(self.inbox) - 1, ())
-        return split(message, ends)
+        number = self.received_count - len(self.inbox) - 1
+        return split(message, () if self._fragment_ends is None else self._fragment_ends.get(number, ()))
 
     def send_shared(self, message: SharedMessage) -> None:
         """Send the frame that others are sent as well; a client masks its own."""
@@ -316,7 +315,7 @@ class NativeTransport(Transport):
 
     def _note_fragments(self, fragments: Fragments, fetched: int) -> None:
         """Keep the ends of fragments by the numbers of their messages, `fetched` of which are gone."""
-        ends = {number: kept for number, kept in self._fragment_ends.items() if number >= fetched}
+        ends = {number: kept for number, kept in (self._fragment_ends or {}).items() if number >= fetched}
         ends.update((fetched + index, new) for index, new in fragments.complete)
         self._fragment_ends = ends
         fragments.complete.clear()
