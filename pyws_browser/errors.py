@@ -35,7 +35,7 @@
     │   │       └── WrongHostError
     │   └── ConnectTimeoutError
     ├── ConnectionLostError              an open connection ended without a closing handshake
-    │   ├── CloseTimeoutError
+    │   ├── CloseTimeoutError            (TimeoutError)
     │   └── HeartbeatTimeoutError
     ├── InboundOverflowError             packets came faster than the program fetched them
     ├── ListenError
@@ -323,7 +323,7 @@ class ConnectionLostError(WebSocketError):
     error = Error.ERR_CONNECTION_ERROR
 
 
-class CloseTimeoutError(ConnectionLostError):
+class CloseTimeoutError(ConnectionLostError, TimeoutError):
     """The other side did not answer the Close frame within `close_timeout`."""
 
     error = Error.ERR_TIMEOUT

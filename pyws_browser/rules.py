@@ -31,6 +31,8 @@ MAX_REASON_BYTES = 123
 """A Close frame holds 125 bytes, two of which are the code (RFC 6455 §5.5)."""
 
 
+MAX_PORT = 65535
+
 MAX_PING_BYTES = 125
 """What any control frame holds (RFC 6455 §5.5)."""
 
@@ -87,10 +89,12 @@ UNSUPPORTED_IN_BROWSER: dict[str, str] = {
     "pong()": "the browser answers pings by itself; send a message of your own as a sign of life",
     "local_address": "a page is not told its own; let the server tell what it sees",
     "remote_address": "a page is not told whom it is connected to; look at the URL it connected to",
+    "transport": "a page has no sockets; leave it out",
     "latency": "the browser keeps pings to itself; time a message of your own and its answer",
     "heartbeat_interval": "the browser keeps pings to itself; let the server ping, the browser answers",
     "handshake_headers": "a page may set no headers; put a token into the URL, a subprotocol or the first message",
     "compression": "the browser decides, and compresses where the server agrees to; let the server's setting say how",
+    "extensions": "the browser decides, and compresses where the server agrees to; let the server's setting say how",
     "custom_headers": "a page may set no headers; put a token into the URL, a subprotocol or the first message",
     "proxy": "the browser goes through the proxy that it was set to use; set it there",
     "unix_path": "a page has no files; let the server listen at a port",
@@ -100,6 +104,10 @@ UNSUPPORTED_IN_BROWSER: dict[str, str] = {
     "origin": "the browser sends the page's own; let the server accept that",
     "ping_interval": "the browser keeps pings to itself; let the server ping, the browser answers",
     "ping_timeout": "the browser keeps pings to itself; let the server ping, the browser answers",
+    "host": "the browser connects to the URL's; write it into the URL",
+    "port": "the browser connects to the URL's; write it into the URL",
+    "local_addr": "the browser decides about TCP; leave it out",
+    "family": "the browser decides about TCP; leave it out",
     "ssl": "the browser checks certificates by its own store; install the certificate there",
     "server_hostname": "the browser checks the name in the URL; use that of the certificate",
     "other_arguments": "it is about a socket, and a page has none; leave it out",

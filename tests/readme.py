@@ -10,4 +10,13 @@ _HOME = Path(__file__).parent.parent
 
 def python_blocks(page: str = "README.md") -> list[str]:
     """Return a page's blocks of Python, in their order."""
-    return re.findall(r"^```python\n(.*?)^```", (_HOME / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return _blocks("python", page)
+
+
+def nginx_blocks(page: str) -> list[str]:
+    """Return a page's blocks of nginx's configuration, in their order."""
+    return _blocks("nginx", page)
+
+
+def _blocks(language: str, page: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (_HOME / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)

@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .. import rules
+from ..compression import Compression
 from ..reconnection import Backoff, Reconnection, ReconnectState
+from ..rules import CloseCode
 from ..transport import IN_BROWSER
+from ..transport.base import Message as Data
 from ..transport.base import State
 from . import exceptions
 from .broadcasting import broadcast
@@ -22,29 +25,51 @@ from .exceptions import (
     ConnectionClosedError,
     ConnectionClosedOK,
     InvalidHandshake,
+    InvalidHeader,
+    InvalidHeaderFormat,
+    InvalidHeaderValue,
+    InvalidMessage,
+    InvalidOrigin,
     InvalidStatus,
+    InvalidUpgrade,
     InvalidURI,
+    NegotiationError,
+    ProxyError,
+    SecurityError,
     WebSocketException,
 )
 
 if TYPE_CHECKING or not IN_BROWSER:
     from .auth import basic_auth
+    from .router import route, unix_route
     from .server import Server, ServerConnection, serve, unix_serve
 
 __all__ = [
     "Backoff",
     "ClientConnection",
     "Close",
+    "CloseCode",
+    "Compression",
     "ConcurrencyError",
     "Connection",
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
+    "Data",
     "InvalidHandshake",
+    "InvalidHeader",
+    "InvalidHeaderFormat",
+    "InvalidHeaderValue",
+    "InvalidMessage",
+    "InvalidOrigin",
     "InvalidStatus",
     "InvalidURI",
+    "InvalidUpgrade",
+    "NegotiationError",
+    "ProxyError",
     "ReconnectState",
     "Reconnection",
+    "SecurityError",
     "Server",
     "ServerConnection",
     "State",
@@ -54,8 +79,10 @@ __all__ = [
     "connect",
     "exceptions",
     "process_exception",
+    "route",
     "serve",
     "unix_connect",
+    "unix_route",
     "unix_serve",
 ]
 
@@ -65,7 +92,7 @@ if IN_BROWSER and not TYPE_CHECKING:
         """Raise UnsupportedInBrowserError, for a page cannot listen."""
         raise rules.unsupported("serve()")
 
-    basic_auth = unix_serve = serve
+    basic_auth = route = unix_route = unix_serve = serve
 
     class Server:
         """There is none in a page; the name is there for annotations."""

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from websockets import exceptions
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
@@ -106,7 +107,7 @@ def give(connection: ServerConnection, pending: core.Request, response: Response
 
 def refuse(connection: ServerConnection, pending: core.Request, exc: Exception) -> None:
     """Answer with what is to be made of an exception."""
-    if isinstance(exc, NegotiationError):
+    if isinstance(exc, exceptions.NegotiationError):  # ours is one of these
         give(connection, pending, connection.respond(HTTPStatus.BAD_REQUEST, f"{exc}\n"))
     else:
         connection.logger.error("opening handshake failed", exc_info=exc)

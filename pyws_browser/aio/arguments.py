@@ -17,7 +17,7 @@ from ..transport import IN_BROWSER
 from ..transport.base import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from ssl import SSLContext
 
     Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -31,12 +31,12 @@ PAGE_INBOX_COUNT: Final = 65536
 """What may wait to be received in a page, which cannot hold the sender back, if nothing larger is asked for."""
 
 _UNLIMITED: Final = sys.maxsize
+_MAX_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 _OTHER_ARGUMENTS: Final = frozenset(
     {
-        *("host", "port", "local_addr", "family", "proto", "flags", "happy_eyeballs_delay", "interleave"),
+        *("family", "proto", "flags", "happy_eyeballs_delay", "interleave"),
         *("ssl_handshake_timeout", "ssl_shutdown_timeout", "all_errors"),
-        *("proxy_ssl", "proxy_server_hostname", "extensions", "create_connection"),
-        *("reuse_address", "reuse_port", "backlog", "keep_alive", "start_serving"),
+        *("proxy_ssl", "proxy_server_hostname", "reuse_address", "keep_alive"),
     }
 )
 
@@ -53,11 +53,12 @@ def limits(
     max_size: int | tuple[int | None, int | None] | None, max_queue: Marks, write_limit: Marks, *, web: bool
 ) -> tuple[Limits, dict[str, Any]]:
     """Return the limits of a connection, and the fields of its transport's options that hold them."""
-    size = _message_size(max_size)
+    size, fragment_size = _sizes(max_size)
     high, low = _marks(max_queue, "max_queue")
     options: dict[str, Any] = {
         "max_queued_packets": max(high, 1),
         "inbound_buffer_size": size,
+        "max_fragment_size": fragment_size,
         "outbound_buffer_size": _UNLIMITED,
     }
     if web:
@@ -78,11 +79,43 @@ def times(
     }
 
 
-def compression_of(name: str | None) -> Compression | None:
-    """Return how to compress; `name` is "deflate" or None."""
-    if name not in ("deflate", None):
-        raise InvalidOptionError(f'compression is "deflate" or None, not {name!r}')
-    return None if name is None else Compression()
+def compression_of(
+    compression: str | Compression | None, extensions: Sequence[Any] | None = None, *, is_client: bool = True
+) -> Compression | None:
+    """Return how to compress; raises InvalidOptionError for what is not known here.
+
+    `compression` is "deflate", a `Compression` or None; `extensions` may have one of the two factories that
+    `websockets.extensions.permessage_deflate` has, which then counts.
+    """
+    if extensions:
+        return _compression_of_factory(extensions, is_client=is_client)
+    if isinstance(compression, Compression):
+        return compression
+    if compression not in ("deflate", None):
+        raise InvalidOptionError(f'compression is "deflate", a Compression or None, not {compression!r}')
+    return None if compression is None else Compression()
+
+
+def _compression_of_factory(extensions: Sequence[Any], *, is_client: bool) -> Compression:
+    kind = f"{'Client' if is_client else 'Server'}PerMessageDeflateFactory"
+    factory = extensions[0]
+    if len(extensions) > 1 or type(factory).__name__ != kind:
+        raise InvalidOptionError(f"the only extension there is here is one {kind}, not {extensions!r}")
+    if factory.server_no_context_takeover != factory.client_no_context_takeover:
+        raise InvalidOptionError("no_context_takeover is for both sides or for none here: set it for both")
+    settings = dict(factory.compress_settings or {})
+    level = settings.pop("level", Compression().level)
+    settings.pop("memLevel", None)  # it follows from the window here
+    if settings:
+        raise InvalidOptionError(f"of compress_settings, level and memLevel are known here, not {', '.join(settings)}")
+    bits = [factory.client_max_window_bits, factory.server_max_window_bits]
+    own, peer = bits if is_client else reversed(bits)
+    return Compression(
+        level=level,
+        window_bits=_MAX_WINDOW if own in (None, True) else own,
+        peer_window_bits=_MAX_WINDOW if peer in (None, True) else peer,
+        no_context_takeover=factory.client_no_context_takeover,
+    )
 
 
 def headers_of(headers: Headers | None, further: dict[str, str | None]) -> tuple[tuple[str, str], ...]:
@@ -132,19 +165,16 @@ def tls_of(ssl: SSLContext | bool | None, *, secure: bool) -> SSLContext | None:
 
 def base_options(**fields: Any) -> Options:
     """Return options with these fields, the rest as `aio` has them."""
-    return Options(keeps_handshake=True, parses_ahead=True, **fields)
+    return Options(keeps_handshake=True, parses_ahead=True, keeps_fragments=True, **fields)
 
 
-def _message_size(max_size: int | tuple[int | None, int | None] | None) -> int:
-    if isinstance(max_size, tuple):
-        max_size, fragment_size = max_size
-        if fragment_size is not None:
-            raise InvalidOptionError("fragments have no limit of their own here: give max_size as one number")
-    if max_size is None:
-        return _UNLIMITED
-    if not isinstance(max_size, int) or max_size < 1:
-        raise InvalidOptionError(f"max_size is a number of bytes from 1 on, or None, not {max_size!r}")
-    return max_size
+def _sizes(max_size: int | tuple[int | None, int | None] | None) -> tuple[int, int]:
+    """Return the limits of a message and of a fragment."""
+    sizes = max_size if isinstance(max_size, tuple) else (max_size, max_size)
+    if any(size is not None and (not isinstance(size, int) or size < 1) for size in sizes) or len(sizes) != 2:
+        raise InvalidOptionError(f"max_size is a number of bytes from 1 on, None, or a pair of those, not {max_size!r}")
+    message, fragment = (_UNLIMITED if size is None else size for size in sizes)
+    return message, min(message, fragment)
 
 
 def _marks(value: Marks, name: str) -> tuple[int, int]:

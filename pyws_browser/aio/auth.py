@@ -6,13 +6,14 @@ import base64
 import binascii
 import hmac
 import inspect
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from ..errors import InvalidOptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable
 
     from websockets.http11 import Request, Response
 
@@ -53,7 +54,7 @@ def basic_auth(
 
 
 def _check_of(credentials: Pair | Iterable[Pair]) -> Check:
-    pairs = [credentials] if _is_pair(credentials) else list(credentials)
+    pairs = [credentials] if _is_pair(credentials) or not isinstance(credentials, Iterable) else list(credentials)
     if not all(map(_is_pair, pairs)):
         raise InvalidOptionError("credentials are a (name, password) pair of str, or several of those")
     passwords = {name: password.encode() for name, password in cast("list[Pair]", pairs)}
@@ -67,7 +68,7 @@ def _check_of(credentials: Pair | Iterable[Pair]) -> Check:
 
 
 def _is_pair(value: object) -> bool:
-    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value)
+    return isinstance(value, (tuple, list)) and len(value) == 2 and all(isinstance(part, str) for part in value)
 
 
 def _given(header: str | None) -> tuple[str, str] | None:

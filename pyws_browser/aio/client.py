@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+from os import fspath
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
@@ -31,11 +32,13 @@ from .waiter import Waiter
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
     from logging import Logger, LoggerAdapter
+    from os import PathLike
     from socket import socket
     from ssl import SSLContext
     from types import TracebackType
     from typing import TypeAlias, TypeVar
 
+    from ..compression import Compression
     from ..peer import Connector
     from .connection import Trace
 
@@ -102,7 +105,8 @@ class connect:  # noqa: N801  it is called like a function
         *,
         origin: str | None = None,
         subprotocols: Provider[Sequence[str] | None] = None,
-        compression: str | None = "deflate",
+        compression: str | Compression | None = "deflate",
+        extensions: Sequence[Any] | None = None,
         additional_headers: Provider[arguments.Headers | None] = None,
         user_agent_header: str | None = arguments.AGENT,
         proxy: str | bool | None = True,
@@ -119,6 +123,10 @@ class connect:  # noqa: N801  it is called like a function
         create_connection: type[ClientConnection] | None = None,
         ssl: SSLContext | bool | None = None,
         server_hostname: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+        local_addr: tuple[str, int] | None = None,
+        family: int = 0,
         sock: socket | None = None,
         unix_path: str | None = None,
         backoff: Backoff | None = None,
@@ -132,6 +140,7 @@ class connect:  # noqa: N801  it is called like a function
                 {
                     "origin": (origin, None),
                     "compression": (compression, "deflate"),
+                    "extensions": (extensions, None),
                     "additional_headers": (additional_headers, None),
                     "user_agent_header": (user_agent_header, arguments.AGENT),
                     "proxy": (proxy or None, True if proxy else None),
@@ -139,6 +148,10 @@ class connect:  # noqa: N801  it is called like a function
                     "ping_timeout": (ping_timeout or 20, 20),
                     "ssl": (ssl or None, None),
                     "server_hostname": (server_hostname, None),
+                    "host": (host, None),
+                    "port": (port, None),
+                    "local_addr": (local_addr, None),
+                    "family": (family, 0),
                     "sock": (sock, None),
                     "unix_path": (unix_path, None),
                 }
@@ -155,16 +168,20 @@ class connect:  # noqa: N801  it is called like a function
         """What `async for` is at; its `changed` tells."""
         self.logger: Logger | LoggerAdapter[Any] = logger or logging.getLogger("pyws_browser.client")
         self._ssl = ssl
+        self._host = host
+        self._port = port
         self._headers: dict[str, str | None] = {} if web else {"Origin": origin, "User-Agent": user_agent_header}
         self._limits, limits = arguments.limits(max_size, max_queue, write_limit, web=web)
         times = arguments.times(open_timeout, close_timeout, None if web else ping_interval, ping_timeout)
         self._options = arguments.base_options(
             web_limits=web,
-            compression=arguments.compression_of(compression),
+            compression=arguments.compression_of(compression, extensions),
             server_hostname=server_hostname or "",
             proxy=None if web or unix_path is not None or sock is not None else proxy,
             sock=sock,
             unix_path=unix_path,
+            local_addr=local_addr,
+            family=int(family),
             **limits,
             **times,
         )
@@ -265,6 +282,10 @@ class connect:  # noqa: N801  it is called like a function
                 if options.sock is not None:
                     raise InvalidOptionError(f"the server redirects to {target}, and sock is used up") from refusal
                 if parse_url(target)[:3] != parse_url(uri)[:3]:  # another origin, which is not to know our credentials
+                    if options.unix_path or self._host or self._port:
+                        raise InvalidOptionError(
+                            f"the server redirects to {target}, which is not what host, port or path lead to"
+                        ) from refusal
                     pairs = arguments.headers_of(headers, {})
                     headers = [(name, value) for name, value in pairs if name.lower() not in _CREDENTIALS]
                 uri = target
@@ -273,6 +294,9 @@ class connect:  # noqa: N801  it is called like a function
     async def _open(self, uri: str, options: Options) -> ClientConnection:
         secure = self._check_uri(uri)
         tls = arguments.tls_of(self._ssl, secure=secure)
+        if self._host is not None or self._port is not None:
+            url = parse_url(uri)
+            options = options._replace(dial=(self._host or url.host, self._port or url.port))
         try:
             transport = self._connector(uri, options._replace(tls=tls))
         except InvalidURLError as exc:
@@ -291,14 +315,19 @@ class connect:  # noqa: N801  it is called like a function
         return secure
 
 
-def unix_connect(path: str, uri: str | None = None, **arguments_: Any) -> connect:
-    """Connect to a server that listens at a unix socket; the arguments are those of `connect()`.
+def unix_connect(
+    path: str | PathLike[str] | None = None, uri: Provider[str] | None = None, **arguments_: Any
+) -> connect:
+    """Connect to a server that listens at a unix socket, or by `sock`; the arguments are those of `connect()`.
 
-    `uri` says what is asked for there; it is ws://localhost/, or wss://localhost/ if there is an `ssl`.
+    `uri` says what is asked for there; it is ws://localhost/, or wss://localhost/ if there is an `ssl`. Raises
+    InvalidOptionError unless either `path` or `sock` is given.
     """
+    if (path is None) == (arguments_.get("sock") is None):
+        raise InvalidOptionError("give either path or sock")
     if uri is None:
         uri = "ws://localhost/" if arguments_.get("ssl") is None else "wss://localhost/"
-    return connect(uri, unix_path=path, **arguments_)
+    return connect(uri, unix_path=None if path is None else fspath(path), **arguments_)
 
 
 def process_exception(error: Exception) -> Exception | None:

@@ -20,13 +20,17 @@ from .. import rules
 from ..errors import InvalidMessageTypeError, InvalidStateError, MessageTooBigError, NotConnectedError
 from ..rules import CloseCode, as_text
 from ..trace import TracedFrame
+from ..transport import IN_BROWSER
 from ..transport.base import State
 from .endings import closed_error
-from .exceptions import Close, ConcurrencyError, ConnectionClosedOK
+from .exceptions import Close, ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 from .pings import Pings
 from .pump import make_pump
 from .sending import Sender, as_message, each, is_data
 from .waiter import Waiter
+
+if TYPE_CHECKING or not IN_BROWSER:
+    from .socket_view import SocketView
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -39,12 +43,13 @@ if TYPE_CHECKING:
     from ..errors import WebSocketError
     from ..transport.base import Message, Transport
     from ..wire.shared import SharedMessage
-    from .exceptions import ConnectionClosed
     from .sending import Data, Fragments
 
     Trace: TypeAlias = Callable[["Connection", TracedFrame], object]
 
 _FRAGMENTS_FAILED: Final = "error in fragmented message"
+
+_RECEIVING: Final = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
 MAX_REFILLS: Final = 64
 """How often `recv()` may poll for more by itself before it lets the event loop, and with it other tasks, have a go."""
@@ -85,7 +90,7 @@ class Connection:
         self._failure: WebSocketError | None = None
         self._refills = 0
         self._receiver: Waiter | None = None
-        self._is_receiving = False
+        self._is_streaming = False
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._sending: asyncio.Future[None] | None = None  # while a message goes out in fragments
         self._asked_to_close: Close | None = None
@@ -131,6 +136,17 @@ class Connection:
         if self._transport.options.web_limits:
             raise rules.unsupported("remote_address")
         return self._transport.remote_address()
+
+    @property
+    def transport(self) -> SocketView:
+        """The socket below, for `get_extra_info()` and the like; not in a page."""
+        self._refuse_in_browser("transport")
+        return SocketView(self._transport, self._abort)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop that it runs on."""
+        return self._loop
 
     @property
     def latency(self) -> float:
@@ -197,15 +213,41 @@ class Connection:
         message = inbox.popleft()
         if self._pump.is_paused and len(inbox) <= self._low_queue:
             self._pump.resume()
-        if decode is None:
-            return message
-        if isinstance(message, str):
-            return message if decode else message.encode()
-        return as_text(message) if decode else message
+        return message if decode is None else _decoded(message, decode)
 
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Message]:
-        """Receive the next message in parts, of which there is one here: fragments are put together as they come."""
-        yield await self.recv(decode)
+        """Receive the next message fragment by fragment, as they come; `decode` and what it raises are as for `recv()`.
+
+        A page is not told of fragments: there the message comes as one. Once the first fragment was given the message
+        has to be taken to its end; until then nothing else can be received.
+        """
+        if self._receiver is not None:
+            raise ConcurrencyError(_RECEIVING.format("recv_streaming"))
+        is_begun = False
+        while not self._inbox:
+            if is_begun:
+                self._receiver = None
+            try:
+                fragments = await self._wait_for_message(streams=True)
+            except ConnectionClosed:
+                raise
+            except BaseException:
+                if is_begun:
+                    self._receiver = self._taken()
+                raise
+            if fragments:
+                is_begun = True
+                self._receiver = self._taken()
+            for fragment in fragments:
+                yield _decoded(fragment, decode)
+        if is_begun:
+            self._receiver = None
+        message = self._inbox.popleft()
+        fragments = self._transport.split_message(message)
+        if self._pump.is_paused and len(self._inbox) <= self._low_queue:
+            self._pump.resume()
+        for fragment in fragments:
+            yield _decoded(fragment, decode)
 
     # Sending.
 
@@ -289,7 +331,7 @@ class Connection:
             UnsupportedInBrowserError: a code that only the desktop may send.
 
         """
-        self._begin_to_close(code, reason)
+        self._look_and_close(code, reason)
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
@@ -313,6 +355,13 @@ class Connection:
     def _refuse_in_browser(self, feature: str) -> None:
         if self._transport.options.web_limits:
             raise rules.unsupported(feature)
+
+    def _look_and_close(self, code: int, reason: str) -> None:
+        """Take in what is here, which can still be received, and begin to close."""
+        rules.check_close(code, reason, web=self._transport.options.web_limits)
+        if self._transport.ready_state is State.OPEN:
+            self._pump.look()
+        self._begin_to_close(code, reason)
 
     def _begin_to_close(self, code: int, reason: str) -> None:
         transport = self._transport
@@ -380,19 +429,31 @@ class Connection:
         await self.wait_closed()
         raise self.closed_error()
 
-    async def _wait_for_message(self) -> None:
-        """Return when there is a message."""
+    def _taken(self) -> Waiter:
+        """Return what stands for a receiver that has a part of a message, and may not be joined by another."""
+        waiter = Waiter(self._loop)
+        waiter.is_done = True
+        return waiter
+
+    async def _wait_for_message(self, *, streams: bool = False) -> list[Message]:
+        """Return when there is a message; or, if somebody `streams`, the fragments that have come of the next one."""
         if self._receiver is not None:
-            raise ConcurrencyError("another task is receiving from this connection: let one task receive for all")
+            raise ConcurrencyError(_RECEIVING.format("recv"))
+        self._transport.is_streamed = streams
         if self._refills < MAX_REFILLS:
             self._refills += 1
             self._pump.refill()
         else:
             self._pump.wake()
         while not self._inbox:
+            if streams:
+                fragments = self._transport.take_fragments()
+                if fragments:
+                    return fragments
             if self._transport.ready_state is State.CLOSED:
                 raise self.closed_error()
             self._refills = 0
+            self._is_streaming = streams
             self._receiver = Waiter(self._loop)
             if self._pump.is_paused:
                 self._pump.resume()
@@ -400,6 +461,7 @@ class Connection:
                 await self._receiver
             finally:
                 self._receiver = None
+        return []
 
     def _after_turn(self) -> None:
         """See what a poll changed, and wake whoever waits for that."""
@@ -415,7 +477,7 @@ class Connection:
             self._seen_state = state
             self._on_state(state)
         receiver = self._receiver
-        if receiver is not None and (self._inbox or state is State.CLOSED):
+        if receiver is not None and (self._inbox or self._is_streaming or state is State.CLOSED):
             receiver.wake()
 
     def _start_trace(self, trace: Trace | None) -> None:
@@ -462,6 +524,14 @@ class Connection:
             self.logger.info("connection closed: %s", error)
         elif state is State.OPEN:
             self.logger.info("connection open: %s", self._transport.url)
+
+
+def _decoded(message: Message, decode: bool | None) -> Message:
+    if decode is None:
+        return message
+    if isinstance(message, str):
+        return message if decode else message.encode()
+    return as_text(message) if decode else message
 
 
 def _control_payload(data: Data) -> bytes:

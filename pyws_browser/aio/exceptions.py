@@ -6,15 +6,16 @@
     ├── ConnectionClosed                  .rcvd, .sent, .rcvd_then_sent, .code, .reason; its cause is `__cause__`
     │   ├── ConnectionClosedOK            1000, 1001, or no code
     │   └── ConnectionClosedError         everything else
-    ├── ConcurrencyError                  two tasks at what only one can do
+    ├── ConcurrencyError                  (RuntimeError) two tasks at what only one can do
     ├── InvalidURLError
     │   └── InvalidURI                    .uri, .msg
     └── ConnectError
         ├── OpeningError                 (OSError) no TCP or TLS connection; in a page, whatever the reason
         │   ├── OpeningRefusedError            (ConnectionRefusedError)
         │   ├── ProxyError                (ProxyError)
-        │   ├── NameNotFoundError              (NameResolutionError)
-        │   └── OpeningTLSError                 (TLSError)
+        │   ├── NameNotFoundError              (NameResolutionError, socket.gaierror)
+        │   └── OpeningTLSError                 (TLSError, ssl.SSLError)
+        │       └── OpeningCertificateError         (CertificateError, ssl.SSLCertVerificationError)
         ├── OpeningTimeoutError                (ConnectTimeoutError, TimeoutError)
         └── HandshakeError
             └── InvalidHandshake          the server's answer was not the right one
@@ -39,6 +40,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .. import errors
 from ..errors import (
+    CertificateError,
     ConnectError,
     ConnectTimeoutError,
     HandshakeError,
@@ -50,6 +52,7 @@ from ..errors import (
 from ..transport import IN_BROWSER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from websockets.http11 import Response
@@ -65,7 +68,7 @@ if TYPE_CHECKING or IN_BROWSER:
 
         class ConnectionClosedError(ConnectionClosed): ...
 
-        class ConcurrencyError(Exception): ...
+        class ConcurrencyError(RuntimeError): ...
 
         class InvalidURI(Exception): ...
 
@@ -91,7 +94,16 @@ if TYPE_CHECKING or IN_BROWSER:
 
         class ProxyError(InvalidHandshake): ...
 
+    class gaierror(OSError): ...  # noqa: N801
+
+    class SSLError(OSError): ...
+
+    class SSLCertVerificationError(SSLError, ValueError): ...
+
 else:
+    from socket import gaierror
+    from ssl import SSLCertVerificationError, SSLError
+
     from websockets import exceptions as _Theirs  # noqa: N812
 
 
@@ -112,6 +124,7 @@ __all__ = [
     "InvalidUpgrade",
     "NameNotFoundError",
     "NegotiationError",
+    "OpeningCertificateError",
     "OpeningError",
     "OpeningRefusedError",
     "OpeningTLSError",
@@ -209,7 +222,7 @@ class InvalidURI(InvalidURLError, _Theirs.InvalidURI):
         self.msg = msg
 
     def __str__(self) -> str:
-        return f"{self.uri!r} is no URI for a WebSocket: {self.msg}"
+        return f"{self.uri} isn't a valid URI: {self.msg}"
 
 
 class OpeningError(ConnectError, OSError):
@@ -220,12 +233,16 @@ class OpeningRefusedError(OpeningError, ConnectionRefusedError):
     """Nothing listens there."""
 
 
-class NameNotFoundError(OpeningError, NameResolutionError):
+class NameNotFoundError(OpeningError, NameResolutionError, gaierror):
     """The host name has no address."""
 
 
-class OpeningTLSError(OpeningError, TLSError):
+class OpeningTLSError(OpeningError, TLSError, SSLError):
     """The TLS handshake failed."""
+
+
+class OpeningCertificateError(OpeningTLSError, CertificateError, SSLCertVerificationError):
+    """The server's certificate was not accepted; its cause has `verify_code` and `verify_message`."""
 
 
 class ProxyError(OpeningError, errors.ProxyError, _Theirs.ProxyError):
@@ -242,6 +259,11 @@ class OpeningTimeoutError(ConnectTimeoutError, TimeoutError):
 class InvalidHandshake(HandshakeError, _Theirs.InvalidHandshake):
     """The opening handshake failed."""
 
+    def __init__(
+        self, message: str = "", status: int = 0, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        super().__init__(message, status, headers, body)
+
 
 class InvalidMessage(InvalidHandshake, _Theirs.InvalidMessage):
     """The answer was no HTTP, or none came."""
@@ -257,18 +279,16 @@ class InvalidStatus(InvalidHandshake, _Theirs.InvalidStatus):
         self.response = response
 
     def __str__(self) -> str:
-        try:
-            phrase = f" {HTTPStatus(self.status).phrase}"
-        except ValueError:
-            phrase = ""
-        return f"server rejected WebSocket connection: HTTP {self.status}{phrase}"
+        return f"server rejected WebSocket connection: HTTP {self.status}"
 
 
 class InvalidHeader(InvalidHandshake, _Theirs.InvalidHeader):
     """A header of the answer is missing or wrong."""
 
     def __init__(self, name: str, value: str | None = None) -> None:
-        text = f"missing {name} header" if value is None else f"invalid {name} header: {value}"
+        text = (
+            f"invalid {name} header: {value}" if value else f"{'missing' if value is None else 'empty'} {name} header"
+        )
         HandshakeError.__init__(self, text)
         self.args: tuple[Any, ...] = (text,)
         self.name = name
@@ -327,6 +347,8 @@ def _opening_error(cause: WebSocketError | None, uri: str, seconds: float | None
         return _handshake_error(cause, problem)
     if isinstance(cause, NameResolutionError):
         return NameNotFoundError(*_os_arguments(problem, message))
+    if isinstance(cause, CertificateError):
+        return OpeningCertificateError(*_os_arguments(problem, message))
     if isinstance(cause, TLSError):
         return OpeningTLSError(*_os_arguments(problem, message))
     if isinstance(problem, ConnectionRefusedError):

@@ -128,7 +128,7 @@ def _bound(family: int, kind: int, protocol: int, address: Any, *, reuse_port: b
             with suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
         sock.bind(address)
-    except OSError:
+    except OSError as exc:
         sock.close()
-        raise
+        raise OSError(exc.errno, f"cannot listen at {address[0]}, port {address[1]}: {exc.strerror}") from exc
     return sock

@@ -32,7 +32,7 @@ class Pings:
         Raises ConcurrencyError if a ping with this payload waits for its pong.
         """
         if payload in self._waiting:
-            raise ConcurrencyError("a ping with the same data waits for its pong: send other data, or none")
+            raise ConcurrencyError("already waiting for a pong with the same data")
         while payload is None or payload in self._waiting:
             payload = os.urandom(4)
         answered: Future[float] = self._loop.create_future()

@@ -79,6 +79,11 @@ class Pump:
     def refill(self) -> None:
         """Look whether there is more, now that the inbox is empty."""
 
+    def look(self) -> None:
+        """Take in what has arrived by now; without effect from within a poll."""
+        if not self._is_in_turn and self._transport.ready_state is not State.CLOSED:
+            self.turn()
+
     def resume(self) -> None:
         """Go on, since there is room in the inbox again."""
         self.is_paused = False
@@ -155,6 +160,7 @@ class ReaderPump(Pump):
     ) -> None:
         super().__init__(transport, loop, after_turn)
         self._native = transport
+        transport.on_release = self._watch_nothing
         self._fd = -1
         self._is_reading = False
         self._is_writing = False
@@ -170,8 +176,7 @@ class ReaderPump(Pump):
         super().update()
         native = self._native
         if native.ready_state is State.CLOSED:
-            self._watch_dialling(())
-            self._watch(reading=False, writing=False)
+            native.on_release = None
             return
         if self._fd < 0:
             self._watch_dialling(native.dialling)
@@ -212,6 +217,11 @@ class ReaderPump(Pump):
                 self._loop.add_writer(self._fd, self.turn)
             else:
                 self._loop.remove_writer(self._fd)
+
+    def _watch_nothing(self) -> None:
+        """Once the socket is closed it would be too late: asyncio cannot take back one of two watches then."""
+        self._watch_dialling(())
+        self._watch(reading=False, writing=False)
 
     def _watch_dialling(self, descriptors: tuple[int, ...]) -> None:
         before, self._dialling = self._dialling, descriptors

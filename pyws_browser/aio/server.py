@@ -6,31 +6,39 @@ import asyncio
 import logging
 import socket
 from http import HTTPStatus
+from os import fspath
 from typing import TYPE_CHECKING, Any
 
 from websockets.http11 import Request, Response
 
 from .. import admission
 from ..errors import InvalidOptionError
-from ..rules import CloseCode, check_close, check_subprotocols
+from ..rules import MAX_PORT, CloseCode, check_close, check_subprotocols
 from ..transport.base import Options, State
 from ..transport.native import ServerTransport
 from . import arguments
 from .admission import Policy, judge, judge_at_once, respond
+from .auth import basic_auth
+from .broadcasting import broadcast
 from .connection import Connection
 from .listening import BACKLOG, Listener, listening_sockets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Sequence
     from logging import Logger, LoggerAdapter
+    from os import PathLike
     from ssl import SSLContext
     from types import TracebackType
     from typing import Self
 
+    from ..compression import Compression
     from .admission import Origins, ProcessRequest, ProcessResponse, SelectSubprotocol
     from .connection import Trace
 
     Handler = Callable[["ServerConnection"], Awaitable[object]]
+
+
+__all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
 
 
 class ServerConnection(Connection):
@@ -66,14 +74,14 @@ class ServerConnection(Connection):
 
     def give_up_opening(self) -> None:
         """Answer a request with 503 because the server closes; hang up on who has not asked yet."""
-        if self._pending is None or self._pending.is_answered:
+        if self._pending is None:
             self._abort()
-        else:
+        elif not self._pending.is_answered:
             self._pending.answer(self.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"))
 
     def begin_to_close(self, code: int, reason: str) -> None:
         """Begin what `close()` waits for."""
-        self._begin_to_close(code, reason)
+        self._look_and_close(code, reason)
 
     def _after_turn(self) -> None:
         super()._after_turn()
@@ -134,6 +142,7 @@ class Server:
         self._opening: set[ServerConnection] = set()
         self._handled: dict[ServerConnection, asyncio.Task[None]] = {}
         self._closing: asyncio.Task[None] | None = None
+        self._goodbye: tuple[int, str] | None = None
         self._closed: asyncio.Future[None] | None = None
 
     # server = await serve(...), async with serve(...) as server
@@ -199,7 +208,8 @@ class Server:
             self._is_serving = False
             for listener in self._listeners or ():
                 listener.close()
-            self._closing = loop.create_task(self._close(close_connections, code, reason))
+            self._goodbye = (code, reason) if close_connections else None
+            self._closing = loop.create_task(self._close())
 
     async def wait_closed(self) -> None:
         """Wait until the server is closed, all its connections are, and their handlers have returned."""
@@ -214,6 +224,8 @@ class Server:
         if connection in self._opening:
             self._opening.discard(connection)
             self._handled[connection] = self._running_loop().create_task(self._handle(connection))
+            if self._goodbye is not None:  # it was let in at the last moment
+                connection.begin_to_close(*self._goodbye)
 
     def has_closed(self, connection: ServerConnection) -> None:
         """Forget a connection that never was open."""
@@ -267,14 +279,14 @@ class Server:
         finally:
             del self._handled[connection]
 
-    async def _close(self, close_connections: bool, code: int, reason: str) -> None:
+    async def _close(self) -> None:
         self.logger.info("server closing")
         opening = list(self._opening)
         for connection in opening:
             connection.give_up_opening()
-        if close_connections:
+        if self._goodbye is not None:
             for connection in self.connections:
-                connection.begin_to_close(code, reason)
+                connection.begin_to_close(*self._goodbye)
         for connection in opening:
             await connection.wait_closed()
         while self._handled:
@@ -292,7 +304,8 @@ def serve(
     origins: Origins | None = None,
     subprotocols: Sequence[str] | None = None,
     select_subprotocol: SelectSubprotocol | None = None,
-    compression: str | None = "deflate",
+    compression: str | Compression | None = "deflate",
+    extensions: Sequence[Any] | None = None,
     process_request: ProcessRequest | None = None,
     process_response: ProcessResponse | None = None,
     server_header: str | None = arguments.AGENT,
@@ -332,12 +345,14 @@ def serve(
     arguments.check_others(others, web=False)
     if sock is not None and (host is not None or port is not None):
         raise InvalidOptionError("sock stands for host and port: give either")
+    if port is not None and not 0 <= port <= MAX_PORT:
+        raise InvalidOptionError(f"{port} is no port: they go up to {MAX_PORT}")
     limits, fields = arguments.limits(max_size, max_queue, write_limit, web=False)
     names = check_subprotocols(subprotocols or ())
     options = arguments.base_options(
         subprotocols=names,
         tls=ssl,
-        compression=arguments.compression_of(compression),
+        compression=arguments.compression_of(compression, extensions, is_client=False),
         **fields,
         **arguments.times(open_timeout, close_timeout, ping_interval, ping_timeout),
     )
@@ -358,11 +373,18 @@ def serve(
     )
 
 
-def unix_serve(handler: Handler, path: str, **arguments_: Any) -> Server:
-    """Serve at a unix socket, which is made at `path`; the arguments are those of `serve()`. Raises OSError."""
+def unix_serve(handler: Handler, path: str | PathLike[str] | None = None, **arguments_: Any) -> Server:
+    """Serve at a unix socket, which is made at `path`, or is `sock`; the arguments are those of `serve()`.
+
+    Raises OSError, and InvalidOptionError unless one of the two is given.
+    """
+    if (path is None) == (arguments_.get("sock") is None):
+        raise InvalidOptionError("give either path or sock")
+    if path is None:
+        return serve(handler, **arguments_)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sock.bind(path)
+        sock.bind(fspath(path))
     except OSError:
         sock.close()
         raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from .. import __version__
 from ..errors import WebSocketError
 from . import bench, connect, info, serve
+from .arguments import UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has enough, and Python must not try to write the rest
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return FAILURE
-    except (OSError, WebSocketError) as exc:
-        print(f"{parser.prog}: {str(exc) or type(exc).__name__}", file=sys.stderr)
+    except (OSError, WebSocketError, UsageError) as exc:
+        print(f"{parser.prog}: {reason_of(exc)}", file=sys.stderr)
         return FAILURE

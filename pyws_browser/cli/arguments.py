@@ -5,16 +5,32 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from ..aio import InvalidURI
 from ..certificates import client_context, server_context
 from ..errors import InvalidHeaderError
-from ..rules import check_headers
+from ..rules import MAX_PORT, check_headers
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
 
+class UsageError(Exception):
+    """What somebody typed cannot be understood."""
+
+
+def reason_of(exc: Exception) -> str:
+    """Return what an exception says to somebody at a terminal."""
+    if isinstance(exc, InvalidURI):
+        return exc.msg
+    if isinstance(exc, OSError) and exc.strerror:
+        return f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror
+    return str(exc) or type(exc).__name__
+
+
 def header(text: str) -> tuple[str, str]:
     """Return a header given as "Name: value"."""
+    if ":" not in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no header, such as 'Name: value'")
     try:
         ((name, value),) = check_headers([text])
     except InvalidHeaderError as exc:
@@ -27,6 +43,14 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not above 0")
+    return number
+
+
+def port(text: str) -> int:
+    """Return the number of a port."""
+    number = int(text)
+    if not 0 <= number <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{number} is no port: they go up to {MAX_PORT}")
     return number
 
 
@@ -68,13 +92,20 @@ def connecting(options: argparse.Namespace) -> dict[str, Any]:
 def add_listening(parser: argparse.ArgumentParser) -> None:
     """Add what says where to listen."""
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
-    parser.add_argument("-p", "--port", type=int, default=8765, help="the port, 0 for any that is free (default: 8765)")
+    parser.add_argument(
+        "-p", "--port", type=port, default=8765, help="the port, 0 for any that is free (default: 8765)"
+    )
     parser.add_argument("--certificate", metavar="FILE", help="the certificate to show, in PEM; it makes it wss")
     parser.add_argument("--key", metavar="FILE", help="its key, in PEM, if the certificate's file does not have it")
 
 
 def listening_tls(options: argparse.Namespace) -> SSLContext | None:
-    """Return the context of `--certificate` and `--key`; raises InvalidOptionError for files that are no such."""
+    """Return the context of `--certificate` and `--key`; raises InvalidOptionError for files that are no such.
+
+    Raises UsageError for a key without a certificate.
+    """
     if not options.certificate:
+        if options.key:
+            raise UsageError("--key belongs to a --certificate")
         return None
     return server_context(options.key or options.certificate, options.certificate, None)

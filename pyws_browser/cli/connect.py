@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from ..aio import ConnectionClosed
 from ..aio import connect as open_connection
 from ..errors import LocalProtocolError
-from .arguments import add_connecting, connecting
+from .arguments import UsageError, add_connecting, connecting, reason_of
 from .screen import open_screen
 
 if TYPE_CHECKING:
@@ -32,10 +32,6 @@ _HELP: Final = """\
 /close [CODE [TEXT]]  close, with 1000 if no code is given
 /help                 this list
 Anything else is sent as text. Ctrl-D closes."""
-
-
-class _UsageError(Exception):
-    """A command that cannot be understood."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,10 +112,10 @@ class _Conversation:
                     return
             except ConnectionClosed:
                 return
-            except (_UsageError, LocalProtocolError, OSError) as exc:
+            except (UsageError, LocalProtocolError, OSError) as exc:
                 if not self._screen.is_terminal:
                     raise
-                self._screen.note(str(exc))
+                self._screen.note(reason_of(exc))
         if not self._screen.is_terminal:
             await self._wait_for_quiet()
 
@@ -141,13 +137,13 @@ class _Conversation:
         elif name == "close":
             code, _, reason = rest.partition(" ")
             if code and not code.isdecimal():
-                raise _UsageError(f"{code!r} is no close code: /close 1000 goodbye")
+                raise UsageError(f"{code!r} is no close code: /close 1000 goodbye")
             await self._connection.close(int(code or 1000), reason)
             return False
         elif name == "help":
             self._screen.note(_HELP)
         else:
-            raise _UsageError(f"there is no command /{name}: /help lists them, /text sends such a line")
+            raise UsageError(f"there is no command /{name}: /help lists them, /text sends such a line")
         return True
 
     async def _wait_for_quiet(self) -> None:
@@ -165,7 +161,7 @@ def _from_hex(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise _UsageError(f"{text!r} are no bytes in hexadecimal, such as 00 ff 2a") from None
+        raise UsageError(f"{text!r} are no bytes in hexadecimal, such as 00 ff 2a") from None
 
 
 def _read(path: str) -> bytes:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
+from unicodedata import category
 
 try:
     import prompt_toolkit
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 PROMPT: Final = "> "
 _CLEAR_LINE: Final = "\r\x1b[K"
+_UNPRINTABLE: Final = ("Cc", "Cs")
+"""Control characters, and halves of a surrogate pair, which cannot be encoded."""
 
 
 class Screen(Protocol):
@@ -101,7 +104,7 @@ class _Terminal:
         self._print(text)
 
     def _print(self, text: str) -> None:
-        print(text, flush=True)
+        print(printable(text), flush=True)
 
 
 class ToolkitTerminal(_Terminal):
@@ -136,6 +139,7 @@ class PlainTerminal(_Terminal):
 
     def _print(self, text: str) -> None:
         typed = f"{PROMPT}{get_line_buffer()}" if self._is_reading and get_line_buffer is not None else ""
+        text = printable(text)
         print(f"{_CLEAR_LINE}{text}\n{typed}" if typed else text, end="" if typed else "\n", flush=True)
 
     def _typed(self) -> Iterator[str]:
@@ -146,6 +150,11 @@ class PlainTerminal(_Terminal):
                 self._is_reading = False
                 yield line
         self._is_reading = False
+
+
+def printable(text: str) -> str:
+    """Return text that does to a terminal nothing but to be shown: what came from elsewhere may try more."""
+    return "".join(c if c in "\n\t" or category(c) not in _UNPRINTABLE else f"\\x{ord(c):02x}" for c in text)
 
 
 def _unbuffered(descriptor: int) -> Iterator[str]:

@@ -76,8 +76,9 @@ async def _echo(connection: ServerConnection) -> None:
 
 
 async def _relay(connection: ServerConnection) -> None:
-    async for message in connection:
-        broadcast(connection.server.connections - {connection}, message)
+    with suppress(ConnectionClosed):
+        async for message in connection:
+            broadcast(connection.server.connections - {connection}, message)
 
 
 def _trace(connection: Connection, frame: TracedFrame) -> None:

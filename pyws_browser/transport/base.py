@@ -89,7 +89,10 @@ class Options(NamedTuple):
     `handshake_request` and `handshake_response` later. `server_hostname` is the name that the certificate is checked
     for, if it is not that of the URL. `parses_ahead` lets all messages into `inbox` that came in one read, more than
     `max_queued_packets` if need be; they take memory either way. `backpressure` asks a page to hold the sender back
-    where the engine can.
+    where the engine can. `dial` is the host and the port to connect to in place of the URL's, `local_addr` the host and
+    the port to connect from, `family` that of the addresses to be tried (0 for any). `keeps_fragments` has the
+    transport tell fragments apart, see `take_fragments()`. `max_fragment_size` is the limit for one, 0 for that of a
+    message.
     """
 
     subprotocols: tuple[str, ...] = ()
@@ -112,6 +115,11 @@ class Options(NamedTuple):
     server_hostname: str = ""
     parses_ahead: bool = False
     backpressure: bool = False
+    dial: tuple[str, int] | None = None
+    local_addr: tuple[str, int] | None = None
+    family: int = 0
+    keeps_fragments: bool = False
+    max_fragment_size: int = 0
 
 
 class Transport(ABC):
@@ -128,6 +136,8 @@ class Transport(ABC):
     on_pong: Callable[[bytes], None] | None = None
     """Called in `poll()` with the payload of each Pong frame."""
     close_status: CloseStatus | None = None
+    is_streamed: bool = False
+    """Whether `take_fragments()` is called as they come, so that the sender is to be held back when they wait."""
 
     def __init__(self, url: WebSocketURL, options: Options) -> None:
         self.url: WebSocketURL = url
@@ -174,6 +184,17 @@ class Transport(ABC):
         """Give up the message that `send_fragment()` began; return False if a part of it has been sent already."""
         self._fragments = []
         return True
+
+    def take_fragments(self) -> list[Message]:
+        """Return the fragments that have come of the message after those in `inbox`, which goes on without them.
+
+        They are known where `keeps_fragments` asks for it and the platform tells.
+        """
+        return []
+
+    def split_message(self, message: Message) -> list[Message]:
+        """Return the fragments of the message that was just taken out of `inbox`, if they are known, else itself."""
+        return [message]
 
     def send_shared(self, message: SharedMessage) -> None:
         """Do as `send()` with a message that goes to others as well, and share what work there is."""

@@ -74,6 +74,11 @@ class FrameParser:
         self._next_head = CONTINUATION
         self._mask = b""
 
+    @property
+    def is_within_frame(self) -> bool:
+        """Whether what was given out last is a part of a frame whose end has not come."""
+        return self._missing > 0
+
     def feed(self, data: bytes) -> None:
         """Take bytes in."""
         self._buffer = self._buffer[self._position :] + data if self._buffer else data

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import MessageTooBigError, RemoteProtocolError
 from ..rules import CloseCode, encode_text, is_wire_close_code
 from .deflate import Deflater, Inflater
+from .fragments import Fragments, split
 from .frames import (
     BINARY,
     CLOSE,
@@ -54,11 +55,20 @@ _SMALL: Final = 4 * 1024
 class MessageStream:
     """One side of an open connection.
 
-    `is_client` decides who masks. `max_size` is the limit for a message in bytes, over all its fragments;
-    `too_big_code` is what a larger one is refused with.
+    `is_client` decides who masks. `max_size` is the limit for a message in bytes, over all its fragments,
+    `max_fragment_size` that for one fragment (0 for the same); `too_big_code` is what a larger one is refused with.
+    `keeps_fragments` has it note where the fragments end, for `take_fragments()`.
     """
 
-    def __init__(self, *, is_client: bool, max_size: int, too_big_code: int = CloseCode.MESSAGE_TOO_BIG) -> None:
+    def __init__(
+        self,
+        *,
+        is_client: bool,
+        max_size: int,
+        too_big_code: int = CloseCode.MESSAGE_TOO_BIG,
+        max_fragment_size: int = 0,
+        keeps_fragments: bool = False,
+    ) -> None:
         self.outbox: list[tuple[int, bytes]] = []
         """Frames to be sent, in order, as their first bytes and payloads; `take()` serialises them."""
         self.outbox_size: int = 0
@@ -74,7 +84,9 @@ class MessageStream:
         """The payloads of the last Pong frames, for the caller to take out. (An empty deque takes 760 bytes.)"""
         self.trace: Callable[[bool, int, bytes | str | memoryview], object] | None = None
         """Called for each frame with whether it is sent, its first byte and its payload."""
-        self._parser = FrameParser(masked=not is_client, max_payload=max_size)
+        self.fragments: Fragments | None = Fragments() if keeps_fragments else None
+        self._max_fragment_size = min(max_fragment_size or max_size, max_size)
+        self._parser = FrameParser(masked=not is_client, max_payload=self._max_fragment_size)
         self._serialiser = FrameSerialiser(masked=is_client)
         self._max_size = max_size
         self._too_big_code = too_big_code
@@ -86,6 +98,7 @@ class MessageStream:
         self._parts: list[bytes | memoryview] = []
         self._small_parts = bytearray()
         self._size = 0
+        self._fragment_size = 0
         self._is_compressed = False
         self._inflated_size = 0
         self._waiting_pongs = 0
@@ -286,14 +299,46 @@ class MessageStream:
                 self._gather(block)
         else:
             self._gather(payload)
+        fragments = self.fragments
+        if not self._parser.is_within_frame:
+            self._fragment_size = 0
+            if fragments is not None:
+                is_text = self._text_decoder is not None
+                fragments.end_fragment(self._text.tell() if is_text else self._size - fragments.taken)
         if is_last:
             inbox.append(self._finish_message())
             self._parser.in_fragments = False
+            if fragments is not None:
+                fragments.end_message(len(inbox) - 1)
+
+    def take_fragments(self) -> list[str | bytes]:
+        """Return the fragments that have come of a message whose end has not; it goes on without them.
+
+        With `keeps_fragments` only. What is part of a frame that is not complete is left for later.
+        """
+        fragments = self.fragments
+        if fragments is None or not fragments.ends:
+            return []
+        ends, fragments.ends = fragments.ends, []
+        content: str | bytes
+        if self._text_decoder is not None:
+            content = self._text.getvalue()
+            self._text = StringIO()
+            self._text.write(content[ends[-1] :])
+        else:
+            self._flush_small_parts()
+            content = b"".join(self._parts)
+            fragments.taken += ends[-1]
+            self._parts = [content[ends[-1] :]]
+        return split(content, ends)
 
     def _gather(self, payload: bytes | memoryview) -> None:
         self._size += len(payload)
         if self._size > self._max_size:
             raise MessageTooBigError(self._size, self._max_size)
+        self._fragment_size += len(payload)
+        if self._fragment_size > self._max_fragment_size:
+            raise MessageTooBigError(self._fragment_size, self._max_fragment_size)
         if self._text_decoder is not None:
             self._text.write(self._decode(payload))
         elif len(payload) < _SMALL:

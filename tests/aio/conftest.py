@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -43,12 +44,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(test).parameters}
 
+    problems: list[dict[str, Any]] = []
+
     async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
         async with asyncio.timeout(LIMIT):
             await test(**arguments)
 
     with asyncio.Runner(loop_factory=FACTORIES[pyfuncitem.callspec.params["loop_kind"]]) as runner:
         runner.run(run())
+    assert problems == [], "a callback of the loop failed"
     return True
 
 

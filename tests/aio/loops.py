@@ -15,12 +15,27 @@ class CompletionLoop(asyncio.SelectorEventLoop):
 
     remove_reader = add_writer = remove_writer = add_reader  # type: ignore[assignment]
 
+    # What asyncio's own operations call when they are over, by the names that are refused to others here.
+
+    def _sock_read_done(self, fd: int, future: Any, handle: Any = None) -> None:
+        if handle is None or not handle.cancelled():
+            self._remove_reader(fd)
+
+    def _sock_write_done(self, fd: int, future: Any, handle: Any = None) -> None:
+        if handle is None or not handle.cancelled():
+            self._remove_writer(fd)
+
     async def sock_recv(self, sock: socket.socket, n: int) -> bytes:
         if n:
             return await super().sock_recv(sock, n)
-        readable = self.create_future()
+        readable: asyncio.Future[None] = self.create_future()
         descriptor = sock.fileno()
-        self._add_reader(descriptor, lambda: readable.done() or readable.set_result(None))
+
+        def wake() -> None:
+            if not readable.done():
+                readable.set_result(None)
+
+        self._add_reader(descriptor, wake)
         try:
             await readable
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from hypothesis.stateful import (
 from pyws_browser.aio import Close, ConnectionClosedError, State, connect, serve
 
 from .conftest import FACTORIES
-from .parties import echo, pair, served, url_of
+from .parties import SERVE, echo, pair, served, url_of
 
 SIZES = st.sampled_from([0, 1, 100, 3000, 70_000])
 TURNS = st.integers(0, 4)
@@ -147,6 +148,70 @@ def test_no_message_is_lost_however_operations_are_cancelled(kind: str) -> None:
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )
+
+
+@pytest.mark.parametrize("server", SERVE)
+@pytest.mark.parametrize("arguments", [{}, {"max_queue": 1, "write_limit": 1}])
+async def test_tasks_that_are_cancelled_at_random_moments_lose_nothing(server: str, arguments: dict[str, Any]) -> None:
+    random = Random(5)
+    handled: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def handler(connection: Any) -> None:
+        handled.set_result(connection)
+        await connection.wait_closed()
+
+    async def send(connection: Any, sent: list[bytes]) -> None:
+        while True:
+            sent.append(len(sent).to_bytes(4, "big") + bytes(random.choice([0, 10, 1000, 70_000])))
+            await connection.send(sent[-1])
+            if random.random() < 0.3:
+                await asyncio.sleep(0)
+
+    async def receive(connection: Any, received: list[bytes]) -> None:
+        if random.random() < 0.5:
+            async for message in connection:
+                received.append(message)
+        while True:
+            try:
+                async with asyncio.timeout(random.random() * 0.005):
+                    received.append(await connection.recv())
+            except TimeoutError:
+                pass
+
+    async def ping(connection: Any, _: list[bytes]) -> None:
+        while True:
+            await (await connection.ping())
+
+    async def again_and_again(activity: Any, connection: Any, messages: list[bytes]) -> None:
+        for _ in range(60):
+            task = asyncio.ensure_future(activity(connection, messages))
+            for _ in range(random.randrange(8)):
+                await asyncio.sleep(0)
+            await asyncio.wait([task], timeout=random.choice([0, 0.001, 0.01]))
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    async def fetch_the_rest(connection: Any, received: list[bytes]) -> None:
+        while (message := await connection.recv()) != b"end":
+            received.append(message)
+
+    async with served(handler, server, **arguments) as url, connect(url, **arguments) as client:
+        other = await handled
+        up: tuple[list[bytes], list[bytes]] = [], []
+        down: tuple[list[bytes], list[bytes]] = [], []
+        await asyncio.gather(
+            again_and_again(send, client, up[0]),
+            again_and_again(receive, other, up[1]),
+            again_and_again(send, other, down[0]),
+            again_and_again(receive, client, down[1]),
+            again_and_again(ping, client, []),
+        )
+        await asyncio.gather(
+            client.send(b"end"), other.send(b"end"), fetch_the_rest(other, up[1]), fetch_the_rest(client, down[1])
+        )
+    assert up[0] == up[1]
+    assert down[0] == down[1]
 
 
 async def test_connecting_can_be_cancelled_and_leaves_nothing_open() -> None:

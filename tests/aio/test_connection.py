@@ -10,7 +10,7 @@ import pytest
 import websockets.exceptions
 
 from pyws_browser import InvalidCloseReasonError, InvalidMessageTypeError, InvalidOptionError, InvalidTextError
-from pyws_browser.aio import Close, ConcurrencyError, ConnectionClosedError, ConnectionClosedOK, State, connect
+from pyws_browser.aio import Close, ConcurrencyError, ConnectionClosedError, ConnectionClosedOK, State, connect, serve
 
 from .parties import CONNECT, SERVE, echo, pair, served
 
@@ -160,12 +160,6 @@ async def test_decode_overrides_what_recv_gives(sent: Any, decode: bool | None, 
     async with pair() as connection:
         await connection.send(sent)
         assert await connection.recv(decode=decode) == received
-
-
-async def test_recv_streaming_gives_the_whole_message() -> None:
-    async with pair() as connection:
-        await connection.send(["a", "b"])
-        assert "".join([part async for part in connection.recv_streaming()]) == "ab"
 
 
 async def test_only_one_task_receives() -> None:
@@ -322,6 +316,22 @@ async def test_what_arrived_before_the_end_can_be_received_after_it() -> None:
         assert connection.close_code == 1000
 
 
+async def test_what_came_before_it_closed_can_be_received_after_it() -> None:
+    sent = asyncio.Event()
+
+    async def send(connection: Any) -> None:
+        await connection.send("just in time")
+        sent.set()
+        await connection.wait_closed()
+
+    async with pair(send) as connection:
+        await sent.wait()
+        await connection.close()
+        assert await connection.recv() == "just in time"
+        with pytest.raises(ConnectionClosedOK):
+            await connection.recv()
+
+
 async def test_a_lost_connection_is_an_error_without_frames() -> None:
     async def handler(connection: Any) -> None:
         connection.transport.abort()
@@ -395,6 +405,35 @@ async def test_a_server_that_does_not_answer_the_close_frame_is_left_after_a_whi
 # Limits.
 
 
+@pytest.mark.parametrize("end", ["close", "cut off"])
+async def test_the_end_comes_also_while_nothing_can_be_written(end: str) -> None:
+    gate = asyncio.Event()
+
+    async def deaf(connection: Any) -> None:
+        await gate.wait()
+        connection.transport.abort()
+
+    async def send(connection: Any) -> None:
+        while True:
+            await connection.send(bytes(100_000))
+
+    async with served(deaf, "our server", compression=None, max_queue=1) as url:
+        connection = await connect(url, compression=None, close_timeout=0.1)
+        sending = [asyncio.create_task(send(connection)) for _ in range(3)]
+        while connection.transport.get_write_buffer_size() < 100_000:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(5):
+            if end == "close":
+                await connection.close()
+                gate.set()
+            else:
+                gate.set()
+                await connection.wait_closed()
+            results = await asyncio.gather(*sending, return_exceptions=True)
+    assert [type(result) for result in results] == [ConnectionClosedError] * 3
+    assert connection.close_code == 1006
+
+
 async def test_a_message_over_max_size_fails_the_connection_with_1009() -> None:
     async def handler(connection: Any) -> None:
         await connection.send(bytes(1001))
@@ -461,19 +500,24 @@ async def test_send_waits_while_the_other_side_does_not_take_anything(server: st
     "arguments",
     [
         {"max_size": 0},
-        {"max_size": (10, 5)},
+        {"max_size": (10, 0)},
         {"max_queue": (1, 2)},
         {"write_limit": -1},
         {"open_timeout": 0},
         {"ping_timeout": "soon"},
         {"compression": "gzip"},
         {"extensions": ["x"]},
-        {"family": 2},
+        {"proto": 6},
     ],
 )
 async def test_arguments_out_of_range_are_refused_at_once(arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidOptionError):
         connect("ws://127.0.0.1/", **arguments)
+
+
+def test_a_port_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(InvalidOptionError, match="65536 is no port"):
+        serve(echo, "127.0.0.1", 65536)
 
 
 async def test_an_argument_that_nobody_knows_is_a_type_error() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from typing import Any
 
 import pytest
 import websockets.exceptions
+from websockets.datastructures import Headers
 from websockets.frames import Close as TheirClose
+from websockets.http11 import Response
 
 from pyws_browser import (
+    CloseTimeoutError,
     ConnectionLostError,
     ConnectTimeoutError,
     HandshakeError,
@@ -19,6 +23,7 @@ from pyws_browser import (
     RemoteProtocolError,
     TLSError,
     WebSocketError,
+    WrongHostError,
 )
 from pyws_browser.aio import Close, ConnectionClosed, ConnectionClosedError, ConnectionClosedOK, exceptions
 from pyws_browser.aio.endings import closed_error
@@ -27,7 +32,7 @@ from pyws_browser.transport.base import CloseStatus
 
 OURS_ALONE = {
     *("Close", "WebSocketException", "OpeningError", "OpeningRefusedError", "OpeningTimeoutError"),
-    *("OpeningTLSError", "NameNotFoundError"),
+    *("OpeningCertificateError", "OpeningTLSError", "NameNotFoundError"),
 }
 
 
@@ -98,8 +103,9 @@ def caused(error: WebSocketError, cause: BaseException) -> WebSocketError:
         (None, "OpeningError", OSError),
         (InvalidURLError("x"), "InvalidURI", websockets.exceptions.InvalidURI),
         (ConnectTimeoutError(3), "OpeningTimeoutError", TimeoutError),
-        (NameResolutionError("x"), "NameNotFoundError", OSError),
-        (caused(TLSError("x"), ssl.SSLError(1, "x")), "OpeningTLSError", OSError),
+        (NameResolutionError("x"), "NameNotFoundError", socket.gaierror),
+        (caused(TLSError("x"), ssl.SSLError(1, "x")), "OpeningTLSError", ssl.SSLError),
+        (WrongHostError("x"), "OpeningCertificateError", ssl.SSLCertVerificationError),
         (HandshakeError("refused", 404, [("X", "y")], b"no"), "InvalidStatus", websockets.exceptions.InvalidStatus),
         (HandshakeError("hung up"), "InvalidMessage", websockets.exceptions.InvalidMessage),
         (HandshakeError("chose none", 101), "NegotiationError", websockets.exceptions.NegotiationError),
@@ -127,4 +133,30 @@ def test_a_refusal_has_the_whole_answer() -> None:
     assert isinstance(error, exceptions.InvalidStatus)
     assert (error.response.status_code, error.response.headers["x"], error.response.body) == (404, "y", b"no")
     assert (error.status, error.headers, error.body) == (404, (("X", "y"),), b"no")
-    assert str(error) == "server rejected WebSocket connection: HTTP 404 Not Found"
+    assert str(error) == "server rejected WebSocket connection: HTTP 404"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("InvalidHandshake", ()),
+        ("InvalidMessage", ("no HTTP",)),
+        ("NegotiationError", ()),
+        ("NegotiationError", ("no subprotocol",)),
+        ("SecurityError", ("no",)),
+        ("InvalidURI", ("http:x", "no host")),
+        ("InvalidHeader", ("Origin",)),
+        ("InvalidHeader", ("Origin", "")),
+        ("InvalidHeaderValue", ("Origin", "x")),
+        ("InvalidStatus", (Response(418, "I'm a teapot", Headers()),)),
+        ("ConcurrencyError", ("twice",)),
+    ],
+)
+def test_a_program_makes_and_reads_them_as_those_of_websockets(name: str, arguments: Any) -> None:
+    ours = getattr(exceptions, name)(*arguments)
+    assert str(ours) == str(getattr(websockets.exceptions, name)(*arguments))
+
+
+def test_a_closing_handshake_that_timed_out_is_a_timeout() -> None:
+    status = CloseStatus(1006, cause=CloseTimeoutError(3))
+    assert isinstance(closed_error(status, Close(1000)).__cause__, TimeoutError)

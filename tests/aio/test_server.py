@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import trustme
 import websockets.asyncio.client
+import websockets.exceptions
 from websockets.exceptions import InvalidStatus
 
 from pyws_browser import InvalidOptionError
@@ -89,6 +90,7 @@ async def test_a_certificate_that_is_not_trusted() -> None:
     async with serve(echo, "127.0.0.1", 0, ssl=server_context(trustme.CA(), "127.0.0.1")) as server:
         with pytest.raises(OSError, match="certificate") as caught:
             await connect(url_of(server, scheme="wss"))
+        assert isinstance(caught.value, ssl.SSLCertVerificationError)
         assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
 
 
@@ -136,6 +138,17 @@ async def test_the_subprotocol_is_the_servers_favourite(
         else:
             async with CONNECT[client](url_of(server), subprotocols=offered) as connection:
                 assert connection.subprotocol == chosen
+
+
+@pytest.mark.parametrize("error", [NegotiationError, websockets.exceptions.NegotiationError])
+async def test_select_subprotocol_may_refuse(error: type[Exception]) -> None:
+    def select_subprotocol(connection: Any, offered: Any) -> Any:
+        raise error
+
+    async with serve(echo, "127.0.0.1", 0, select_subprotocol=select_subprotocol) as server:
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(url_of(server), subprotocols=["chat"])
+        assert caught.value.response.status_code == 400
 
 
 @both_servers
@@ -357,6 +370,33 @@ async def test_who_is_in_the_middle_of_the_handshake_gets_503() -> None:
     assert caught.value.response.status_code == 503
     await server.wait_closed()
     decide.set()
+
+
+async def test_who_is_answered_as_the_server_closes_gets_that_answer() -> None:
+    async def until_it_closes(connection: Any, request: Any) -> None:
+        while connection.server.is_serving():
+            await asyncio.sleep(0)
+
+    server = await serve(echo, "127.0.0.1", 0, process_request=until_it_closes)
+    asyncio.get_running_loop().call_later(0.02, server.close)
+    with pytest.raises(InvalidStatus) as caught:
+        await connect(url_of(server))
+    assert caught.value.response.status_code == 503
+    await server.wait_closed()
+
+
+async def test_what_came_before_the_server_closed_is_still_received() -> None:
+    received = []
+
+    async def handler(connection: Any) -> None:
+        received.append(await connection.recv())
+
+    server = await serve(handler, "127.0.0.1", 0)
+    async with connect(url_of(server)) as connection:
+        await connection.send("just in time")
+        server.close()
+        await server.wait_closed()
+    assert received == ["just in time"]
 
 
 # Broadcasting.

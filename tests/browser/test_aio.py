@@ -199,6 +199,10 @@ def test_no_connection_is_an_os_error(run: Any) -> None:
         "proxy='http://x'",
         "sock=1",
         "host='x'",
+        "port=8000",
+        "family=2",
+        "local_addr=('127.0.0.1', 0)",
+        "extensions=['x']",
     ],
 )
 def test_what_a_page_cannot_do_is_refused_at_once(run: Any, argument: str) -> None:
@@ -220,7 +224,7 @@ def test_what_a_page_does_not_know(run: Any) -> None:
                     await use()
                 except UnsupportedInBrowserError as error:
                     outcome.append(str(error).split(" is ")[0])
-            for name in ("latency", "local_address", "remote_address"):
+            for name in ("latency", "local_address", "remote_address", "transport"):
                 try:
                     getattr(ws, name)
                 except UnsupportedInBrowserError as error:
@@ -231,7 +235,18 @@ def test_what_a_page_does_not_know(run: Any) -> None:
         except UnsupportedInBrowserError as error:
             outcome.append(str(error).split(" is ")[0])
         outcome
-    """) == ["ping()", "pong()", "close code 1001", "latency", "local_address", "remote_address", None, None, "serve()"]
+    """) == [
+        "ping()",
+        "pong()",
+        "close code 1001",
+        "latency",
+        "local_address",
+        "remote_address",
+        "transport",
+        None,
+        None,
+        "serve()",
+    ]
 
 
 def test_an_error_in_the_block_closes_with_4011(run: Any) -> None:
@@ -272,6 +287,60 @@ def test_send_waits_while_the_browsers_buffer_is_over_the_limit(run: Any) -> Non
     """)
     assert total == str(64 * (1 << 20) + 3)
     assert waited > 0.5
+
+
+def test_tasks_that_are_cancelled_at_random_moments_lose_nothing(run: Any) -> None:
+    assert run("""
+        import random
+        chance = random.Random(7)
+        sent, received = [], []
+        async with connect(URL + "echo", write_limit=1000) as ws:
+            async def send():
+                while True:
+                    sent.append(f"{len(sent)} " + "x" * chance.choice([0, 10, 5000]))
+                    await ws.send(sent[-1])
+                    await asyncio.sleep(chance.choice([0, 0.005]))
+            async def receive():
+                if chance.random() < 0.5:
+                    async for message in ws:
+                        received.append(message)
+                while True:
+                    received.append([part async for part in ws.recv_streaming()][0])
+            async def again_and_again(activity):
+                for _ in range(80):
+                    task = asyncio.ensure_future(activity())
+                    for _ in range(chance.randrange(6)):
+                        await asyncio.sleep(0)
+                    await asyncio.wait([task], timeout=chance.choice([0.005, 0.02]))
+                    task.cancel()
+                    try:
+                        await task
+                    except asyncio.CancelledError:
+                        pass
+            await asyncio.gather(again_and_again(send), again_and_again(receive))
+            while len(received) < len(sent):
+                received.append(await asyncio.wait_for(ws.recv(), 10))
+        [received == sent, len(sent) > 80, ws.close_code]
+    """) == [True, True, 1000]
+
+
+def test_closing_while_another_task_receives_ends_that(run: Any) -> None:
+    assert run("""
+        async with connect(URL + "count/3") as ws:
+            pass
+        kept = [message async for message in ws]
+        ws = await connect(URL + "echo")
+        async def receive():
+            try:
+                await ws.recv()
+            except ConnectionClosedOK as error:
+                return str(error)
+        receiving = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        await ws.close()
+        outcome = await receiving
+        [kept == [str(number) for number in range(len(kept))], outcome]
+    """) == [True, "sent 1000 (OK); then received 1000 (OK)"]
 
 
 def test_cancelling_loses_nothing(run: Any) -> None:

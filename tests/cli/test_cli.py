@@ -19,6 +19,8 @@ from urllib.request import urlopen
 import pytest
 
 from pyws_browser.cli import bench
+from pyws_browser.cli.screen import printable
+from pyws_browser.sync import connect
 
 LIMIT = 30
 COMMAND = (sys.executable, "-m", "pyws_browser")
@@ -64,7 +66,7 @@ class TestConnectInAPipe:
     def test_what_are_no_bytes_is_said(self, echo: str) -> None:
         done = run("connect", "--hex", echo, given="xyz\n")
         assert done.returncode == 1
-        assert "'xyz' are no bytes in hexadecimal, such as 00 ff 2a" in done.stderr
+        assert "\npython -m pyws_browser: 'xyz' are no bytes in hexadecimal, such as 00 ff 2a\n" in done.stderr
 
     def test_every_frame_is_traced(self, echo: str) -> None:
         done = run("connect", "--trace", echo, given="hello\n")
@@ -90,7 +92,11 @@ class TestConnectInAPipe:
         (["connect", "ws://localhost.invalid:9999/"], 1, "localhost.invalid"),
         (["connect", "-H", "no header", "ws://x/"], 2, "is no header"),
         (["connect", "--ca", "/nowhere.pem", "wss://localhost:9999/"], 1, "/nowhere.pem"),
+        (["connect", "-H", "header", "ws://x/"], 2, "'header' is no header"),
         (["serve", "-p", "0"], 2, "--echo --relay"),
+        (["serve", "--echo", "-p", "99999"], 2, "99999 is no port"),
+        (["serve", "--echo", "--host", "192.0.2.1"], 1, ": cannot listen at 192.0.2.1, port 8765: "),
+        (["serve", "--echo", "--key", "key.pem"], 1, "--key belongs to a --certificate"),
         (["serve", "--echo", "--static", "/nowhere"], 1, "/nowhere is no folder"),
         (["serve", "--echo", "--certificate", "/nowhere"], 1, "/nowhere"),
         (["bench", "-n", "0", "ws://x/"], 2, "0 is not above 0"),
@@ -121,6 +127,18 @@ class TestServe:
                 assert run("connect", "--wait", "0", url, given="hello all\n").stdout == ""
                 assert listener.stdout.readline() == "hello all\n"
                 listener.terminate()
+
+    def test_a_client_that_is_cut_off_is_no_news(self) -> None:
+        command = [*COMMAND, "serve", "--relay", "-p", "0"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            url = server.stdout.readline().strip()
+            with connect(url) as connection:
+                connection._transport.abort()
+            with connect(url):
+                pass
+            server.send_signal(signal.SIGINT)
+            assert server.communicate(timeout=LIMIT)[1] == ""
 
     def test_files_are_served_beside_it(self, tmp_path: Path) -> None:
         (tmp_path / "index.html").write_text("<h1>here</h1>")
@@ -237,3 +255,8 @@ def test_a_server_that_goes_ends_the_conversation(command: tuple[str, ...], term
         server.send_signal(signal.SIGINT)
         person.expect("closed with 1001")
         assert person.leave() == 0
+
+
+def test_what_comes_from_elsewhere_is_shown_to_the_terminal_and_does_nothing_to_it() -> None:
+    assert printable("grün\n\ttext 🌱") == "grün\n\ttext 🌱"
+    assert printable("\x1b]0;title\x07\r\x9b2J\udc80") == "\\x1b]0;title\\x07\\x0d\\x9b2J\\xdc80"

@@ -35,10 +35,12 @@ class ClientOpening(Opening):
         super().__init__(url, options, self._dial, wake)
         self._handshake = ClientHandshake(url, options.subprotocols, options.headers, options.compression)
         self._proxy: Proxy | None = None
+        self._target: tuple[str, int] = options.dial or (url.host, url.port)
         self._dialler: Dialler | UnixDialler | GivenSocket
         if options.sock is None and options.unix_path is None:
-            self._proxy = proxy_for(options.proxy, url)
-            self._dialler = Dialler(*(self._proxy or url)[1:3], wake)
+            self._proxy = proxy_for(options.proxy, url._replace(host=self._target[0], port=self._target[1]))
+            host, port = self._target if self._proxy is None else (self._proxy.host, self._proxy.port)
+            self._dialler = Dialler(host, port, wake, family=options.family, local_addr=options.local_addr)
         elif isinstance(options.proxy, str) or (options.sock is not None and options.unix_path is not None):
             raise InvalidOptionError("proxy, unix_path and sock are three ways to the server: set one of them")
         elif options.sock is not None:
@@ -91,7 +93,7 @@ class ClientOpening(Opening):
         assert self._proxy is not None  # noqa: S101
         if not self._is_tls_ready(self._proxy.host):
             return False
-        self._tunnel = tunnel_through(self._proxy, self._url.host, self._url.port)
+        self._tunnel = tunnel_through(self._proxy, *self._target)
         self._phase = self._pass_proxy
         return True
 

@@ -29,9 +29,20 @@ _LOOPBACK: Final[list[Address]] = [(socket.AF_INET6, ("::1", 0)), (socket.AF_INE
 
 
 class Dialler:
-    """Connects a TCP socket to a host; `poll()` it until it returns that socket."""
+    """Connects a TCP socket to a host; `poll()` it until it returns that socket.
 
-    def __init__(self, host: str, port: int, on_resolved: Callable[[], None]) -> None:
+    `family` is that of the addresses to be tried, 0 for any; `local_addr` is bound to before each attempt.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        on_resolved: Callable[[], None],
+        *,
+        family: int = 0,
+        local_addr: tuple[str, int] | None = None,
+    ) -> None:
         self._host = host
         self._port = port
         self._on_resolved = on_resolved
@@ -41,9 +52,11 @@ class Dialler:
         self._failures: list[str] = []
         self._codes: set[int] = set()
         self._next_attempt = 0.0
+        self._family = family
+        self._local_addr = local_addr
         known = _addresses_without_lookup(host)
         if known is not None:
-            self._addresses = known
+            self._addresses = [address for address in known if family in (0, address[0])]
         else:
             # The system's resolver can only be waited for, and a poll may not wait.
             threading.Thread(target=self._resolve, name=f"resolve {host}", daemon=True).start()
@@ -66,7 +79,10 @@ class Dialler:
                     self.close()
                     return attempt
             if not self._addresses and not self._attempts:
-                problem = ConnectError(f"nothing answers at {self._host}:{self._port}: {'; '.join(self._failures)}")
+                reasons = (
+                    "; ".join(dict.fromkeys(self._failures)) or "it has no address of the family that was asked for"
+                )
+                problem = ConnectError(f"nothing answers at {self._host}:{self._port}: {reasons}")
                 code = self._codes.pop() if len(self._codes) == 1 else errno.EHOSTUNREACH
                 raise problem from OSError(code, os.strerror(code))
             if not self._addresses or (self._attempts and time.monotonic() < self._next_attempt):
@@ -92,7 +108,7 @@ class Dialler:
 
     def _resolve(self) -> None:
         try:
-            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(self._host, self._port, family=self._family, type=socket.SOCK_STREAM)
         except OSError as exc:
             self._resolve_error = exc
         else:
@@ -108,14 +124,20 @@ class Dialler:
             return
         attempt.setblocking(False)
         self._attempts.append(attempt)
+        if self._local_addr is not None:
+            try:
+                attempt.bind(self._local_addr)
+            except OSError as exc:  # an address of the other family, say
+                self._drop(attempt, exc.errno or errno.EADDRNOTAVAIL, f"{self._local_addr[0]}: {exc.strerror}")
+                return
         code = attempt.connect_ex((address[0], self._port))
         if code not in (0, *_IN_PROGRESS):
-            self._drop(attempt, code, f"{address[0]}: {errno.errorcode.get(code, code)}")
+            self._drop(attempt, code, f"{address[0]}: {os.strerror(code)}")
 
     def _is_connected(self, attempt: socket.socket) -> bool:
         code = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            self._drop(attempt, code, errno.errorcode.get(code, str(code)))
+            self._drop(attempt, code, os.strerror(code))
             return False
         try:
             attempt.getpeername()

@@ -17,6 +17,7 @@ from .tls import tls_error
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from ssl import SSLObject
 
     from websockets import http11
 
@@ -89,6 +90,11 @@ class Opening:
         if self._stream is None:
             raise NotConnectedError("there is no TCP connection: not yet, or no longer")
         return self._stream.sock
+
+    @property
+    def tls(self) -> SSLObject | None:
+        """The TLS session, if there is one."""
+        return self._stream.session if isinstance(self._stream, TLSStream) else None
 
     def fileno(self) -> int:
         """Return the socket's descriptor; raises as `sock` does."""

@@ -103,8 +103,7 @@ class ServerOpening(Opening):
             self._phase = self._send_answer
         elif admission.is_asked:
             assert handshake.request is not None  # noqa: S101
-            tls = self._stream.session if isinstance(self._stream, TLSStream) else None
-            self.request = Request(handshake.request, self.remote_address, tls, self)
+            self.request = Request(handshake.request, self.remote_address, self.tls, self)
             self._phase = self._await_answer
         else:
             handshake.answer(handshake.prepare())

@@ -26,6 +26,7 @@ from ...errors import (
 from ...rules import CloseCode, encode_text
 from ...trace import TracedFrame
 from ...url import WebSocketURL
+from ...wire.fragments import split
 from ...wire.messages import BINARY, CONTINUATION, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .client_opening import ClientOpening
@@ -33,15 +34,18 @@ from .heart import Heart
 from .opening import Opened, Opening, host_and_port, reason_of
 from .outlet import Outlet
 from .server_opening import ServerOpening
+from .stream import TLSStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from ssl import SSLObject
 
     from websockets import http11
 
     from ...admission import Request
+    from ...wire.fragments import Fragments
     from ...wire.shared import SharedMessage
-    from .stream import TCPStream, TLSStream
+    from .stream import TCPStream
 
 LINGER_TIMEOUT: Final = 2.0
 """Seconds that the other side has to end the TCP connection after the closing handshake (RFC 6455 §7.1.1)."""
@@ -56,6 +60,9 @@ stays short enough for a frame of a game.
 LEAVING_SIZE: Final = 8 * 1024 * 1024
 """Bytes over `inbound_buffer_size` that are taken in of a connection that was held back when it was ended."""
 
+MAX_WAITING_FRAGMENTS: Final = 16
+"""Of a message that is taken fragment by fragment, so many wait until it is read on (as with `websockets`)."""
+
 _LEAST_READ: Final = 4 * 1024
 """What a read counts in that at least, so that many small ones end as well."""
 
@@ -66,11 +73,14 @@ KEEPALIVE_REASON: Final = "keepalive ping timeout"
 class NativeTransport(Transport):
     """A connection over a socket, which `opening` brings about."""
 
+    on_release: Callable[[], None] | None = None
+    """Called right before the sockets are closed, for a loop that must not watch them any longer."""
     _opening: Opening | None
     _cause: WebSocketError | None = None
     _is_leaving = False
     _has_shut_down = False
     _in_fragments = False
+    _fragment_ends: dict[int, list[int]] | None = None
 
     def __init__(self, url: WebSocketURL, options: Options, *, is_client: bool) -> None:
         super().__init__(url, options)
@@ -81,6 +91,8 @@ class NativeTransport(Transport):
             is_client=is_client,
             max_size=options.inbound_buffer_size,
             too_big_code=CloseCode.INBOUND_MESSAGE_TOO_BIG if options.web_limits else CloseCode.MESSAGE_TOO_BIG,
+            max_fragment_size=options.max_fragment_size,
+            keeps_fragments=options.keeps_fragments,
         )
         self._outlet = Outlet(self._messages)
         self._unchecked_size = -1 if self._counts_packets else options.outbound_buffer_size
@@ -132,6 +144,15 @@ class NativeTransport(Transport):
     def drop_fragments(self) -> bool:
         """Return whether no message was begun."""
         return not self._in_fragments
+
+    def take_fragments(self) -> list[Message]:
+        """Return the fragments that have come of the message after those in `inbox`."""
+        return self._messages.take_fragments()
+
+    def split_message(self, message: Message) -> list[Message]:
+        """Return the fragments of the message that was just taken out of `inbox`."""
+        number = self.received_count - len(self.inbox) - 1
+        return split(message, () if self._fragment_ends is None else self._fragment_ends.get(number, ()))
 
     def send_shared(self, message: SharedMessage) -> None:
         """Send the frame that others are sent as well; a client masks its own."""
@@ -236,7 +257,7 @@ class NativeTransport(Transport):
     @property
     def can_resume(self) -> bool:
         """Whether it was held back and has room again, which no descriptor will show."""
-        return self._is_held_back and self._inbox_room() > 0
+        return self._is_held_back and self._room() > 0
 
     @property
     def deadline(self) -> float:
@@ -249,6 +270,13 @@ class NativeTransport(Transport):
     def sock(self) -> socket.socket:
         """The socket, for loops that take nothing else. Raises NotConnectedError as `fileno()` does."""
         return self._connected_stream().sock if self._opening is None else self._opening.sock
+
+    @property
+    def tls(self) -> SSLObject | None:
+        """The TLS session, which knows the certificates; None if there is none."""
+        if self._opening is not None:
+            return self._opening.tls
+        return self._stream.session if isinstance(self._stream, TLSStream) else None
 
     @property
     def dialling(self) -> tuple[int, ...]:
@@ -276,6 +304,8 @@ class NativeTransport(Transport):
         try:
             self._read_messages()
         finally:
+            if messages.fragments is not None and messages.fragments.complete:
+                self._note_fragments(messages.fragments, self.received_count - before)
             self.received_count += len(self.inbox) - before
         if self.ready_state is OPEN:
             self._beat()
@@ -287,6 +317,13 @@ class NativeTransport(Transport):
             self._enter(State.CLOSING)
         self._start_lingering()
         return True
+
+    def _note_fragments(self, fragments: Fragments, fetched: int) -> None:
+        """Keep the ends of fragments by the numbers of their messages, `fetched` of which are gone."""
+        ends = {number: kept for number, kept in (self._fragment_ends or {}).items() if number >= fetched}
+        ends.update((fetched + index, new) for index, new in fragments.complete)
+        self._fragment_ends = ends
+        fragments.complete.clear()
 
     def _linger(self) -> bool:
         """CLOSING: the closing handshake is over, and the TCP connection follows; the server ends it (§7.1.1)."""
@@ -390,6 +427,9 @@ class NativeTransport(Transport):
         # A page cannot hold a sender back, so neither does a peer that keeps to a page's limits.
         if self.options.web_limits:
             return sys.maxsize
+        fragments = self._messages.fragments
+        if self.is_streamed and fragments is not None and len(fragments.ends) >= MAX_WAITING_FRAGMENTS:
+            return 0
         # Whoever has left gets the room for what the kernel still has; by one, for each may inflate to the limit.
         if self._is_leaving and self._inbox_bytes < self.options.inbound_buffer_size + LEAVING_SIZE:
             return 1
@@ -468,6 +508,8 @@ class NativeTransport(Transport):
         self._end(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
 
     def _release_socket(self) -> None:
+        if self.on_release is not None:
+            self.on_release()
         self._phase = self._over
         if self._opening is not None:
             self._opening.close()

@@ -1,0 +1,89 @@
+"""route(): a handler for each pattern of URLs, as `websockets.asyncio.router`; it needs werkzeug. CPython only."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from .server import Server, serve, unix_serve
+
+if TYPE_CHECKING:
+    from os import PathLike
+    from ssl import SSLContext
+
+    from websockets.asyncio.router import Router
+    from websockets.http11 import Request, Response
+    from werkzeug.routing import Map
+
+    from .admission import ProcessRequest
+    from .server import ServerConnection
+
+__all__ = ["route", "unix_route"]
+
+
+def route(
+    url_map: Map,
+    *arguments: Any,
+    server_name: str | None = None,
+    ssl: SSLContext | Literal[True] | None = None,
+    create_router: type[Router] | None = None,
+    **named: Any,
+) -> Server:
+    """Serve, as `serve()`, with the handlers that `url_map` has as its endpoints.
+
+    ::
+
+        url_map = Map([Rule("/channel/<uuid:channel_id>", endpoint=channel_handler)])
+
+        async with route(url_map, "localhost", 8765) as server:
+            await server.serve_forever()
+
+    A handler is given what the URL says as keyword arguments. `server_name`, as clients see it, and `ssl`, True if a
+    proxy in front has the certificate, are for the redirects of the map. `process_request` is asked first.
+
+    Raises ImportError where werkzeug is not installed.
+    """
+    process_request, handle = _router(url_map, server_name, ssl, create_router, named)
+    return serve(handle, *arguments, process_request=process_request, ssl=_context(ssl), **named)
+
+
+def unix_route(
+    url_map: Map,
+    path: str | PathLike[str] | None = None,
+    *,
+    server_name: str | None = None,
+    ssl: SSLContext | Literal[True] | None = None,
+    create_router: type[Router] | None = None,
+    **named: Any,
+) -> Server:
+    """Do as `route()` at a unix socket, as `unix_serve()`."""
+    process_request, handle = _router(url_map, server_name, ssl, create_router, named)
+    return unix_serve(handle, path, process_request=process_request, ssl=_context(ssl), **named)
+
+
+def _context(ssl: SSLContext | Literal[True] | None) -> SSLContext | None:
+    return None if ssl is True else ssl
+
+
+def _router(
+    url_map: Map, server_name: str | None, ssl: object, create_router: type[Router] | None, named: dict[str, Any]
+) -> tuple[ProcessRequest, Any]:
+    """Return what judges requests, and the handler; `process_request` is taken out of `named`."""
+    try:
+        import werkzeug.routing  # noqa: F401  websockets' router is there without it, but of no use
+        from websockets.asyncio.router import Router
+    except ImportError as exc:
+        raise ImportError("route() needs werkzeug: pip install werkzeug") from exc
+
+    router = (create_router or Router)(url_map, server_name, "ws" if ssl is None else "wss")
+    first: ProcessRequest | None = named.pop("process_request", None)
+
+    async def process_request(connection: ServerConnection, request: Request) -> Response | None:
+        if first is not None:
+            answer = first(connection, request)
+            response = await answer if inspect.isawaitable(answer) else answer
+            if response is not None:
+                return response
+        return router.route_request(cast("Any", connection), request)
+
+    return process_request, router.handler

@@ -1,0 +1,65 @@
+"""What programs ask of `connection.transport`, which is an asyncio transport in `websockets`. CPython only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NotConnectedError
+from ..transport.base import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..transport.base import Transport
+
+
+class SocketView:
+    """The socket below a connection: `asyncio.Transport`, as far as it makes sense beside a WebSocket."""
+
+    def __init__(self, transport: Transport, abort: Callable[[], None]) -> None:
+        self._transport = transport
+        self._abort = abort
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return "socket", "peername", "sockname", "ssl_object", "sslcontext", "peercert", "cipher" or `default`.
+
+        What is not known, or no longer, is `default`, as for every other name.
+        """
+        try:
+            found = self._extra_info(name)
+        except (NotConnectedError, OSError):
+            found = None
+        return default if found is None else found
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait to be sent."""
+        return self._transport.buffered_amount
+
+    def is_closing(self) -> bool:
+        """Tell whether the connection closes, or is closed."""
+        return self._transport.ready_state in (State.CLOSING, State.CLOSED)
+
+    def close(self) -> None:
+        """Cut the connection, without a closing handshake, once what waits was handed on as far as it goes."""
+        if self._transport.ready_state is State.OPEN:
+            self._transport.release()
+        self._abort()
+
+    def abort(self) -> None:
+        """Cut the connection at once."""
+        self._abort()
+
+    def _extra_info(self, name: str) -> Any:
+        if name in ("socket", "peername", "sockname"):
+            sock = getattr(self._transport, "sock", None)
+            if sock is None or name == "socket":
+                return sock
+            return sock.getpeername() if name == "peername" else sock.getsockname()
+        tls = getattr(self._transport, "tls", None)
+        if tls is None or name == "ssl_object":
+            return tls
+        if name == "sslcontext":
+            return tls.context
+        if name == "peercert":
+            return tls.getpeercert()
+        return tls.cipher() if name == "cipher" else None
