@@ -32,7 +32,6 @@ from ..errors import (
     InboundOverflowError,
     InvalidURLError,
     MessageTooBigError,
-    NotConnectedError,
     RemoteProtocolError,
     UnsupportedInBrowserError,
     WebSocketError,
@@ -100,7 +99,7 @@ class BrowserTransport(Transport):
             self._time_out()
 
     def send(self, message: Message) -> None:
-        """Hand the message to the browser."""
+        """Hand the message to the browser, which discards it if there was an end that nobody has polled for."""
         # A character has three bytes of UTF-8 at most, so only a text near the limit has to be encoded for its size.
         most = len(message) if isinstance(message, bytes) else 3 * len(message)
         self._most_buffered += most
@@ -111,11 +110,6 @@ class BrowserTransport(Transport):
                 size = len(encode_text(message))
             self._check_room_to_send(size)
             self._most_buffered += size
-        if self._events or not self._socket.is_open:  # the browser would drop it without a word
-            self.poll()
-            raise NotConnectedError(
-                "the connection has just ended: poll() brings the state, connect_to_url() a new one"
-            )
         self._socket.send(message)
 
     def close(self, code: int | None, reason: str) -> None:

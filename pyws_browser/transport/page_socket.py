@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from .base import Message
 
-_JS_OPEN: Final = 1
 _EVENTS: Final = ("open", "error", "close")
 
 # Node has no such events; in a worker they never come.
@@ -46,7 +45,7 @@ class PageSocket(ABC):
     has_backpressure: ClassVar[bool]
     """Whether `hold()` and `resume()` do something."""
     send: Callable[[Message], None]
-    """Sends a message; lone surrogates in a text become U+FFFD. Only while it is open."""
+    """Sends a message, once it is open; lone surrogates in a text become U+FFFD. Behind an end it does nothing."""
 
     def __init__(self, js_target: Any, messages: Queue, js_close: Any) -> None:
         self.js_target: Any = js_target
@@ -86,11 +85,6 @@ class PageSocket(ABC):
 
     @property
     @abstractmethod
-    def is_open(self) -> bool:
-        """Whether the browser takes messages; it may know already of an end that is still to be taken."""
-
-    @property
-    @abstractmethod
     def buffered_amount(self) -> int:
         """Payload bytes that were sent, and wait in the page."""
 
@@ -124,7 +118,6 @@ class WebSocket(PageSocket):
         js_socket.binaryType = "arraybuffer"
         js_close = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
         super().__init__(js_socket, _EventQueue(js_socket, on_full), js_close)
-        self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
         self.send: Callable[[Message], None] = Sender(js_socket, js_socket.send, js_socket.send)
         for event in _EVENTS:
             js_socket.addEventListener(event, self._js_note)
@@ -139,11 +132,6 @@ class WebSocket(PageSocket):
     def protocol(self) -> str:
         """The browser's `protocol`."""
         return str(self._js_socket.protocol)
-
-    @property
-    def is_open(self) -> bool:
-        """By the browser's `readyState`."""
-        return bool(self._js_ready_state() == _JS_OPEN)
 
     @property
     def buffered_amount(self) -> int:

@@ -88,10 +88,10 @@ class WebSocketStream(PageSocket):
         self._js_readable: Any = None
         self._is_ending = False
 
-    @property
-    def is_open(self) -> bool:
-        """Whether nothing has been told of an end."""
-        return not self._is_ending and not self.js_events
+    def send(self, message: Message) -> None:
+        """Send a message, unless there is word of an end."""
+        if not self._is_ending and not self.js_events:
+            self._sender(message)
 
     @property
     def buffered_amount(self) -> int:
@@ -158,8 +158,7 @@ class WebSocketStream(PageSocket):
         self._js_sink = js.WritableStream.new(_js_object(write=self._js_tell_message), js_strategy)
         self._js_received = self._js_stream.opened
         self.resume()
-        sender = _ChunkSender()
-        self.send: Callable[[Message], None] = sender
+        self._sender = sender = _ChunkSender()
         self._js_controller = sender.js_controller
         self._js_abort_sending = js_abort = js.AbortController.new()
         self._js_sent = _js_promise(_js_pipe(sender.js_readable, js_opened.writable, self._js_abort_sending.signal))

@@ -457,6 +457,16 @@ async def the_other_side_closes(world: World) -> None:
 
 
 @case
+async def sending_behind_an_end_that_nobody_has_polled_for_raises_nothing(world: World) -> None:
+    peer = await world.connected("close?code=1001&reason=restart")
+    while peer.ready_state is State.OPEN:
+        peer.send("too late, sooner or later")
+        await world.turn()
+    await world.closed(peer)
+    assert (peer.get_close_code(), peer.get_close_reason(), peer.was_clean_close) == (1001, "restart", True)
+
+
+@case
 async def packets_from_before_the_close_stay(world: World) -> None:
     peer = await world.connected("last-words")
     await world.closed(peer)
