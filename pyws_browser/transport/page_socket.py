@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .base import Message
 
+_JS_OPEN: Final = 1
 _EVENTS: Final = ("open", "error", "close")
 
 # Node has no such events; in a worker they never come.
@@ -44,8 +45,6 @@ class PageSocket(ABC):
 
     has_backpressure: ClassVar[bool]
     """Whether `hold()` and `resume()` do something."""
-    send: Callable[[Message], None]
-    """Sends a message, once it is open; lone surrogates in a text become U+FFFD. Behind an end it does nothing."""
 
     def __init__(self, js_target: Any, messages: Queue, js_close: Any) -> None:
         self.js_target: Any = js_target
@@ -83,6 +82,10 @@ class PageSocket(ABC):
     def protocol(self) -> str:
         """The subprotocol that the server chose, "" for none; the connection has been opened."""
 
+    @abstractmethod
+    def send(self, message: Message) -> None:
+        """Send a message, once it is open; lone surrogates in a text become U+FFFD. Behind an end it does nothing."""
+
     @property
     @abstractmethod
     def buffered_amount(self) -> int:
@@ -118,7 +121,8 @@ class WebSocket(PageSocket):
         js_socket.binaryType = "arraybuffer"
         js_close = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
         super().__init__(js_socket, _EventQueue(js_socket, on_full), js_close)
-        self.send: Callable[[Message], None] = Sender(js_socket, js_socket.send, js_socket.send)
+        self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
+        self._sender = Sender(js_socket, js_socket.send, js_socket.send)
         for event in _EVENTS:
             js_socket.addEventListener(event, self._js_note)
 
@@ -132,6 +136,11 @@ class WebSocket(PageSocket):
     def protocol(self) -> str:
         """The browser's `protocol`."""
         return str(self._js_socket.protocol)
+
+    def send(self, message: Message) -> None:
+        """Send by the browser's `send`, which would complain in the console if it were behind an end."""
+        if self._js_ready_state() == _JS_OPEN:
+            self._sender(message)
 
     @property
     def buffered_amount(self) -> int:
