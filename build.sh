@@ -214,7 +214,8 @@ conformance() {
         shift
         locked set_up_browser_tests "${PYODIDE_VERSIONS[0]}"
         use_pyodide "${PYODIDE_VERSIONS[0]}"
-        PYWS_AUTOBAHN_CASES=${*:-*} "$VENV/bin/pytest" tests/browser/test_conformance.py --dist-dir "$PYWS_DIST"
+        PYWS_AUTOBAHN_CASES=${*:-*} "$VENV/bin/pytest" tests/browser/test_conformance.py --dist-dir "$PYWS_DIST" \
+            -o faulthandler_timeout=0
         return
     fi
     locked set_up_tests

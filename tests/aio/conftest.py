@@ -48,8 +48,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
-        async with asyncio.timeout(LIMIT):
-            await test(**arguments)
+        task = asyncio.ensure_future(test(**arguments))
+        # Not `timeout()`: it cancels once, and a test may then wait for ever for what its context managers await.
+        await asyncio.wait({task}, timeout=LIMIT)
+        if not task.done():
+            task.print_stack()
+            pytest.fail(f"it takes longer than {LIMIT:.0f} s")
+        await task
 
     with asyncio.Runner(loop_factory=FACTORIES[pyfuncitem.callspec.params["loop_kind"]]) as runner:
         runner.run(run())

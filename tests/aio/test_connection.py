@@ -407,21 +407,24 @@ async def test_a_server_that_does_not_answer_the_close_frame_is_left_after_a_whi
 
 @pytest.mark.parametrize("end", ["close", "cut off"])
 async def test_the_end_comes_also_while_nothing_can_be_written(end: str) -> None:
-    gate = asyncio.Event()
+    is_deaf, gate = asyncio.Event(), asyncio.Event()
 
     async def deaf(connection: Any) -> None:
+        connection.transport.pause_reading()
+        is_deaf.set()
         await gate.wait()
         connection.transport.abort()
 
     async def send(connection: Any) -> None:
         while True:
-            await connection.send(bytes(100_000))
+            await connection.send(bytes(40_000_000))  # more than any kernel takes
 
-    async with served(deaf, "our server", compression=None, max_queue=1) as url:
+    async with served(deaf, compression=None) as url:
         connection = await connect(url, compression=None, close_timeout=0.1)
+        await is_deaf.wait()
         sending = [asyncio.create_task(send(connection)) for _ in range(3)]
-        while connection.transport.get_write_buffer_size() < 100_000:
-            await asyncio.sleep(0.01)
+        while connection.transport.get_write_buffer_size() < 1_000_000:
+            await asyncio.sleep(0)
         async with asyncio.timeout(5):
             if end == "close":
                 await connection.close()
