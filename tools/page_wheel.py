@@ -2,9 +2,9 @@
 
     python tools/page_wheel.py dist/pyws_browser-0.1.0-py3-none-any.whl dist/page
 
-It is the same program. What goes: docstrings, comments, annotations, imports for type checkers, the modules that only
-CPython loads, and the README in the metadata. What is left stands on the same lines, so a traceback names the lines of
-the sources.
+It is the same program. What goes: docstrings, comments, annotations, imports for type checkers, three of four spaces
+of the indentation, the modules that only CPython loads, and the README in the metadata. What is left stands on the same
+lines, so a traceback names the lines of the sources.
 """
 
 from __future__ import annotations
@@ -36,8 +36,14 @@ LEFT_OUT = (
 )
 """What no page imports."""
 
+_LEFT_OUT_METADATA = ("/py.typed", ".dist-info/entry_points.txt")
+"""The mark of a package with annotations, and the command line."""
+
 NOT_POLLING = ("pyws_browser/aio/", "pyws_browser/sync.py", "pyws_browser/transport/page_stream.py")
 """What a page that polls, as a game does, never imports either; it has no backpressure then."""
+
+
+_INDENTATION = 4
 
 
 class Cut(NamedTuple):
@@ -65,7 +71,11 @@ def main() -> None:
 def make(wheel: Path, folder: Path, left_out: tuple[str, ...] = LEFT_OUT) -> Path:
     """Write the smaller wheel into `folder`, and return its path."""
     with zipfile.ZipFile(wheel) as archive:
-        files = {name: archive.read(name) for name in archive.namelist() if not name.startswith(left_out)}
+        files = {
+            name: archive.read(name)
+            for name in archive.namelist()
+            if not name.startswith(left_out) and not name.endswith(_LEFT_OUT_METADATA)
+        }
     record = next(name for name in files if name.endswith(".dist-info/RECORD"))
     del files[record]
     for name, content in files.items():
@@ -88,11 +98,19 @@ def without_prose(source: str) -> str:
     for start, end, filling in sorted(_cuts(ast.parse(source)), reverse=True):
         _cut(lines, start, end, filling)
     text = [line.decode() for line in lines]
+    strings: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO("\n".join(text)).readline):
+        row, column = token.start
         if token.type == tokenize.COMMENT:
-            row, column = token.start
             text[row - 1] = text[row - 1][:column]
-    return "\n".join(line.rstrip() for line in text)
+        elif token.type not in (tokenize.NEWLINE, tokenize.NL):
+            strings.update(range(row, token.end[0]))
+    return "\n".join(line if row in strings else _outdented(line.rstrip()) for row, line in enumerate(text))
+
+
+def _outdented(line: str) -> str:
+    code = line.lstrip()
+    return " " * ((len(line) - len(code)) // _INDENTATION) + code
 
 
 def _cuts(tree: ast.AST) -> Iterator[Cut]:

@@ -8,11 +8,17 @@ from typing import Any
 _COLOURS = {
     "polled": "#2a7ae2",
     "woken": "#0b3d91",
+    "stream": "#1a9e8f",
     "shim": "#e08e0b",
     "niquests": "#8e44ad",
     "pyscript": "#c0392b",
 }
-_NAMES = {"polled": "pyws_browser, polled", "woken": "pyws_browser, woken", "shim": "create_proxy by hand"}
+_NAMES = {
+    "polled": "pyws_browser, polled",
+    "woken": "pyws_browser, woken",
+    "stream": "with backpressure",
+    "shim": "create_proxy by hand",
+}
 _TITLES = {"echo": "Round trip", "flood_in": "Receiving", "flood_out": "Sending"}
 _ROW, _LEFT, _WIDTH, _GAP, _TOP = 17, 150, 320, 30, 70
 _MOST = 3.0
@@ -67,7 +73,7 @@ def _label(row: dict[str, Any]) -> str:
 def _legend(peers: list[str]) -> list[str]:
     parts = []
     for index, peer in enumerate(peers):
-        x = 8 + index * 150
+        x = 8 + index * 140
         parts.append(f'<circle cx="{x + 5}" cy="34" r="4" fill="{_COLOURS[peer]}"/>')
         parts.append(f'<text x="{x + 14}" y="38">{_NAMES.get(peer, peer)}</text>')
     return parts

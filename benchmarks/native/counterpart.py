@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from websockets.speedups import apply_mask
 
 from .processes import questions, reply
+from .processors import place_counterpart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ def accept_of(key: bytes) -> str:
 
 def main() -> None:
     """Listen at two ports, with TLS at the second by the certificate that the arguments name."""
+    place_counterpart()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[1], sys.argv[2])
     with socket.create_server(("127.0.0.1", 0)) as plain, socket.create_server(("127.0.0.1", 0)) as secure:

@@ -18,6 +18,7 @@ from typing import Any
 from .counterpart import frame, frame_size
 from .descriptors import raise_limit
 from .processes import questions, reply
+from .processors import place_counterpart
 
 _GROUP = 64
 """Connections that are opened at a time: not every server has a longer backlog."""
@@ -107,6 +108,7 @@ class Herd:
 
 def main() -> None:
     """Answer questions of the form {"do": METHOD, ARGUMENT: VALUE, ...}."""
+    place_counterpart()
     reply(room=raise_limit())
     herd = Herd()
     for question in questions():

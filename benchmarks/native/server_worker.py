@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from .contestants import UVLOOP
 from .descriptors import raise_limit
 from .processes import questions, reply
+from .processors import place_contestant
 from .worker import loop_factory, version_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run as: SERVER LOOP; LOOP may be empty."""
     server, loop = sys.argv[1:]
+    place_contestant()
     room = raise_limit()
     if server == "ours":
         Ours(room).run()

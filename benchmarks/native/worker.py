@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .contestants import UVLOOP
 from .processes import questions, reply
+from .processors import place_contestant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,7 @@ def main() -> None:
 
 def _answer(run: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     for job in questions():
+        place_contestant(beside=job["method"] == "round_trips")
         try:
             answer = run(job)
         except Exception as exc:
