@@ -246,14 +246,14 @@ def test_a_stream_of_views_is_as_good(place: Interpreter, contract_urls: dict[st
     """The standard's chunks are Uint8Arrays, and Chromium's are to become some."""
     place.run_js(
         """
-        self.PlainStream = WebSocketStream;
+        globalThis.PlainStream = WebSocketStream;
         const asView = () => new TransformStream({
             transform(chunk, controller) {
                 const view = (buffer) => new Uint8Array([0, ...new Uint8Array(buffer)]).subarray(1);
                 controller.enqueue(typeof chunk === "string" ? chunk : view(chunk));
             },
         });
-        self.WebSocketStream = class extends PlainStream {
+        globalThis.WebSocketStream = class extends PlainStream {
             get opened() {
                 return this.whenOpened ??= super.opened.then(
                     (opened) => ({ ...opened, readable: opened.readable.pipeThrough(asView()) }));
@@ -277,14 +277,14 @@ while len(received) < 7:
             settings={},
         )
     finally:
-        place.run_js("self.WebSocketStream = self.PlainStream; delete self.PlainStream;")
+        place.run_js("globalThis.WebSocketStream = globalThis.PlainStream; delete globalThis.PlainStream;")
     assert received == ["go", list(b"bytes"), "text", [0, 255], [], "x" * 5000, [120] * 50_000]
 
 
 def test_without_a_stream_the_bounded_queue_serves(
     page_python: Interpreter, server: ObservedServer, engine_name: str
 ) -> None:
-    page_python.run_js("self.PlainStream = self.WebSocketStream; delete self.WebSocketStream;")
+    page_python.run_js("globalThis.PlainStream = globalThis.WebSocketStream; delete globalThis.WebSocketStream;")
     try:
         page_python.run(
             START.replace("assert peer.has_backpressure", "assert not peer.has_backpressure"),
@@ -302,7 +302,8 @@ await until(lambda: peer.ready_state is State.CLOSED)
         )
     finally:
         page_python.run_js(
-            "if (self.PlainStream) { self.WebSocketStream = self.PlainStream; } delete self.PlainStream;"
+            "if (globalThis.PlainStream) globalThis.WebSocketStream = globalThis.PlainStream; "
+            "delete globalThis.PlainStream;"
         )
     assert ended == [4008, "InboundOverflowError"]
 
