@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import js
 from pyodide.ffi import create_proxy
@@ -13,15 +13,19 @@ if TYPE_CHECKING:
 
     from .crossing import Queue
 
-_ENDS = ("open", "error", "close")
+_ENDS: Final = ("open", "error", "close")
+
+_FEW: Final = 4
+_FLOOD_TIME: Final = 0.00025
+"""Where _FEW events come within so many seconds there is a flood. A page's clock may be as coarse as 0.1 ms."""
 
 
 class Alarm:
     """Calls `wakeup` within an event, and in a flood once for many.
 
-    A call within the event spares a message that comes alone every turn of an event loop. But where the next one comes
-    within the resolution of the clock, such a call for each would cost more than the browser's own work: from then on
-    `wakeup` is called once a turn of the page's event loop, until a turn brings nothing.
+    A call within the event spares a message that comes alone every turn of an event loop, and the queue as well. But
+    where many come, such a call for each would cost more than the browser's own work: from then on messages are queued,
+    and `wakeup` is called once a turn of the page's event loop, until a turn brings nothing.
 
     It has the only proxy of a Python function that there is; `stop()` destroys it.
     """
@@ -30,47 +34,63 @@ class Alarm:
         self._js_target = js_target
         self._messages = messages
         self._wakeup = wakeup
-        self._last = 0.0
-        self._is_turning = False
+        self._heard = 0
+        self._looked_at = 0.0
         self._js_channel: Any = None
         self._js_call = create_proxy(self._call)
         # Bound like this it is called without the event, which would cost a proxy.
         self._js_listener = js.Reflect.apply.bind(None, self._js_call, None, js.Array.of(False))
-        for event in ("message", *_ENDS):
+        for event in _ENDS:
             js_target.addEventListener(event, self._js_listener)
+        self._hear()
 
     def stop(self) -> None:
         """Call back no more."""
-        for event in ("message", *_ENDS):
+        for event in _ENDS:
             self._js_target.removeEventListener(event, self._js_listener)
+        self._hear_no_more()
         if self._js_channel is not None:
             self._js_channel.port1.close()
         self._js_call.destroy()
         self._wakeup = _nothing
 
-    def listen_again(self) -> None:
-        """Come behind a listener that has been added since."""
-        if not self._is_turning:
-            self._js_target.removeEventListener("message", self._js_listener)
+    def _hear(self) -> None:
+        """Be called for each message."""
+        if not self._messages.hand_over(self._js_call):
             self._js_target.addEventListener("message", self._js_listener)
 
+    def _hear_no_more(self) -> None:
+        if not self._messages.hand_over(None):
+            self._js_target.removeEventListener("message", self._js_listener)
+
     # It must return None, since JavaScript would keep a proxy of all else.
-    def _call(self, is_turn: bool) -> None:
-        if is_turn:
+    def _call(self, js_event: Any) -> None:
+        """Take what a message event brings, or False for another event, or True for a turn of the event loop."""
+        if js_event is True:
             if self._messages.has_new:
                 self._wakeup()
                 self._await_turn()
             else:
-                self._is_turning = False
-                self._js_target.addEventListener("message", self._js_listener)
+                self._hear()
             return
+        if js_event is not False:
+            self._messages.take_in(js_event)
+            self._messages.is_fresh = True
+        self._heard += 1
+        if self._heard == _FEW:
+            self._heard = 0
+            self._look_at_clock()
+        try:
+            self._wakeup()
+        finally:
+            self._messages.is_fresh = False
+
+    def _look_at_clock(self) -> None:
         now = perf_counter()
-        if now == self._last:
-            self._js_target.removeEventListener("message", self._js_listener)
-            self._is_turning = True
+        if now - self._looked_at < _FLOOD_TIME:
+            self._hear_no_more()
             self._await_turn()
-        self._last = now
-        self._wakeup()
+        self._looked_at = now
 
     def _await_turn(self) -> None:
         if self._wakeup is _nothing:

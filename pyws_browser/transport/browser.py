@@ -58,7 +58,7 @@ class BrowserTransport(Transport):
         parsed = parse_url(url, _base_url())
         _check_mixed_content(parsed)
         super().__init__(parsed, options)
-        on_full = _weakly(self._check_backlog)
+        on_full = _weakly(self._regulate)
         try:
             self._socket: PageSocket = _socket_type(options)(str(parsed), options.subprotocols, on_full)
         except JsException as exc:
@@ -76,8 +76,8 @@ class BrowserTransport(Transport):
 
     def poll(self) -> None:
         """Take in the events that the page has queued."""
-        if self.ready_state is OPEN and not self._socket.js_events and not self._events:  # as nearly always
-            self._take_messages()
+        if self.ready_state is OPEN and not self._events and (self._messages.is_fresh or not self._socket.js_events):
+            self._take_messages()  # as nearly always
             return
         if self.ready_state is State.CLOSED:
             return
@@ -258,12 +258,6 @@ class BrowserTransport(Transport):
             cause = self._guess_cause()
         reason = event.reason if code == event.code else ""
         self._finish(CloseStatus(code, reason, was_clean, cause, was_clean and not self._is_closing))
-
-    def _check_backlog(self) -> None:
-        """See to what waits although nobody polls."""
-        if self._alarm is not None:
-            self._alarm.listen_again()
-        self._regulate()
 
     def _regulate(self) -> None:
         """Hold the sender back while as much waits as may, or close if that cannot be done and more waits."""

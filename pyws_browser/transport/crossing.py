@@ -130,11 +130,17 @@ class Queue(ABC):
     A full queue is emptied into Python even if nobody polls, and `on_full` called: so what waits can be measured and
     bounded, and no message costs a call of Python. `read` is the method of an array of what comes, with its argument,
     that makes an array of messages.
+
+    A message of which Python is told anyway crosses cheapest if it is not queued at all: see `hand_over()`.
     """
+
+    is_fresh: bool = False
+    """Whether what came last is being told of, so that nothing else can have come since."""
 
     def __init__(self, on_full: Callable[[], None], read: tuple[str, Any]) -> None:
         self._on_full = on_full
         self._read = read
+        self._is_handed_over = False
         self._last_size = _LONG_BYTES  # the first one may be long
         self._to_ask_about: float = _FEW  # how many more messages, before it is taken for granted that texts are short
         self._backlog: list[Message] = []
@@ -146,40 +152,64 @@ class Queue(ABC):
         self._begin()
 
     def __len__(self) -> int:
-        return len(self._js_items) + len(self._backlog)
+        return self._count() + len(self._backlog)
 
     @property
     def has_new(self) -> bool:
         """Whether there are some that `take()` has not given yet."""
-        return len(self._backlog) > self._put_back or len(self._js_items) > 0
+        return len(self._backlog) > self._put_back or self._count() > 0
 
     def take(self) -> list[Message]:
         """Return the messages that wait, and let go of what brought them."""
+        backlog, self._backlog = self._backlog, []
+        self._put_back = self.backlog_bytes = 0
+        return backlog if self._is_handed_over else backlog + self._take_queued()
+
+    def _take_queued(self) -> list[Message]:
         count = len(self._js_items)
+        if not count:
+            return []
         if count == 1 and not self._to_ask_about:
             js_data = self._js_first_data()
             self._js_clear()
             messages = [_as_it_is(js_data)]
             self._look_at(messages)
-        elif count:
-            js_datas = self._js_read(self._read[1])
-            self._js_clear()
-            messages = self._cross(js_datas, count)
-        else:
-            messages = []
-        if self._backlog:
-            messages = self._backlog + messages
-            self._keep([])
-        return messages
+            return messages
+        js_datas = self._js_read(self._read[1])
+        self._js_clear()
+        return self._cross(js_datas, count)
+
+    def hand_over(self, js_tell: Any) -> bool:
+        """Have this function given each event instead of queueing it, which has to `take_in()`; return whether it is.
+
+        With None all is queued again.
+        """
+        return False
+
+    def take_in(self, js_event: Any) -> None:
+        """Have the next `take()` give the message of this event as well."""
+        if self._to_ask_about:
+            self._add(self._cross(getattr(js.Array.of(js_event), self._read[0])(self._read[1]), 1))
+            return
+        js_data = js_event.data
+        message = js_data if type(js_data) is str else js_data.to_bytes()
+        self._last_size = size = len(message)
+        if size >= _LONG_TEXT:
+            self._look_at([message])
+        self._backlog.append(message)
+        self.backlog_bytes += size
+        if len(self._backlog) > 1:
+            self._on_full()
 
     def put_back(self, messages: list[Message]) -> None:
         """Have the next `take()` begin with these, which the last one gave."""
-        self._keep(messages)
+        self._backlog = messages
         self._put_back = len(messages)
+        self.backlog_bytes = sum(map(len, messages))
 
     @abstractmethod
     def stop(self) -> None:
-        """Queue no more."""
+        """Queue no more, and hand over nothing."""
 
     @abstractmethod
     def _js_first_data(self) -> Any:
@@ -205,16 +235,17 @@ class Queue(ABC):
         method, argument = self._read
         js_items = self._js_items.concat(js.Array.of(js_item))
         messages = self._cross(getattr(js_items, method)(argument), len(js_items))
+        self._begin()
+        self._add(messages)
+
+    def _count(self) -> int:
+        return 0 if self._is_handed_over else len(self._js_items)
+
+    def _add(self, messages: list[Message]) -> None:
         self._backlog += messages
         self.backlog_bytes += sum(map(len, messages))
-        self.stop()
-        self._begin()
-        self._on_full()
-
-    def _keep(self, messages: list[Message]) -> None:
-        self._backlog = messages
-        self._put_back = 0
-        self.backlog_bytes = sum(map(len, messages))
+        if len(self._backlog) > 1:
+            self._on_full()
 
     def _cross(self, js_datas: Any, count: int) -> list[Message]:
         if self._to_ask_about and js_datas.some(_js_is_long_text):

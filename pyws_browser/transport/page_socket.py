@@ -139,7 +139,7 @@ class WebSocket(PageSocket):
 
     def send(self, message: Message) -> None:
         """Send by the browser's `send`, which would complain in the console if it were behind an end."""
-        if self._js_ready_state() == _JS_OPEN:
+        if self.messages.is_fresh or self._js_ready_state() == _JS_OPEN:
             self._sender(message)
 
     @property
@@ -174,15 +174,29 @@ class _EventQueue(Queue):
 
     def __init__(self, js_socket: Any, on_full: Callable[[], None]) -> None:
         self._js_socket = js_socket
+        self._js_listener: Any = None
+        self._is_stopped = False
         super().__init__(on_full, ("map", _js_data_getter()))
 
     def stop(self) -> None:
-        """Queue no more."""
-        self._js_socket.removeEventListener("message", self._js_push)
+        """Queue no more, and hand over nothing."""
+        self._is_stopped = True
+        self._listen(None)
+
+    def hand_over(self, js_tell: Any) -> bool:
+        """Have the socket call this function instead of the queue's own."""
+        if js_tell is not None:
+            self._add(self._take_queued())
+        self._is_handed_over = js_tell is not None
+        self._listen(self._js_items.push.bind(self._js_items) if js_tell is None else js_tell)
+        return True
 
     def _listen(self, js_push: Any) -> None:
-        self._js_push = js_push
-        self._js_socket.addEventListener("message", js_push)
+        if self._js_listener is not None:
+            self._js_socket.removeEventListener("message", self._js_listener)
+        self._js_listener = None if self._is_stopped else js_push
+        if self._js_listener is not None:
+            self._js_socket.addEventListener("message", self._js_listener)
 
     def _js_first_data(self) -> Any:
         return self._js_items[0].data
