@@ -65,13 +65,9 @@ class Alarm:
 
     # It must return None, since JavaScript would keep a proxy of all else.
     def _call(self, js_event: Any) -> None:
-        """Take what a message event brings, or False for another event, or True for a turn of the event loop."""
+        """Take what a message event brings, or False for another event, or True for a turn."""
         if js_event is True:
-            if self._messages.has_new:
-                self._wakeup()
-                self._await_turn()
-            else:
-                self._hear()
+            self._turn()
             return
         if js_event is not False:
             self._messages.take_in(js_event)
@@ -91,6 +87,14 @@ class Alarm:
             self._hear_no_more()
             self._await_turn()
         self._looked_at = now
+
+    def _turn(self) -> None:
+        if self._messages.has_new:
+            self._wakeup()
+            self._messages.let_wait()
+            self._await_turn()
+        else:
+            self._hear()
 
     def _await_turn(self) -> None:
         if self._wakeup is _nothing:

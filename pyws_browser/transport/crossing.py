@@ -144,7 +144,7 @@ class Queue(ABC):
         self._last_size = _LONG_BYTES  # the first one may be long
         self._to_ask_about: float = _FEW  # how many more messages, before it is taken for granted that texts are short
         self._backlog: list[Message] = []
-        self._put_back = 0
+        self._known = 0  # how many of those that wait are not new
         self.backlog_bytes: int = 0
         """The size of those that are in Python; a character counts as a byte."""
         self._key = next(_keys)
@@ -156,13 +156,17 @@ class Queue(ABC):
 
     @property
     def has_new(self) -> bool:
-        """Whether there are some that `take()` has not given yet."""
-        return len(self._backlog) > self._put_back or self._count() > 0
+        """Whether there are some that nobody knows of."""
+        return len(self) > self._known
+
+    def let_wait(self) -> None:
+        """Count none of those that are there as new."""
+        self._known = len(self)
 
     def take(self) -> list[Message]:
         """Return the messages that wait, and let go of what brought them."""
         backlog, self._backlog = self._backlog, []
-        self._put_back = self.backlog_bytes = 0
+        self._known = self.backlog_bytes = 0
         return backlog if self._is_handed_over else backlog + self._take_queued()
 
     def _take_queued(self) -> list[Message]:
@@ -204,7 +208,7 @@ class Queue(ABC):
     def put_back(self, messages: list[Message]) -> None:
         """Have the next `take()` begin with these, which the last one gave."""
         self._backlog = messages
-        self._put_back = len(messages)
+        self._known = len(messages)
         self.backlog_bytes = sum(map(len, messages))
 
     @abstractmethod

@@ -13,7 +13,7 @@ ECHO = """
 import asyncio
 from pyws_browser import WebSocketPeer
 
-async def echoed(messages, poll_late=False, in_turn=False):
+async def echoed(messages, poll_late=False, in_turn=False, is_woken=False):
     peer = WebSocketPeer()
     peer.backpressure = backpressure
     peer.inbound_buffer_size = peer.outbound_buffer_size = 1 << 26
@@ -23,16 +23,26 @@ async def echoed(messages, poll_late=False, in_turn=False):
             peer.poll()
             await asyncio.sleep(0.005)
         received = []
+        come = asyncio.Event()
+        def take():
+            peer.poll()
+            received.extend(peer)
+            come.set()
+        if is_woken:
+            peer._transport.set_wakeup(take)
         for together in messages if in_turn else [messages]:
+            wanted = len(received) + len(together)
             for message in together:
                 peer.send(message)
             if poll_late:
                 await asyncio.sleep(0.5)
-            wanted = len(received) + len(together)
             while len(received) < wanted:
-                peer.poll()
-                received += peer
-                await asyncio.sleep(0.005)
+                if is_woken:
+                    await come.wait()
+                    come.clear()
+                else:
+                    take()
+                    await asyncio.sleep(0.005)
     peer.abort()
     return received
 
@@ -49,27 +59,35 @@ messages += ["\\ufeffa byte order mark stays", "\\ufeff" * 3000, "[object ArrayB
 """
 
 
+woken = pytest.mark.parametrize("is_woken", [False, True], ids=["polled", "woken"])
+
+
 @pytest.mark.timeout(200)
-def test_every_size_crosses_alone(python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool) -> None:
+@woken
+def test_every_size_crosses_alone(
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool, is_woken: bool
+) -> None:
     difference = python_place.run(
         ECHO
         + ALONE
         + """
 received = []
 for message in messages:
-    received += await echoed([message])
+    received += await echoed([message], is_woken=is_woken)
 first_difference(messages, received)
 """,
         url=contract_urls["server"] + "echo",
         backpressure=backpressure,
+        is_woken=is_woken,
         timeout=150,
     )
     assert difference is None
 
 
 @pytest.mark.timeout(200)
+@woken
 def test_every_size_crosses_where_short_ones_were_usual(
-    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool, is_woken: bool
 ) -> None:
     difference = python_place.run(
         ECHO
@@ -78,19 +96,23 @@ def test_every_size_crosses_where_short_ones_were_usual(
 received = []
 for message in messages:
     short = "x" if isinstance(message, str) else b"x"
-    received += (await echoed([[short] * 20, [message]], in_turn=True))[20:]
+    received += (await echoed([[short] * 20, [message]], in_turn=True, is_woken=is_woken))[20:]
 first_difference(messages, received)
 """,
         url=contract_urls["server"] + "echo",
         backpressure=backpressure,
+        is_woken=is_woken,
         timeout=150,
     )
     assert difference is None
 
 
-@pytest.mark.parametrize("poll_late", [False, True], ids=["polled", "polled late"])
+HOW = {"polled": {}, "polled late": {"poll_late": True}, "woken": {"is_woken": True}}
+
+
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
 def test_any_mixture_crosses_by_the_batch(
-    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool, poll_late: bool
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool, how: dict[str, bool]
 ) -> None:
     difference = python_place.run(
         ECHO
@@ -102,11 +124,11 @@ for _ in range(60):
     kinds = chance.choice((("x",), (b"x",), ("x", "é語"), ("x", b"x"), ("[object ArrayBuffer]", b"x")))
     largest = chance.choice((3, 100, 3000, 40000))
     messages += [chance.choice(kinds) * chance.randrange(largest) for _ in range(chance.randrange(40))]
-first_difference(messages, await echoed(messages, poll_late))
+first_difference(messages, await echoed(messages, **how))
 """,
         url=contract_urls["server"] + "echo",
         backpressure=backpressure,
-        poll_late=poll_late,
+        how=how,
     )
     assert difference is None
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .interpreter import Interpreter
 
 
@@ -64,3 +68,156 @@ def test_an_error_ends_a_connection_that_never_opened(python_place: Interpreter,
         url=contract_urls["raw"] + "/silent",
     )
     assert outcome == ["CLOSED", 1006, False, True]
+
+
+CONNECT = """
+import asyncio, builtins
+from pyws_browser import State, WebSocketPeer
+
+peer = builtins.peer = WebSocketPeer()
+peer.backpressure = backpressure
+for name, value in globals().get("settings", {}).items():
+    setattr(peer, name, value)
+peer.connect_to_url(url)
+async with asyncio.timeout(20):
+    while not peer.is_connected_to_host():
+        peer.poll()
+        await asyncio.sleep(0.005)
+transport = peer._transport
+messages = transport._messages
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.005)
+"""
+
+
+def test_what_has_come_keeps_its_order_whether_or_not_the_wakeup_polls(
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool
+) -> None:
+    """Queued first, then told of and left alone, then queued again."""
+    received = python_place.run(
+        CONNECT
+        + """
+sent = [f"{number}" if number % 2 else f"{number}".encode() for number in range(45)]
+woken = []
+for wakeup in None, lambda: woken.append(len(messages)), None:
+    transport.set_wakeup(wakeup)
+    goal = len(messages) + 15
+    for message in sent[goal - 15:goal]:
+        peer.send(message)
+    await until(lambda: len(messages) == goal)
+peer.poll()
+received = list(peer)
+peer.abort()
+[received == sent, 1 <= len(woken) <= 30, len(messages), messages.backlog_bytes]
+""",
+        url=contract_urls["server"] + "echo",
+        backpressure=backpressure,
+    )
+    assert received == [True, True, 0, 0]
+
+
+def test_a_wakeup_that_never_polls_is_closed_before_the_page_is_full(
+    python_place: Interpreter, contract_urls: dict[str, str]
+) -> None:
+    ended = python_place.run(
+        CONNECT
+        + """
+transport.set_wakeup(lambda: None)
+async with asyncio.timeout(20):
+    while not messages._is_stopped:
+        peer.send("x" * 1000)
+        await asyncio.sleep(0)
+fetched = []
+async with asyncio.timeout(20):
+    while peer.ready_state is not State.CLOSED:
+        peer.poll()
+        fetched += peer
+        await asyncio.sleep(0.005)
+[peer.close_code, type(peer.close_cause).__name__, 0 < len(fetched) <= 50]
+""",
+        url=contract_urls["server"] + "echo",
+        backpressure=False,
+        settings={"inbound_buffer_size": 50_000},
+    )
+    assert ended == [4008, "InboundOverflowError", True]
+
+
+# The events come from JavaScript in one task, so that they are as close to one another as they can be.
+FLOOD = (
+    CONNECT
+    + """
+import js
+wakes = []
+received = []
+def wake():
+    peer.poll()
+    wakes.append(len(received))
+    received.extend(peer)
+transport.set_wakeup(wake)
+js_target = transport._socket.js_target
+options = js.Object.new()
+events = js.Array.new()
+for number in range(1000):
+    options.data = f"{number}"
+    events.push(js.MessageEvent.new("message", options))
+
+events.forEach(js_target.dispatchEvent.bind(js_target))
+await until(lambda: len(received) == 1000)
+flood = len(wakes)
+await until(lambda: messages._is_handed_over)
+for number in range(3):
+    peer.send("alone")
+    await until(lambda: len(received) == 1001 + number)
+peer.abort()
+[received[:1000] == [f"{number}" for number in range(1000)], flood < 200, len(wakes) - flood]
+"""
+)
+
+
+def test_in_a_flood_the_wakeup_is_called_once_for_many(
+    python_place: Interpreter, contract_urls: dict[str, str]
+) -> None:
+    told = python_place.run(FLOOD, url=contract_urls["server"] + "echo", backpressure=False)
+    assert told == [True, True, 3]
+
+
+def test_a_finer_clock_does_not_hide_a_flood(
+    engine_name: str, start_interpreter: Callable[..., Interpreter], contract_urls: dict[str, str]
+) -> None:
+    if engine_name == "node":
+        pytest.skip("Node has no pages")
+    isolated = start_interpreter("main", "/isolated")
+    assert isolated.run_js("return globalThis.crossOriginIsolated;") is True
+    told = isolated.run(FLOOD, url=contract_urls["server"] + "echo", backpressure=False)
+    assert told == [True, True, 3]
+
+
+def test_what_is_sent_within_a_wakeup_behind_an_end_of_ones_own_is_refused(
+    python_place: Interpreter, contract_urls: dict[str, str]
+) -> None:
+    """The shortcut of an answer within the event must not pass over what the event's own program did."""
+    told = python_place.run(
+        CONNECT
+        + """
+told = []
+def wake():
+    peer.poll()
+    for message in peer:
+        peer.send("answer")
+        peer.close(1000)
+        try:
+            peer.send("too late")
+        except Exception as exc:
+            told.append(type(exc).__name__)
+transport.set_wakeup(wake)
+peer.send("question")
+await until(lambda: peer.ready_state is State.CLOSED)
+told + [peer.close_code, peer.was_clean_close, messages.is_fresh]
+""",
+        url=contract_urls["server"] + "echo",
+        backpressure=False,
+    )
+    assert told == ["NotConnectedError", 1000, True, False]
