@@ -3,8 +3,8 @@
     python tools/page_wheel.py dist/pyws_browser-0.1.0-py3-none-any.whl dist/page
 
 It is the same program. What goes: docstrings, comments, annotations, imports for type checkers, three of four spaces
-of the indentation, the modules that only CPython loads, and the README in the metadata. What is left stands on the same
-lines, so a traceback names the lines of the sources.
+of the indentation, the modules that only CPython loads, and in the metadata the README and what indexes show. What is
+left stands on the same lines, so a traceback names the lines of the sources.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ LEFT_OUT = (
 
 _LEFT_OUT_METADATA = ("/py.typed", ".dist-info/entry_points.txt")
 """The mark of a package with annotations, and the command line."""
+
+_FOR_INDEXES = (b"Classifier:", b"Keywords:", b"Description-Content-Type:")
+"""The metadata that nobody reads who installs a wheel."""
 
 NOT_POLLING = ("pyws_browser/aio/", "pyws_browser/sync.py", "pyws_browser/transport/page_stream.py")
 """What a page that polls, as a game does, never imports either; it has no backpressure then."""
@@ -82,7 +85,8 @@ def make(wheel: Path, folder: Path, left_out: tuple[str, ...] = LEFT_OUT) -> Pat
         if name.endswith(".py"):
             files[name] = without_prose(content.decode()).encode()
         elif name.endswith(".dist-info/METADATA"):
-            files[name] = content.partition(b"\n\n")[0] + b"\n"
+            headers = content.partition(b"\n\n")[0].splitlines(keepends=True)
+            files[name] = b"".join(line for line in headers if not line.startswith(_FOR_INDEXES))
     files[record] = _record(files, record)
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / wheel.name
@@ -113,28 +117,25 @@ def _outdented(line: str) -> str:
     return " " * ((len(line) - len(code)) // _INDENTATION) + code
 
 
-def _cuts(tree: ast.AST) -> Iterator[Cut]:
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            yield from _statement_cuts(node, body)
-        if isinstance(node, ast.arg) and node.annotation is not None:
-            start = (node.lineno, node.col_offset + len(node.arg.encode()))
-            yield Cut(start, _end(node.annotation), b"")
+def _cuts(node: ast.AST) -> Iterator[Cut]:
+    body = getattr(node, "body", None)
+    statements = body if isinstance(body, list) else []
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt) and child in statements and _is_for_nobody(child):
+            filling = b"0" * (len(statements) == 1)  # a body may not be empty
+            yield Cut((child.lineno, child.col_offset), _end(child), filling)
+        else:
+            yield from _annotation_cuts(child, node)
+            yield from _cuts(child)
 
 
-def _statement_cuts(node: ast.AST, body: list[ast.stmt]) -> Iterator[Cut]:
-    is_for_checkers = _is_for_checkers(node)
-    for statement in body:
-        start = (statement.lineno, statement.col_offset)
-        if is_for_checkers or _is_prose(statement):
-            is_all = statement is body[0] and (is_for_checkers or len(body) == 1)  # a body may not be empty
-            yield Cut(start, _end(statement), b"0" * is_all)
-        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) and statement.returns is not None:
-            returns = statement.returns
-            yield Cut((returns.lineno, returns.col_offset - len(b" -> ")), _end(returns), b"")
-        elif isinstance(statement, ast.AnnAssign) and statement.value and not isinstance(node, ast.ClassDef):
-            yield Cut(_end(statement.target), _end(statement.annotation), b"")
+def _annotation_cuts(node: ast.AST, parent: ast.AST) -> Iterator[Cut]:
+    if isinstance(node, ast.arg) and node.annotation is not None:
+        yield Cut((node.lineno, node.col_offset + len(node.arg.encode())), _end(node.annotation), b"")
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
+        yield Cut((node.returns.lineno, node.returns.col_offset - len(b" -> ")), _end(node.returns), b"")
+    elif isinstance(node, ast.AnnAssign) and node.value and not isinstance(parent, ast.ClassDef):
+        yield Cut(_end(node.target), _end(node.annotation), b"")
 
 
 def _cut(lines: list[bytes], start: tuple[int, int], end: tuple[int, int], filling: bytes) -> None:
@@ -150,16 +151,10 @@ def _end(node: ast.expr | ast.stmt) -> tuple[int, int]:
     return node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
 
 
-def _is_for_checkers(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.If)
-        and isinstance(node.test, ast.Name)
-        and node.test.id == "TYPE_CHECKING"
-        and not node.orelse
-    )
-
-
-def _is_prose(statement: ast.stmt) -> bool:
+def _is_for_nobody(statement: ast.stmt) -> bool:
+    """Tell whether a statement is prose, or for type checkers alone."""
+    if isinstance(statement, ast.If):
+        return isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING" and not statement.orelse
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)

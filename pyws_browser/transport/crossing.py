@@ -71,8 +71,30 @@ _js_encode_into = js_applied(_js_encoder.encodeInto, _js_encoder)
 _js_decoder = _js_make_decoder()
 _js_decode = js_applied(_js_decoder.decode, _js_decoder)
 _js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
-_js_rooms = [js.Uint8Array.new(_SCRATCH_SIZE)]  # for texts that come; it grows
+_js_array_of = js.Array.of
 _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
+_BUFFER_AS_TEXT_SIZE: Final = len("[object ArrayBuffer]")
+
+
+class _Room:
+    """Where texts that come are encoded, and an event that has it as its data."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.js_array = js.Uint8Array.new(size)
+        js_options = js.Object.new()
+        js_options.data = self.js_array
+        self.js_event = js.MessageEvent.new("message", js_options)
+
+    def encode(self, js_text_and_room: Any) -> str | None:
+        """Return the text, or None if there may not be room for it."""
+        written: int = _js_encode_into(js_text_and_room).written
+        if written >= self.size - 3:  # or there was no room for another character
+            return None
+        return str(self.js_array.subarray(0, written).to_bytes(), "utf-8")
+
+
+_rooms = [_Room(_SCRATCH_SIZE)]  # the last one serves; they grow
 
 
 class Sender:
@@ -142,6 +164,7 @@ class Queue(ABC):
         self._read = read
         self._is_handed_over = False
         self._last_size = _LONG_BYTES  # the first one may be long
+        self._expects_text = False  # a long one
         self._to_ask_about: float = _FEW  # how many more messages, before it is taken for granted that texts are short
         self._backlog: list[Message] = []
         self._known = 0  # how many of those that wait are not new
@@ -192,18 +215,30 @@ class Queue(ABC):
 
     def take_in(self, js_event: Any) -> None:
         """Have the next `take()` give the message of this event as well."""
-        if self._to_ask_about:
-            self._add(self._cross(getattr(js.Array.of(js_event), self._read[0])(self._read[1]), 1))
-            return
-        js_data = js_event.data
-        message = js_data if type(js_data) is str else js_data.to_bytes()
+        message = self._message_of(js_event)
         self._last_size = size = len(message)
-        if size >= _LONG_TEXT:
-            self._look_at([message])
         self._backlog.append(message)
         self.backlog_bytes += size
         if len(self._backlog) > 1:
             self._on_full()
+
+    def _message_of(self, js_event: Any) -> Message:
+        if not self._to_ask_about:
+            message = _as_it_is(js_event.data)
+            if len(message) >= _LONG_TEXT:
+                self._look_at([message])
+            return message
+        if self._expects_text:
+            room = _rooms[-1]
+            text = room.encode(self._read_now(js_event, room.js_event))
+            if text is not None and len(text) != _BUFFER_AS_TEXT_SIZE:
+                self._expects_text = len(text) >= _LONG_TEXT
+                return text
+        return self._cross(self._read_now(js_event), 1)[0]
+
+    def _read_now(self, *js_items: Any) -> Any:
+        method, argument = self._read
+        return getattr(_js_array_of(*js_items), method)(argument)
 
     def put_back(self, messages: list[Message]) -> None:
         """Have the next `take()` begin with these, which the last one gave."""
@@ -264,6 +299,7 @@ class Queue(ABC):
     def _look_at(self, messages: list[Message]) -> None:
         """See how the next ones had better cross."""
         self._last_size = len(messages[-1])
+        self._expects_text = type(messages[-1]) is str and self._last_size >= _LONG_TEXT
         if max(map(len, messages)) >= _LONG_TEXT and str in map(type, messages):
             self._to_ask_about = inf
         elif self._to_ask_about:
@@ -313,12 +349,11 @@ def _as_it_is(js_data: Any) -> Message:
 
 def _text(js_texts: Any) -> str:
     """Return the only text of an array, by way of UTF-8."""
-    js_room = _js_rooms[-1]
-    size = len(js_room)
-    js_texts.push(js_room)
-    written: int = _js_encode_into(js_texts).written
-    if written < size - 3:  # or there was no room for another character
-        return str(js_room.subarray(0, written).to_bytes(), "utf-8")
-    if size < _MOST_ROOM:
-        _js_rooms[-1] = js.Uint8Array.new(4 * size)
+    room = _rooms[-1]
+    js_texts.push(room.js_array)
+    text = room.encode(js_texts)
+    if text is not None:
+        return text
+    if room.size < _MOST_ROOM:
+        _rooms[-1] = _Room(4 * room.size)
     return str(_js_encode(js_texts).to_bytes(), "utf-8")

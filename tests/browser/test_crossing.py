@@ -86,8 +86,9 @@ first_difference(messages, received)
 
 @pytest.mark.timeout(200)
 @woken
-def test_every_size_crosses_where_short_ones_were_usual(
-    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool, is_woken: bool
+@pytest.mark.parametrize("usual", [1, 3000], ids=["short", "long"])
+def test_every_size_crosses_whatever_was_usual(
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool, is_woken: bool, usual: int
 ) -> None:
     difference = python_place.run(
         ECHO
@@ -95,13 +96,14 @@ def test_every_size_crosses_where_short_ones_were_usual(
         + """
 received = []
 for message in messages:
-    short = "x" if isinstance(message, str) else b"x"
-    received += (await echoed([[short] * 20, [message]], in_turn=True, is_woken=is_woken))[20:]
+    before = ("x" if isinstance(message, str) or usual > 1 else b"x") * usual
+    received += (await echoed([[before] * 20, [message]], in_turn=True, is_woken=is_woken))[20:]
 first_difference(messages, received)
 """,
         url=contract_urls["server"] + "echo",
         backpressure=backpressure,
         is_woken=is_woken,
+        usual=usual,
         timeout=150,
     )
     assert difference is None

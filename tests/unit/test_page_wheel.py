@@ -36,11 +36,7 @@ class WithoutProse(ast.NodeTransformer):
         node.end_lineno = node.end_col_offset = node.col_offset = None  # type: ignore[attr-defined]
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse:
-                body.clear()
-            body[:] = [
-                part for part in body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
-            ]
+            body[:] = [part for part in body if not self._is_without_effect(part)]
             if not isinstance(node, ast.ClassDef):
                 body[:] = map(self._without_annotation, body)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -48,6 +44,12 @@ class WithoutProse(ast.NodeTransformer):
         elif isinstance(node, ast.arg):
             node.annotation = None
         return node
+
+    @staticmethod
+    def _is_without_effect(statement: ast.stmt) -> bool:
+        if isinstance(statement, ast.If):
+            return ast.unparse(statement.test) == "TYPE_CHECKING" and not statement.orelse
+        return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
     @staticmethod
     def _without_annotation(statement: ast.stmt) -> ast.stmt:
