@@ -9,49 +9,30 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..documents import circumstances
+from .cases import EXERCISES, JS, KINDS, PEERS, SIZES, Case
 from .page import BenchPage
 from .picture import draw
+from .report import table
 from .server import bench_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-JS = "js"
-PEERS = (JS, "polled", "woken", "stream", "shim", "niquests", "pyscript")
-EXERCISES = ("echo", "flood_in", "flood_out")
-SIZES = (16, 256, 4096, 65536, 1 << 20)
-KINDS = ("binary", "text")
-
 _ROUND_MS = {"echo": 50.0, "flood_in": 120.0, "flood_out": 120.0}
 """How long a round should take. A flood's is longer, for a program that polls learns of its end a frame late."""
 
+_PATIENCE = 3
+"""A round has as many messages as plain JavaScript's, but for those that would take more than this times as long."""
+
 _MOST = 20_000
 """Messages in a round."""
-
-
-class Case(NamedTuple):
-    exercise: str
-    kind: str
-    size: int
-
-    def path(self, count: int) -> str:
-        """Return what to ask the server for."""
-        return {
-            "echo": "/echo",
-            "flood_in": f"/flood/{self.kind}/{self.size}/{count}",
-            "flood_out": f"/sink/{self.size * count}",
-        }[self.exercise]
-
-    def __str__(self) -> str:
-        size = f"{self.size} B" if self.size < 1024 else f"{self.size >> 10} KiB"
-        return f"{self.exercise} {size} {self.kind}"
 
 
 class Round(NamedTuple):
@@ -79,7 +60,8 @@ class Bench:
                 first = max(1, 20_000 // case.size)
             wall = self._run(peer, case, first).wall
             most = self._counts.get((JS, case), _MOST)
-            self._counts[key] = max(1, min(most, int(_ROUND_MS[case.exercise] * 1000 / wall)))
+            patience = 1 if peer == JS else _PATIENCE
+            self._counts[key] = max(1, min(most, int(patience * _ROUND_MS[case.exercise] * 1000 / wall)))
         return self._run(peer, case, self._counts[key])
 
     def _run(self, peer: str, case: Case, count: int) -> Round:
@@ -158,29 +140,6 @@ def count_crossings(page: BenchPage, url: str, peers: Sequence[str], rows: Seque
             page.close(peer)
 
 
-def print_table(rows: Sequence[dict[str, Any]]) -> None:
-    peers = list(rows[-1]["peers"])
-    print(
-        "\nµs a message, wall/CPU of the renderer; in brackets how many times plain JavaScript's;\n"
-        "in parentheses the time in send() alone; × are crossings between Python and JavaScript\n"
-    )
-    print("| | " + " | ".join(peers) + " |\n|---|" + "---:|" * len(peers))
-    for row in rows:
-        cells = []
-        for peer in peers:
-            cell = row["peers"].get(peer)
-            if cell is None:
-                cells.append("")
-                continue
-            text = f"{cell['wall_us']:.0f}/{cell['cpu_us']:.0f}"
-            if "call_us" in cell:
-                text += f" ({cell['call_us']:.1f})"
-            if "crossings" in cell:
-                text += f" {cell['crossings']:.0f}×"
-            cells.append(text if peer == JS else f"{text} [{cell['wall_ratio']:.2f} {cell['cpu_ratio']:.2f}]")
-        print(f"| {Case(row['exercise'], row['kind'], row['size'])} | " + " | ".join(cells) + " |")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("dist_dir", type=Path, help="a Pyodide distribution that has the project's wheel")
@@ -198,14 +157,15 @@ def main() -> None:
     cases = [case for case in cases if all(word in str(case) for word in arguments.words)]
     peers = tuple(dict.fromkeys((JS, *arguments.peers)))
     rounds = 1 if arguments.quick else arguments.rounds
+    told = circumstances()
     with bench_server() as url, BenchPage(arguments.dist_dir, arguments.browser) as page:
         rows = measure(Bench(page, url), peers, cases, arguments.seconds, rounds)
         description = page.description
     if arguments.browser == "chrome":
         with bench_server() as url, BenchPage(arguments.dist_dir, counts=True) as page:
             count_crossings(page, url, peers, rows)
-    told = {"browser": description, "machine": platform.machine(), "rows": rows}
-    print_table(rows)
+    told |= {"browser": description, "rows": rows}
+    print(table(told))
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(told, indent=1) + "\n")

@@ -163,6 +163,52 @@ class Stream(Woken):
     backpressure = True
 
 
+class Aio(Peer):
+    """This package's asyncio side, with its defaults but for the limits of size."""
+
+    async def open(self, url: str) -> None:
+        from pyws_browser.aio import connect
+
+        self.websocket = await connect(url, max_size=None, write_limit=1 << 30)
+
+    def close(self) -> None:
+        self.closing = asyncio.ensure_future(self.websocket.close())
+
+    def send(self, message: str | bytes) -> None:
+        raise NotImplementedError
+
+    def on_message(self, callback: Callable[[Any], None]) -> None:
+        raise NotImplementedError
+
+    async def echo(self, kind: str, size: int, count: int) -> float:
+        websocket, message = self.websocket, make(kind, size)
+        start = perf_counter()
+        for _ in range(count):
+            await websocket.send(message)
+            check(await websocket.recv(), size)
+        return (perf_counter() - start) * 1000
+
+    async def flood_in(self, kind: str, size: int, count: int) -> float:
+        left = count
+        start = perf_counter()
+        await self.websocket.send("go")
+        async for message in self.websocket:
+            check(message, size)
+            left -= 1
+            if not left:
+                break
+        return (perf_counter() - start) * 1000
+
+    async def flood_out(self, kind: str, size: int, count: int) -> float:
+        websocket, message = self.websocket, make(kind, size)
+        start = perf_counter()
+        for _ in range(count):
+            await websocket.send(message)
+        self.begin_ms = (perf_counter() - start) * 1000
+        await websocket.recv()
+        return (perf_counter() - start) * 1000
+
+
 class PyScript(Peer):
     """`pyscript.WebSocket`: its `send()` copies byte by byte."""
 
@@ -265,6 +311,7 @@ PEERS: dict[str, type[Peer]] = {
     "polled": Polled,
     "woken": Woken,
     "stream": Stream,
+    "aio": Aio,
     "shim": Shim,
     "niquests": Niquests,
     "pyscript": PyScript,

@@ -9,6 +9,7 @@ _COLOURS = {
     "polled": "#2a7ae2",
     "woken": "#0b3d91",
     "stream": "#1a9e8f",
+    "aio": "#6aa84f",
     "shim": "#e08e0b",
     "niquests": "#8e44ad",
     "pyscript": "#c0392b",
@@ -17,6 +18,7 @@ _NAMES = {
     "polled": "pyws_browser, polled",
     "woken": "pyws_browser, woken",
     "stream": "with backpressure",
+    "aio": "asyncio side",
     "shim": "create_proxy by hand",
 }
 _TITLES = {"echo": "Round trip", "flood_in": "Receiving", "flood_out": "Sending"}
@@ -72,10 +74,11 @@ def _label(row: dict[str, Any]) -> str:
 
 def _legend(peers: list[str]) -> list[str]:
     parts = []
-    for index, peer in enumerate(peers):
-        x = 8 + index * 140
+    x = 8
+    for peer in peers:
         parts.append(f'<circle cx="{x + 5}" cy="34" r="4" fill="{_COLOURS[peer]}"/>')
         parts.append(f'<text x="{x + 14}" y="38">{_NAMES.get(peer, peer)}</text>')
+        x += 26 + 6 * len(_NAMES.get(peer, peer))
     return parts
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..documents import circumstances, fill
 from . import report
 from .cases import choose
 from .contestants import CLIENTS, SERVERS, library
@@ -38,7 +37,7 @@ def main() -> int:
         if options.into is None:
             print(tables, end="")
         else:
-            options.into.write_text(report.fill(options.into.read_text(), tables))
+            fill(options.into, "native", tables)
         return 0
     told: dict[str, Any] = _about(options.rounds)
     failures: list[str] = []
@@ -98,27 +97,9 @@ def _chosen(contestants: Iterable[Contestant], options: argparse.Namespace) -> l
 
 
 def _about(rounds: int) -> dict[str, Any]:
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": {
-            "cpus": os.cpu_count(),
-            "processor": _processor(),
-            "python": platform.python_version(),
-            "load": os.getloadavg()[0],
-        },
-        "rounds": rounds,
-        "versions": {},
-        "clients": [],
-        "servers": None,
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    told = circumstances()
+    told["machine"]["python"] = platform.python_version()
+    return told | {"rounds": rounds, "versions": {}, "clients": [], "servers": None}
 
 
 def _say(text: str) -> None:

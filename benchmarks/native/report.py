@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..documents import told_of
 from .contestants import AIO, AIO_COMPILED, OURS, OURS_COMPILED, SOCKET, library
 
 if TYPE_CHECKING:
@@ -11,8 +12,6 @@ if TYPE_CHECKING:
 
     Values = dict[str, float]
 
-_BEGIN = "<!-- native -->\n"
-_END = "\n<!-- end of native -->"
 _OURS = (OURS.name, OURS_COMPILED.name)
 _OURS_AWAITED = (AIO, AIO_COMPILED)
 _PEERS = (
@@ -89,22 +88,9 @@ def tables(told: dict[str, Any], *, cpu: bool = False) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def fill(document: str, content: str) -> str:
-    """Return a document with this content between its two marks."""
-    before, begin, rest = document.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise ValueError(f"there is no {_BEGIN} with {_END} behind it to put the tables between")
-    return f"{before}{begin}\n{content}{end}{after}"
-
-
 def _about(told: dict[str, Any]) -> str:
-    machine = told["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in _libraries(told["versions"]).items())
-    return (
-        f"Measured {told['date']} on {machine['cpus']} CPUs ({machine['processor']}), load {machine['load']:.1f} "
-        f"before, Python {machine['python']}; medians of {told['rounds']} rounds. {versions}."
-    )
+    return f"{told_of(told)}, Python {told['machine']['python']}; medians of {told['rounds']} rounds. {versions}."
 
 
 def _libraries(versions: dict[str, str]) -> dict[str, str]:
