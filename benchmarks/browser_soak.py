@@ -11,6 +11,7 @@ import sys
 import time
 from functools import partial
 from http.server import ThreadingHTTPServer
+from itertools import cycle, product
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ async def settle(peers, state):
 for _ in range(count // 10):
     peers = [WebSocketPeer() for _ in range(10)]
     for peer in peers:
+        peer.backpressure = backpressure
         peer.connect_to_url(url)
     await settle(peers, State.OPEN)
     for peer in peers:
@@ -54,20 +56,20 @@ for _ in range(count // 10):
 """
 
 
-def flood(page: Interpreter, url: str, minutes: float) -> Iterator[dict[str, Any]]:
-    """Send and receive, by polls and by wake-ups in turns; give the counts after every step."""
+def flood(page: Interpreter, url: str, minutes: float, step: float = _STEP) -> Iterator[dict[str, Any]]:
+    """Send and receive, in each way in turn; give the counts after every step, of so many seconds."""
     end = time.monotonic() + minutes * 60
-    wakes = False
-    while time.monotonic() < end:
-        page.run(FLOOD, url=url, seconds=_STEP, wakes=wakes, timeout=_STEP + 30)
-        wakes = not wakes
+    for wakes, backpressure in cycle(product((False, True), repeat=2)):
+        page.run(FLOOD, url=url, seconds=step, wakes=wakes, backpressure=backpressure, timeout=step + 30)
         yield census(page)
+        if time.monotonic() >= end:
+            return
 
 
 def cycles(page: Interpreter, url: str, count: int) -> Iterator[dict[str, Any]]:
     """Open and close connections; give the counts after every five hundred."""
-    for done in range(0, count, 500):
-        page.run(_CYCLES, url=url, count=min(500, count - done), timeout=90)
+    for done, backpressure in zip(range(0, count, 500), cycle((False, True)), strict=False):
+        page.run(_CYCLES, url=url, count=min(500, count - done), backpressure=backpressure, timeout=90)
         yield census(page)
 
 
