@@ -10,7 +10,10 @@ VENV=$BUILD/venv
 read -ra PYODIDE_VERSIONS <<<"${PYODIDE_VERSIONS:-314.0.7 0.29.5}"
 # What `test` runs in. The engines but Chromium run these tests only.
 readonly ENGINES=(chromium firefox webkit node)
-readonly ENGINE_TESTS=(tests/browser/test_{interpreter,contract,web_platform,wakeup,leaks,stream}.py)
+readonly ENGINE_TESTS=(
+    tests/browser/test_{interpreter,contract,web_platform,wakeup,leaks,stream}.py
+    tests/browser/test_crossing.py::test_any_mixture_crosses_by_the_batch
+)
 readonly RESULTS=$BUILD/results
 # The Node to take where none on the path is new enough.
 readonly NODE_VERSION=26.10.0

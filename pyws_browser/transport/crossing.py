@@ -229,12 +229,20 @@ class Queue(ABC):
                 self._look_at([message])
             return message
         if self._expects_text:
-            room = _rooms[-1]
-            text = room.encode(self._read_now(js_event, room.js_event))
-            if text is not None and len(text) != _BUFFER_AS_TEXT_SIZE:
+            text = self._expected_text(js_event)
+            if text is not None:
                 self._expects_text = len(text) >= _LONG_TEXT
                 return text
         return self._cross(self._read_now(js_event), 1)[0]
+
+    def _expected_text(self, js_event: Any) -> str | None:
+        """Return the message if it is a text, as the last one was, and there is room for it."""
+        room = _rooms[-1]
+        try:
+            text = room.encode(self._read_now(js_event, room.js_event))
+        except JsException:  # Node makes no text of a buffer, as browsers do
+            return None
+        return None if text is None or len(text) == _BUFFER_AS_TEXT_SIZE else text
 
     def _read_now(self, *js_items: Any) -> Any:
         method, argument = self._read
