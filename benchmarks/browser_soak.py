@@ -9,21 +9,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from functools import partial
-from http.server import ThreadingHTTPServer
 from itertools import cycle, product
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from pytest_pyodide import SeleniumChromeRunner
-
 from tests.browser.census import census, trace_proxies
+from tests.browser.engines import Setting, start_engine
 from tests.browser.interpreter import Interpreter
+from tests.browser.site_server import site
 from tests.browser.test_leaks import FLOOD
 from tests.contract.server import contract_server
-
-from .browser.page import QuietHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,10 +89,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="of flood")
     parser.add_argument("--cycles", type=int, default=10_000, help="connections to open and close")
     arguments = parser.parse_args()
-    handler = partial(QuietHandler, directory=arguments.dist_dir)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, contract_server() as urls:
-        Thread(target=server.serve_forever, daemon=True).start()
-        runner = SeleniumChromeRunner(server_hostname="127.0.0.1", server_port=server.server_port, load_pyodide=False)
+    with site(arguments.dist_dir) as site_url, contract_server() as urls:
+        runner = start_engine("chromium", Setting(site_url, arguments.dist_dir, "main"))
         try:
             page = Interpreter(runner)
             trace_proxies(page)
@@ -107,7 +100,6 @@ def main() -> None:
             grown += [f"the console says: {line}" for line in page.complaints()]
         finally:
             runner.quit()
-            server.shutdown()
     sys.exit("\n".join(grown) or None)
 
 
