@@ -123,18 +123,3 @@ def test_a_flood_leaves_nothing_behind(
     assert after["objects"] - before["objects"] < 100
     assert after["wasmHeap"] == before["wasmHeap"]
     assert after["jsHeap"] - before["jsHeap"] < 1_000_000
-
-
-@pytest.mark.timeout(120)
-def test_the_long_run_counts_what_could_leak(
-    page: Interpreter, contract_urls: dict[str, str], engine_name: str
-) -> None:
-    """`benchmarks/browser_soak.py` runs these for minutes."""
-    if engine_name != "chromium":
-        pytest.skip("the long run is in Chromium")
-    from benchmarks import browser_soak
-
-    url = contract_urls["server"] + "echo"
-    counts = [*browser_soak.flood(page, url, minutes=1 / 60, step=0.2), *browser_soak.cycles(page, url, 20)]
-    assert all(count["objects"] > 0 for count in counts)
-    assert len(counts) >= 2
