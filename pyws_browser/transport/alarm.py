@@ -50,6 +50,7 @@ class Alarm:
             self._js_target.removeEventListener(event, self._js_listener)
         self._hear_no_more()
         if self._js_channel is not None:
+            self._js_channel.port1.onmessage = None  # Firefox delivers what is on its way
             self._js_channel.port1.close()
         self._js_call.destroy()
         self._wakeup = _nothing

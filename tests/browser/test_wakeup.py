@@ -146,7 +146,7 @@ async with asyncio.timeout(20):
 
 
 # The events come from JavaScript in one task, so that they are as close to one another as they can be.
-FLOOD = (
+BURST = (
     CONNECT
     + """
 import js
@@ -165,6 +165,11 @@ for number in range(1000):
     events.push(js.MessageEvent.new("message", options))
 
 events.forEach(js_target.dispatchEvent.bind(js_target))
+"""
+)
+FLOOD = (
+    BURST
+    + """
 await until(lambda: len(received) == 1000)
 flood = len(wakes)
 await until(lambda: messages._is_handed_over)
@@ -182,6 +187,34 @@ def test_in_a_flood_the_wakeup_is_called_once_for_many(
 ) -> None:
     told = python_place.run(FLOOD, url=contract_urls["server"] + "echo", backpressure=False)
     assert told == [True, True, 3]
+
+
+def test_no_turn_of_a_flood_comes_behind_the_wakeups_end(
+    python_place: Interpreter, contract_urls: dict[str, str]
+) -> None:
+    """Firefox delivers what is on its way through a channel that was closed, which must reach nobody."""
+    told = python_place.run(
+        BURST
+        + """
+before = len(wakes)
+transport.set_wakeup(None)
+js_channel = js.MessageChannel.new()
+has_turned = asyncio.Event()
+from pyodide.ffi import create_once_callable
+js_channel.port1.onmessage = create_once_callable(lambda event: has_turned.set())
+js_channel.port2.postMessage(None)
+async with asyncio.timeout(20):
+    await has_turned.wait()
+js_channel.port1.close()
+peer.poll()
+received.extend(peer)
+peer.abort()
+[len(wakes) - before, received == [f"{number}" for number in range(1000)]]
+""",
+        url=contract_urls["server"] + "echo",
+        backpressure=False,
+    )
+    assert told == [0, True]
 
 
 def test_a_finer_clock_does_not_hide_a_flood(
