@@ -20,7 +20,7 @@ def connect(url: str, options: Options) -> Transport:
     """Begin a connection with this platform's own means."""
     if not IN_BROWSER:
         return native.connect(url, options)
-    # A page compiles what it imports, and this is a third of all: it can wait until somebody connects.
+    # A page compiles what it imports, and this is nearly half of all: it can wait until somebody connects.
     from .browser import BrowserTransport
 
     return BrowserTransport(url, options)

@@ -70,14 +70,13 @@ class Alarm:
         if js_event is True:
             self._turn()
             return
-        if js_event is not False:
-            self._messages.take_in(js_event)
-            self._messages.is_fresh = True
-        self._heard += 1
-        if self._heard == _FEW:
-            self._heard = 0
-            self._look_at_clock()
         try:
+            if js_event is not False:
+                self._messages.take_in(js_event)
+            self._heard += 1
+            if self._heard == _FEW:
+                self._heard = 0
+                self._look_at_clock()
             self._wakeup()
         finally:
             self._messages.is_fresh = False

@@ -120,7 +120,7 @@ class Sender:
             _lend(message, self._js_send_view)
 
     def _send_text(self, js_utf8: Any) -> None:
-        self._js_send_all(js.Array.of(js.Array.of(js_utf8)).map(_js_decode))
+        self._js_send_all(_js_array_of(_js_array_of(js_utf8)).map(_js_decode))
 
 
 @lru_cache(maxsize=64)
@@ -156,12 +156,11 @@ class Queue(ABC):
     A message of which Python is told anyway crosses cheapest if it is not queued at all: see `hand_over()`.
     """
 
-    is_fresh: bool = False
-    """Whether what came last is being told of, so that nothing else can have come since."""
-
     def __init__(self, on_full: Callable[[], None], read: tuple[str, Any]) -> None:
         self._on_full = on_full
         self._read = read
+        self.is_fresh: bool = False
+        """Whether what came last is being told of, so that nothing else can have come since."""
         self._is_handed_over = False
         self._last_size = _LONG_BYTES  # the first one may be long
         self._expects_text = False  # a long one
@@ -215,12 +214,10 @@ class Queue(ABC):
 
     def take_in(self, js_event: Any) -> None:
         """Have the next `take()` give the message of this event as well."""
+        self.is_fresh = True
         message = self._message_of(js_event)
-        self._last_size = size = len(message)
-        self._backlog.append(message)
-        self.backlog_bytes += size
-        if len(self._backlog) > 1:
-            self._on_full()
+        self._last_size = len(message)
+        self._add([message], self._last_size)
 
     def _message_of(self, js_event: Any) -> Message:
         if not self._to_ask_about:
@@ -233,20 +230,20 @@ class Queue(ABC):
             if text is not None:
                 self._expects_text = len(text) >= _LONG_TEXT
                 return text
-        return self._cross(self._read_now(js_event), 1)[0]
+        return self._cross(self._read_from(_js_array_of(js_event)), 1)[0]
 
     def _expected_text(self, js_event: Any) -> str | None:
         """Return the message if it is a text, as the last one was, and there is room for it."""
         room = _rooms[-1]
         try:
-            text = room.encode(self._read_now(js_event, room.js_event))
+            text = room.encode(self._read_from(_js_array_of(js_event, room.js_event)))
         except JsException:  # Node makes no text of a buffer, as browsers do
             return None
         return None if text is None or len(text) == _BUFFER_AS_TEXT_SIZE else text
 
-    def _read_now(self, *js_items: Any) -> Any:
+    def _read_from(self, js_items: Any) -> Any:
         method, argument = self._read
-        return getattr(_js_array_of(*js_items), method)(argument)
+        return getattr(js_items, method)(argument)
 
     def put_back(self, messages: list[Message]) -> None:
         """Have the next `take()` begin with these, which the last one gave."""
@@ -275,22 +272,22 @@ class Queue(ABC):
         self._js_items = js_items
         self._js_read = getattr(js_items, self._read[0])
         self._js_clear = js.Reflect.set.bind(None, js_items, "length", 0)
-        self._listen(js_items.push.bind(js_items))
+        self._js_push = js_items.push.bind(js_items)
+        self._listen(self._js_push)
 
     def relieve(self, js_item: Any) -> None:
         """Take over what is in the full queue, and what it has no room for."""
-        method, argument = self._read
-        js_items = self._js_items.concat(js.Array.of(js_item))
-        messages = self._cross(getattr(js_items, method)(argument), len(js_items))
+        js_items = self._js_items.concat(_js_array_of(js_item))
+        messages = self._cross(self._read_from(js_items), len(js_items))
         self._begin()
-        self._add(messages)
+        self._add(messages, sum(map(len, messages)))
 
     def _count(self) -> int:
         return 0 if self._is_handed_over else len(self._js_items)
 
-    def _add(self, messages: list[Message]) -> None:
+    def _add(self, messages: list[Message], size: int) -> None:
         self._backlog += messages
-        self.backlog_bytes += sum(map(len, messages))
+        self.backlog_bytes += size
         if len(self._backlog) > 1:
             self._on_full()
 
@@ -320,7 +317,7 @@ class Queue(ABC):
             return [str(utf8, "utf-8") for utf8 in js_datas.map(_js_encode_each).to_py()]
         # A text in an object of its own stays in JavaScript until it is asked for. Node encodes no such object.
         return [
-            js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(js.Array.of(js_data).map(_js_unbox))
+            js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(_js_array_of(js_data).map(_js_unbox))
             for js_data in js_datas.map(_js_box)
         ]
 

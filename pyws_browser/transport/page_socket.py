@@ -181,14 +181,16 @@ class _EventQueue(Queue):
     def stop(self) -> None:
         """Queue no more, and hand over nothing."""
         self._is_stopped = True
+        self.is_fresh = False  # an overflow ends the connection within the event
         self._listen(None)
 
     def hand_over(self, js_tell: Any) -> bool:
         """Have the socket call this function instead of the queue's own."""
         if js_tell is not None:
-            self._add(self._take_queued())
+            messages = self._take_queued()
+            self._add(messages, sum(map(len, messages)))
         self._is_handed_over = js_tell is not None
-        self._listen(self._js_items.push.bind(self._js_items) if js_tell is None else js_tell)
+        self._listen(self._js_push if js_tell is None else js_tell)
         return True
 
     def _listen(self, js_push: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,10 +13,19 @@ if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 
-def test_the_wakeup_is_called_for_every_event_until_the_end(
-    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool
-) -> None:
-    told = python_place.run(
+@pytest.fixture
+def echo_url(contract_urls: dict[str, str]) -> str:
+    return contract_urls["server"] + "echo"
+
+
+@pytest.fixture
+def run(python_place: Interpreter, echo_url: str) -> Callable[..., Any]:
+    """Runs a program over the ordinary WebSocket, which alone hands messages over."""
+    return partial(python_place.run, url=echo_url, backpressure=False)
+
+
+def test_the_wakeup_is_called_for_every_event_until_the_end(run: Callable[..., Any], backpressure: bool) -> None:
+    told = run(
         """
         import asyncio
         from pyws_browser import State, WebSocketPeer
@@ -46,7 +56,6 @@ def test_the_wakeup_is_called_for_every_event_until_the_end(
         told.append(transport._alarm)
         told
         """,
-        url=contract_urls["server"] + "echo",
         backpressure=backpressure,
     )
     assert told == ["OPEN", "OPEN", "hello", "CLOSED", None, None]
@@ -71,10 +80,10 @@ def test_an_error_ends_a_connection_that_never_opened(python_place: Interpreter,
 
 
 CONNECT = """
-import asyncio, builtins
+import asyncio
 from pyws_browser import State, WebSocketPeer
 
-peer = builtins.peer = WebSocketPeer()
+peer = WebSocketPeer()
 peer.backpressure = backpressure
 for name, value in globals().get("settings", {}).items():
     setattr(peer, name, value)
@@ -94,10 +103,10 @@ async def until(condition):
 
 
 def test_what_has_come_keeps_its_order_whether_or_not_the_wakeup_polls(
-    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool
+    run: Callable[..., Any], backpressure: bool
 ) -> None:
     """Queued first, then told of and left alone, then queued again."""
-    received = python_place.run(
+    received = run(
         CONNECT
         + """
 sent = [f"{number}" if number % 2 else f"{number}".encode() for number in range(45)]
@@ -113,16 +122,13 @@ received = list(peer)
 peer.abort()
 [received == sent, 1 <= len(woken) <= 30, len(messages), messages.backlog_bytes]
 """,
-        url=contract_urls["server"] + "echo",
         backpressure=backpressure,
     )
     assert received == [True, True, 0, 0]
 
 
-def test_a_wakeup_that_never_polls_is_closed_before_the_page_is_full(
-    python_place: Interpreter, contract_urls: dict[str, str]
-) -> None:
-    ended = python_place.run(
+def test_a_wakeup_that_never_polls_is_closed_before_the_page_is_full(run: Callable[..., Any]) -> None:
+    ended = run(
         CONNECT
         + """
 transport.set_wakeup(lambda: None)
@@ -138,11 +144,31 @@ async with asyncio.timeout(20):
         await asyncio.sleep(0.005)
 [peer.close_code, type(peer.close_cause).__name__, 0 < len(fetched) <= 50]
 """,
-        url=contract_urls["server"] + "echo",
-        backpressure=False,
         settings={"inbound_buffer_size": 50_000},
     )
     assert ended == [4008, "InboundOverflowError", True]
+
+
+def test_an_answer_behind_an_overflow_of_the_same_event_goes_nowhere(run: Callable[..., Any]) -> None:
+    """A send to a socket that is closing would be complained about in the console, which every test reads."""
+    ended = run(
+        CONNECT
+        + """
+def wake():
+    if peer.is_connected_to_host():
+        peer.send("answer")
+transport.set_wakeup(wake)
+peer.send("question")
+await until(lambda: messages._is_stopped)
+async with asyncio.timeout(20):
+    while peer.ready_state is not State.CLOSED:
+        peer.poll()
+        await asyncio.sleep(0.005)
+[peer.close_code, type(peer.close_cause).__name__]
+""",
+        settings={"max_queued_packets": 10},
+    )
+    assert ended == [4008, "InboundOverflowError"]
 
 
 # The events come from JavaScript in one task, so that they are as close to one another as they can be.
@@ -153,9 +179,10 @@ import js
 wakes = []
 received = []
 def wake():
-    peer.poll()
     wakes.append(len(received))
-    received.extend(peer)
+    if globals().get("polls", True):
+        peer.poll()
+        received.extend(peer)
 transport.set_wakeup(wake)
 js_target = transport._socket.js_target
 options = js.Object.new()
@@ -182,18 +209,28 @@ peer.abort()
 )
 
 
-def test_in_a_flood_the_wakeup_is_called_once_for_many(
-    python_place: Interpreter, contract_urls: dict[str, str]
-) -> None:
-    told = python_place.run(FLOOD, url=contract_urls["server"] + "echo", backpressure=False)
+def test_in_a_flood_the_wakeup_is_called_once_for_many(run: Callable[..., Any]) -> None:
+    told = run(FLOOD)
     assert told == [True, True, 3]
 
 
-def test_no_turn_of_a_flood_comes_behind_the_wakeups_end(
-    python_place: Interpreter, contract_urls: dict[str, str]
-) -> None:
+def test_a_wakeup_that_polls_nothing_is_not_called_again_for_the_same(run: Callable[..., Any]) -> None:
+    told = run(
+        BURST
+        + """
+await until(lambda: messages._is_handed_over)
+waiting = len(messages)
+peer.abort()
+[len(wakes) < 200, waiting]
+""",
+        polls=False,
+    )
+    assert told == [True, 1000]
+
+
+def test_no_turn_of_a_flood_comes_behind_the_wakeups_end(run: Callable[..., Any]) -> None:
     """Firefox delivers what is on its way through a channel that was closed, which must reach nobody."""
-    told = python_place.run(
+    told = run(
         BURST
         + """
 before = len(wakes)
@@ -211,28 +248,24 @@ received.extend(peer)
 peer.abort()
 [len(wakes) - before, received == [f"{number}" for number in range(1000)]]
 """,
-        url=contract_urls["server"] + "echo",
-        backpressure=False,
     )
     assert told == [0, True]
 
 
 def test_a_finer_clock_does_not_hide_a_flood(
-    engine_name: str, start_interpreter: Callable[..., Interpreter], contract_urls: dict[str, str]
+    engine_name: str, start_interpreter: Callable[..., Interpreter], echo_url: str
 ) -> None:
     if engine_name == "node":
         pytest.skip("Node has no pages")
     isolated = start_interpreter("main", "/isolated")
     assert isolated.run_js("return globalThis.crossOriginIsolated;") is True
-    told = isolated.run(FLOOD, url=contract_urls["server"] + "echo", backpressure=False)
+    told = isolated.run(FLOOD, url=echo_url, backpressure=False)
     assert told == [True, True, 3]
 
 
-def test_what_is_sent_within_a_wakeup_behind_an_end_of_ones_own_is_refused(
-    python_place: Interpreter, contract_urls: dict[str, str]
-) -> None:
+def test_what_is_sent_within_a_wakeup_behind_an_end_of_ones_own_is_refused(run: Callable[..., Any]) -> None:
     """The shortcut of an answer within the event must not pass over what the event's own program did."""
-    told = python_place.run(
+    told = run(
         CONNECT
         + """
 told = []
@@ -250,7 +283,5 @@ peer.send("question")
 await until(lambda: peer.ready_state is State.CLOSED)
 told + [peer.close_code, peer.was_clean_close, messages.is_fresh]
 """,
-        url=contract_urls["server"] + "echo",
-        backpressure=False,
     )
     assert told == ["NotConnectedError", 1000, True, False]
