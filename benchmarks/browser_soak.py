@@ -1,7 +1,7 @@
 """python -m benchmarks.browser_soak DIST_DIR: a page under load for long, and what it has grown by.
 
-First a flood of messages of all sizes in both directions, then connections that open, say something and close. Now and
-then a line tells what could leak. It fails if a count has grown since the first quarter.
+First a flood of messages of all sizes in both directions, then connections that come and end in every way. Now and then
+a line tells what could leak. It fails if a count has grown since the first quarter.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.browser.census import census, trace_proxies
 from tests.browser.engines import Setting, start_engine
 from tests.browser.interpreter import Interpreter
 from tests.browser.site_server import site
-from tests.browser.test_leaks import FLOOD
+from tests.browser.test_leaks import CYCLES, FLOOD
 from tests.contract.server import contract_server
 
 if TYPE_CHECKING:
@@ -25,29 +25,6 @@ if TYPE_CHECKING:
 
 _GROWTH = {"pythonProxies": 0, "jsReferences": 0, "objects": 200, "wasmHeap": 0, "jsHeap": 2_000_000}
 """What each count may grow by: what Python and the browser keep for themselves moves a little."""
-
-_CYCLES = """
-import asyncio
-from pyws_browser import State, WebSocketPeer
-
-async def settle(peers, state):
-    while any(peer.ready_state is not state for peer in peers):
-        for peer in peers:
-            peer.poll()
-        await asyncio.sleep(0.005)
-
-for _ in range(count // 10):
-    peers = [WebSocketPeer() for _ in range(10)]
-    for peer in peers:
-        peer.backpressure = backpressure
-        peer.connect_to_url(url)
-    await settle(peers, State.OPEN)
-    for peer in peers:
-        peer.send("text")
-        peer.send(b"bytes")
-        peer.close(4000, "enough")
-    await settle(peers, State.CLOSED)
-"""
 
 
 def flood(page: Interpreter, url: str, minutes: float, step: float) -> Iterator[dict[str, Any]]:
@@ -61,9 +38,10 @@ def flood(page: Interpreter, url: str, minutes: float, step: float) -> Iterator[
 
 
 def cycles(page: Interpreter, url: str, count: int) -> Iterator[dict[str, Any]]:
-    """Open and close connections; give the counts after every five hundred."""
+    """Open and end connections, in each way in turn; give the counts after every five hundred."""
     for done, backpressure in zip(range(0, count, 500), cycle((False, True)), strict=False):
-        page.run(_CYCLES, url=url, count=min(500, count - done), backpressure=backpressure, timeout=90)
+        rounds = min(500, count - done) // 10  # a round has ten connections
+        page.run(CYCLES, rounds=rounds, url=url, backpressure=backpressure, timeout=90)
         yield census(page)
 
 
@@ -86,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("dist_dir", type=Path, help="a Pyodide distribution that has the project's wheel")
     parser.add_argument("--minutes", type=float, default=10.0, help="of flood")
-    parser.add_argument("--cycles", type=int, default=10_000, help="connections to open and close")
+    parser.add_argument("--cycles", type=int, default=10_000, help="connections to open and end")
     parser.add_argument("--step", type=float, default=15.0, help="seconds of flood between two counts")
     arguments = parser.parse_args()
     with site(arguments.dist_dir) as site_url, contract_server() as urls:

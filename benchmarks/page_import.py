@@ -1,4 +1,4 @@
-"""How long a page takes to load the package's wheel and to import it.
+"""How long a page takes to load the package's wheel, to import it, and to import what the first connection needs.
 
     python -m benchmarks.page_import DIST_DIR
 
@@ -18,22 +18,26 @@ from pytest_pyodide import SeleniumChromeRunner
 
 from .browser.page import QuietHandler
 
+STEPS = ("loadPackage", "import pyws_browser", "what the first connection imports")
+
 ROUND = """
 self.pyodide = await loadPyodide();
 const start = performance.now();
 await pyodide.loadPackage("pyws-browser");
 const loading = performance.now() - start;
-return [loading, pyodide.runPython(`
-import sys, time
-start = time.perf_counter()
+return [loading, ...pyodide.runPython(`
+from time import perf_counter
+start = perf_counter()
 import pyws_browser
-(time.perf_counter() - start) * 1000
+imported = perf_counter()
+import pyws_browser.transport.browser
+(imported - start) * 1000, (perf_counter() - imported) * 1000
 `)];
 """
 
 
-def measure(dist_dir: Path, rounds: int) -> list[tuple[float, float]]:
-    """Return the milliseconds of loading and importing of each round."""
+def measure(dist_dir: Path, rounds: int) -> list[tuple[float, ...]]:
+    """Return for each round the milliseconds of `STEPS`."""
     handler = partial(QuietHandler, directory=dist_dir)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -43,8 +47,7 @@ def measure(dist_dir: Path, rounds: int) -> list[tuple[float, float]]:
             for _ in range(rounds):
                 runner.prepare_driver()
                 runner.javascript_setup()
-                load, import_ = runner.run_js(ROUND, pyodide_checks=False)
-                times.append((float(load), float(import_)))
+                times.append(tuple(map(float, runner.run_js(ROUND, pyodide_checks=False))))
             return times
         finally:
             runner.quit()
@@ -57,7 +60,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
     times = measure(arguments.dist_dir, arguments.rounds)
-    for name, each in zip(("loadPackage", "import pyws_browser"), zip(*times, strict=True), strict=True):
+    for name, each in zip(STEPS, zip(*times, strict=True), strict=True):
         print(f"{name}: median {statistics.median(each):.1f} ms of", *(f"{time:.1f}" for time in each))
 
 

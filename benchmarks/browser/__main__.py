@@ -126,7 +126,7 @@ def _row(case: Case, peers: Iterable[str], results: dict[tuple[Case, str], list[
 def count_crossings(page: BenchPage, url: str, peers: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
     """Write into each row what a message takes of crossings between Python and JavaScript."""
     for row in rows:
-        case = Case(row["exercise"], row["kind"], row["size"])
+        case = Case.of(row)
         for peer in peers:
             if peer == JS or peer not in row["peers"]:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 JS = "js"
 PEERS = (JS, "polled", "woken", "stream", "aio", "shim", "niquests", "pyscript")
@@ -16,6 +16,17 @@ class Case(NamedTuple):
     kind: str
     size: int
 
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Case:
+        """Return what a row of a run's JSON is about."""
+        return cls(row["exercise"], row["kind"], row["size"])
+
+    @property
+    def message(self) -> str:
+        """What is sent, in words."""
+        size = f"{self.size} B" if self.size < 1024 else f"{self.size >> 10} KiB"
+        return f"{size} {self.kind}"
+
     def path(self, count: int) -> str:
         """Return what to ask the server for."""
         return {
@@ -25,5 +36,4 @@ class Case(NamedTuple):
         }[self.exercise]
 
     def __str__(self) -> str:
-        size = f"{self.size} B" if self.size < 1024 else f"{self.size >> 10} KiB"
-        return f"{self.exercise} {size} {self.kind}"
+        return f"{self.exercise} {self.message}"

@@ -30,8 +30,8 @@ def check(message: str | bytes, size: int) -> None:
         raise AssertionError(f"a message of {size} bytes was sent, and one of {len(message)} came")
 
 
-class Peer(ABC):
-    """A contestant that calls back for each message."""
+class Contestant(ABC):
+    """What does the exercises."""
 
     begin_ms = 0.0
     """How long the program stood still until its first messages were handed over: in `flood_out`, all of them."""
@@ -41,6 +41,19 @@ class Peer(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
+
+    @abstractmethod
+    async def echo(self, kind: str, size: int, count: int) -> float: ...
+
+    @abstractmethod
+    async def flood_in(self, kind: str, size: int, count: int) -> float: ...
+
+    @abstractmethod
+    async def flood_out(self, kind: str, size: int, count: int) -> float: ...
+
+
+class Peer(Contestant):
+    """A contestant that calls back for each message."""
 
     @abstractmethod
     def send(self, message: str | bytes) -> None: ...
@@ -163,7 +176,7 @@ class Stream(Woken):
     backpressure = True
 
 
-class Aio(Peer):
+class Aio(Contestant):
     """This package's asyncio side, with its defaults but for the limits of size."""
 
     async def open(self, url: str) -> None:
@@ -173,12 +186,6 @@ class Aio(Peer):
 
     def close(self) -> None:
         self.closing = asyncio.ensure_future(self.websocket.close())
-
-    def send(self, message: str | bytes) -> None:
-        raise NotImplementedError
-
-    def on_message(self, callback: Callable[[Any], None]) -> None:
-        raise NotImplementedError
 
     async def echo(self, kind: str, size: int, count: int) -> float:
         websocket, message = self.websocket, make(kind, size)
@@ -307,7 +314,7 @@ class Niquests(Awaiting):
         return message
 
 
-PEERS: dict[str, type[Peer]] = {
+PEERS: dict[str, type[Contestant]] = {
     "polled": Polled,
     "woken": Woken,
     "stream": Stream,
@@ -317,7 +324,7 @@ PEERS: dict[str, type[Peer]] = {
     "pyscript": PyScript,
 }
 
-_current: list[Peer] = []
+_current: list[Contestant] = []
 
 
 async def open_peer(name: str, url: str) -> None:

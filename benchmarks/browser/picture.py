@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import log10
 from typing import Any
 
+from .cases import Case
+
 _COLOURS = {
     "polled": "#2a7ae2",
     "woken": "#0b3d91",
@@ -49,7 +51,7 @@ def draw(told: dict[str, Any]) -> str:
             y += _ROW
             parts.append(f'<text x="8" y="{y}" font-weight="bold">{_TITLES[exercise]}</text>')
         y += _ROW
-        parts.append(f'<text x="{_LEFT - 8}" y="{y}" text-anchor="end">{_label(row)}</text>')
+        parts.append(f'<text x="{_LEFT - 8}" y="{y}" text-anchor="end">{Case.of(row).message}</text>')
         for column, key in enumerate(("wall_ratio", "cpu_ratio")):
             left = _LEFT + column * (_WIDTH + _GAP)
             for peer in peers:
@@ -65,11 +67,6 @@ def draw(told: dict[str, Any]) -> str:
 
 def _x(left: float, ratio: float) -> float:
     return left + _WIDTH * (min(max(log10(ratio), -0.3), _MOST) + 0.3) / (_MOST + 0.3)
-
-
-def _label(row: dict[str, Any]) -> str:
-    size = row["size"]
-    return f"{size} B" * (size < 1024) + f"{size >> 10} KiB" * (size >= 1024) + f" {row['kind']}"
 
 
 def _legend(peers: list[str]) -> list[str]:

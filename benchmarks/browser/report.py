@@ -30,10 +30,9 @@ def table(told: dict[str, Any]) -> str:
         "|---|" + "---:|" * len(peers),
     ]
     for row in rows:
-        case = str(Case(row["exercise"], row["kind"], row["size"])).replace(
-            row["exercise"], _EXERCISES[row["exercise"]]
-        )
-        lines.append(f"| {case} | " + " | ".join(_cell(row, peer) for peer in peers) + " |")
+        case = Case.of(row)
+        name = f"{_EXERCISES[case.exercise]} {case.message}"
+        lines.append(f"| {name} | " + " | ".join(_cell(row, peer) for peer in peers) + " |")
     return "\n".join(lines) + "\n"
 
 
