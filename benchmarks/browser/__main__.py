@@ -34,10 +34,13 @@ _PATIENCE = 3
 _MOST = 20_000
 """Messages in a round."""
 
+_TRIALS = 3
+
 
 class Round(NamedTuple):
-    """What one message took, in microseconds."""
+    """What one message took, in microseconds, where there were so many."""
 
+    messages: int
     wall: float
     cpu: float
     call: float
@@ -58,7 +61,8 @@ class Bench:
             first = max(1, min(50, 2_000_000 // case.size))
             if peer == "pyscript" and case.kind == "binary":
                 first = max(1, 20_000 // case.size)
-            wall = self._run(peer, case, first).wall
+            # The best of some, as one that met a hiccup would have few messages bear what a round costs by itself.
+            wall = min(self._run(peer, case, first).wall for _ in range(_TRIALS))
             most = self._counts.get((JS, case), _MOST)
             patience = 1 if peer == JS else _PATIENCE
             self._counts[key] = max(1, min(most, int(patience * _ROUND_MS[case.exercise] * 1000 / wall)))
@@ -73,7 +77,7 @@ class Bench:
             call = self._page.begin_milliseconds(peer)
         finally:
             self._page.close(peer)
-        return Round(wall * 1000 / count, cpu * 1000 / count, call * 1000 / count)
+        return Round(count, wall * 1000 / count, cpu * 1000 / count, call * 1000 / count)
 
 
 def takes_part(peer: str, case: Case) -> bool:
@@ -117,6 +121,7 @@ def _row(case: Case, peers: Iterable[str], results: dict[tuple[Case, str], list[
             "wall_ratio": round(statistics.median(one.wall / js.wall for one, js in zip(rounds, base, strict=True)), 2),
             "cpu_ratio": round(statistics.median(one.cpu / js.cpu for one, js in zip(rounds, base, strict=True)), 2),
             "rounds": len(rounds),
+            "messages": rounds[0].messages,
         }
         if case.exercise == "flood_out":
             row["peers"][peer]["call_us"] = round(statistics.median(one.call for one in rounds), 2)
