@@ -98,14 +98,12 @@ class TCPStream:
 class TLSStream:
     """TLS over a `TCPStream`, by way of memory: the engine never touches the socket, so nothing here can wait."""
 
-    has_more = True  # a read gives one record
-
     def __init__(self, tcp: TCPStream | TLSStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
         self.sock: socket.socket = tcp.sock
         self._tcp = tcp
         self._arrived = ssl.MemoryBIO()
         self._to_send = ssl.MemoryBIO()
-        self._unsent = memoryview(b"")
+        self._unsent: bytes | memoryview = b""
         self._tls = context.wrap_bio(
             self._arrived, self._to_send, server_side=server_hostname is None, server_hostname=server_hostname
         )
@@ -137,14 +135,22 @@ class TLSStream:
 
     def _read(self, read: Callable[[], bytes | None]) -> bytes | None:
         """Return what `read` has fetched and will, decrypted."""
+        tls, arrived = self._tls, self._arrived
         while True:
+            # To ask the engine for what it cannot have would take longer than to decrypt a message.
+            if not arrived.pending and not tls.pending() and not arrived.eof and not self._fetch(read):
+                return None
             try:
-                return self._tls.read(_RECORD_SIZE)
+                return tls.read(_RECORD_SIZE)
             except ssl.SSLWantReadError:
-                if not self._fetch(read):
-                    return None
+                continue
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last read may have left something: it gives one record."""
+        return self._arrived.pending > 0 or self._tls.pending() > 0 or self._tcp.has_more
 
     def read_memory(self) -> bytes | None:
         """Return what has been fetched from the socket, decrypted, None if that is no whole record.
@@ -159,7 +165,8 @@ class TLSStream:
             return 0
         taken = 0
         for buffer in buffers:
-            taken += self._tls.write(memoryview(buffer)[: _WRITE_SIZE - taken])
+            room = _WRITE_SIZE - taken
+            taken += self._tls.write(buffer if len(buffer) <= room else memoryview(buffer)[:room])
             if taken >= _WRITE_SIZE:
                 break
         self.flush()
@@ -173,12 +180,11 @@ class TLSStream:
     def flush(self) -> bool:
         """Hand on what is encrypted; return whether nothing of it is left."""
         while self._unsent or self._to_send.pending:
-            if not self._unsent:
-                self._unsent = memoryview(self._to_send.read())
-            sent = self._tcp.write([self._unsent])
+            unsent = self._unsent or self._to_send.read()
+            sent = self._tcp.write([unsent])
+            self._unsent = memoryview(unsent)[sent:] if sent < len(unsent) else b""
             if not sent:
                 return False
-            self._unsent = self._unsent[sent:]
         return self._tcp.flush()  # TLS to a proxy may be below this
 
     def shut_down(self) -> None:
