@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Final
 
 from . import rules
 from .aio import arguments
+from .aio.data import as_message, is_data
 from .aio.endings import closed_error
 from .aio.exceptions import Close, ConnectionClosedOK, InvalidURI, opening_error
-from .aio.sending import as_message, is_data
 from .errors import InvalidMessageTypeError, InvalidURLError, NotConnectedError
 from .rules import CloseCode, as_text
 from .settings import web_limits_by_default
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .aio.sending import Data
+    from .aio.data import Data
     from .peer import Connector
     from .transport.base import Message, Transport
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..transport import IN_BROWSER
 from ..transport.base import State
+from .data import as_message, is_data
 from .exceptions import ConcurrencyError
-from .sending import as_message, is_data
 
 if TYPE_CHECKING or not IN_BROWSER:
     from ..wire.shared import SharedMessage
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .connection import Connection
-    from .sending import Data
+    from .data import Data
 
 
 def broadcast(

@@ -22,11 +22,12 @@ from ..rules import CloseCode, as_text
 from ..trace import TracedFrame
 from ..transport import IN_BROWSER
 from ..transport.base import State
+from .data import as_message, each, is_data
 from .endings import closed_error
 from .exceptions import Close, ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 from .pings import Pings
 from .pump import make_pump
-from .sending import Sender, as_message, each, is_data
+from .sending import Sender
 from .waiter import Waiter
 
 if TYPE_CHECKING or not IN_BROWSER:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ..errors import WebSocketError
     from ..transport.base import Message, Transport
     from ..wire.shared import SharedMessage
-    from .sending import Data, Fragments
+    from .data import Data, Fragments
 
     Trace: TypeAlias = Callable[["Connection", TracedFrame], object]
 
@@ -209,7 +210,12 @@ class Connection:
         """
         inbox = self._inbox
         if not inbox or self._receiver is not None:
-            await self._wait_for_message()
+            self._look_for_message(streams=False)
+            while not inbox:
+                try:
+                    await self._next_news()
+                finally:
+                    self._receiver = None
         message = inbox.popleft()
         if self._pump.is_paused and len(inbox) <= self._low_queue:
             self._pump.resume()
@@ -228,7 +234,7 @@ class Connection:
             if is_begun:
                 self._receiver = None
             try:
-                fragments = await self._wait_for_message(streams=True)
+                fragments = await self._wait_for_fragments()
             except ConnectionClosed:
                 raise
             except BaseException:
@@ -435,30 +441,36 @@ class Connection:
         waiter.is_done = True
         return waiter
 
-    async def _wait_for_message(self, *, streams: bool = False) -> list[Message]:
-        """Return when there is a message; or, if somebody `streams`, the fragments that have come of the next one."""
+    def _look_for_message(self, *, streams: bool) -> None:
+        """Begin to receive, a message or, if somebody `streams`, a part of one; it may be here already."""
         if self._receiver is not None:
             raise ConcurrencyError(_RECEIVING.format("recv"))
-        self._transport.is_streamed = streams
+        self._transport.is_streamed = self._is_streaming = streams
         if self._refills < MAX_REFILLS:
             self._refills += 1
             self._pump.refill()
         else:
             self._pump.wake()
+
+    def _next_news(self) -> Waiter:
+        """Return what to await for a turn that brings a message, or raise ConnectionClosed if none will."""
+        if self._transport.ready_state is State.CLOSED:
+            raise self.closed_error()
+        self._refills = 0
+        self._receiver = waiter = Waiter(self._loop)
+        if self._pump.is_paused:
+            self._pump.resume()
+        return waiter
+
+    async def _wait_for_fragments(self) -> list[Message]:
+        """Return the fragments that have come of the next message, none if all of it is here."""
+        self._look_for_message(streams=True)
         while not self._inbox:
-            if streams:
-                fragments = self._transport.take_fragments()
-                if fragments:
-                    return fragments
-            if self._transport.ready_state is State.CLOSED:
-                raise self.closed_error()
-            self._refills = 0
-            self._is_streaming = streams
-            self._receiver = Waiter(self._loop)
-            if self._pump.is_paused:
-                self._pump.resume()
+            fragments = self._transport.take_fragments()
+            if fragments:
+                return fragments
             try:
-                await self._receiver
+                await self._next_news()
             finally:
                 self._receiver = None
         return []
@@ -469,9 +481,7 @@ class Connection:
             self._tell_messages(self._message_trace)
         if self._has_own_limit:
             self._check_sizes()
-        sender = self._sender
-        sender.has_sent = False
-        sender.look()
+        self._sender.end_turn()
         state = self._transport.ready_state
         if state is not self._seen_state:
             self._seen_state = state

@@ -42,7 +42,7 @@ class Pump:
         self._transport = transport
         self._loop = loop
         self._after_turn = after_turn
-        self._thread = get_ident()
+        self._owner = get_ident()
         self.is_paused: bool = False
         """Whether it waits for `resume()`, since the inbox is full."""
         self._is_scheduled = False
@@ -60,7 +60,7 @@ class Pump:
         if self._is_scheduled:
             return
         self._is_scheduled = True
-        if get_ident() == self._thread:
+        if get_ident() == self._owner:
             self._loop.call_soon(self._scheduled_turn)
         else:
             with suppress(RuntimeError):  # the loop is closed, and nobody waits for this any more

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import AsyncIterable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from ..errors import InvalidMessageTypeError, InvalidTextError
-from ..rules import as_text, encode_text
 from ..trace import TracedFrame
 from ..transport import IN_BROWSER
 from ..transport.base import State
@@ -15,21 +11,14 @@ from .waiter import Waiter
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
-    from collections.abc import AsyncIterator, Callable
-
-    from typing_extensions import Buffer
+    from collections.abc import Callable
 
     from ..transport.base import Message, Transport
     from ..wire.shared import SharedMessage
 
-    Data: TypeAlias = str | Buffer
-    Fragments: TypeAlias = Iterable[Data] | AsyncIterable[Data]
-
 GATHER_SIZE: Final = 32 * 1024
 """Bytes at which gathered messages go out, however long the program keeps the event loop waiting."""
 
-_BYTES_LIKE: Final = (bytes, bytearray, memoryview)
-_utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 _SHORTEST_WAIT: Final = 0.005
 _LONGEST_WAIT: Final = 0.05
 """Seconds between two looks at how much of its buffer a browser has sent, for which there is no event."""
@@ -45,12 +34,11 @@ class Sender:
     def __init__(self, transport: Transport, loop: AbstractEventLoop, write_limit: tuple[int, int]) -> None:
         self.high: int = write_limit[0]
         self._low = write_limit[1]
-        self.has_sent: bool = False
-        """Whether something went out since the last turn; the connection sets it back."""
         self.trace: Callable[[TracedFrame], object] | None = None
         """Told of each message, where nobody knows the frames."""
         self._transport = transport
         self._loop = loop
+        self._has_sent = False
         self._gathered = 0
         self._is_release_due = False
         self._waiting: list[Waiter] = []
@@ -62,8 +50,8 @@ class Sender:
         transport = self._transport
         if self.trace is not None:
             self.trace(TracedFrame.of_message(True, message))
-        if IN_BROWSER or not self.has_sent:
-            self.has_sent = True
+        if IN_BROWSER or not self._has_sent:
+            self._has_sent = True
             if shared is None:
                 transport.send(message)
             else:
@@ -109,9 +97,14 @@ class Sender:
                 if waiter in self._waiting:
                     self._waiting.remove(waiter)
 
-    def look(self) -> None:
-        """Let those who wait go on if they may."""
-        if self._waiting and self._has_drained():
+    def end_turn(self) -> None:
+        """Be told that the loop comes round: let those who wait go on if they may."""
+        self._has_sent = False
+        if self._waiting:
+            self._look()
+
+    def _look(self) -> None:
+        if self._has_drained():
             waiting, self._waiting = self._waiting, []
             for waiter in waiting:
                 waiter.wake()
@@ -126,7 +119,7 @@ class Sender:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self.look()
+        self._look()
         if self._waiting:
             self._look_later()
         else:
@@ -134,56 +127,6 @@ class Sender:
 
     def _release(self) -> None:
         self._is_release_due = False
-        self.has_sent = False
+        self._has_sent = False
         if self._transport.ready_state is not State.CLOSED:
             self.flush()
-
-
-def as_message(data: Data, *, text: bool | None) -> Message:
-    """Return what is sent for `data`; `text` overrides that str goes as text and bytes-like as binary."""
-    if isinstance(data, str):
-        return encode_text(data) if text is False else data
-    payload = data if isinstance(data, bytes) else bytes(data)
-    return as_text(payload) if text is True else payload
-
-
-def is_data(message: object) -> bool:
-    """Tell whether it is one message, not fragments of one; raises InvalidMessageTypeError for what is neither."""
-    if isinstance(message, (str, *_BYTES_LIKE)):
-        return True
-    if isinstance(message, Mapping):
-        raise InvalidMessageTypeError("a message is no dict: encode it, as JSON say, or send its keys()")
-    if isinstance(message, (Iterable, AsyncIterable)):
-        return False
-    raise InvalidMessageTypeError(
-        f"a message is str, bytes-like, or an iterable of those as fragments, not {type(message).__name__}"
-    )
-
-
-async def each(fragments: Fragments, *, text: bool | None) -> AsyncIterator[Message]:
-    """Give the fragments, all str or all bytes-like, as they are to be sent; raises InvalidMessageTypeError.
-
-    The end of a fragment of bytes that go as text may cut a character in two; raises InvalidTextError if they are none.
-    """
-    kind: Any = None
-    decode = _utf8_decoder().decode
-    try:
-        async for fragment in _each(fragments):
-            if kind is None:
-                kind = str if isinstance(fragment, str) else _BYTES_LIKE
-            if not isinstance(fragment, kind):
-                raise InvalidMessageTypeError("the fragments of a message are all str or all bytes-like: encode them")
-            is_cut = text is True and not isinstance(fragment, str)
-            yield decode(bytes(fragment)) if is_cut else as_message(fragment, text=text)
-        decode(b"", True)
-    except UnicodeDecodeError as exc:
-        raise InvalidTextError("the fragments of a text must be UTF-8 together: send them as binary") from exc
-
-
-async def _each(fragments: Fragments) -> AsyncIterator[Data]:
-    if isinstance(fragments, AsyncIterable):
-        async for fragment in fragments:
-            yield fragment
-    else:
-        for fragment in fragments:
-            yield fragment
