@@ -84,10 +84,11 @@ class Endpoint:
         if get_ident() != self._owner:
             raise wrong_thread()
         inbox = transport.inbox
+        fetch = inbox.popleft
         for _ in range(len(inbox)):
             if not inbox or self._transport is not transport:  # the loop's own body fetched, or connected again
                 return
-            message = inbox.popleft()
+            message = fetch()
             self._was_string = isinstance(message, str)
             yield message
 

@@ -78,10 +78,14 @@ class MessageStream:
         """Code and reason of the Close frames; the code is 1005 if the frame had none."""
         self.closed_by_other_side: bool = False
         """Whether the other side's Close frame was the first."""
+        self.is_reading: bool = True
+        """Whether anything that may still come matters."""
         self.failure: RemoteProtocolError | None = None
         """What the other side did wrong, after which nothing more is read."""
         self.pongs: list[bytes] = []
         """The payloads of the last Pong frames, for the caller to take out. (An empty deque takes 760 bytes.)"""
+        self.inflated_size: int = 0
+        """The bytes that compressed parts became in the last `parse()`."""
         self.trace: Callable[[bool, int, bytes | str | memoryview], object] | None = None
         """Called for each frame with whether it is sent, its first byte and its payload."""
         self.fragments: Fragments | None = Fragments() if keeps_fragments else None
@@ -100,7 +104,6 @@ class MessageStream:
         self._size = 0
         self._fragment_size = 0
         self._is_compressed = False
-        self._inflated_size = 0
         self._waiting_pongs = 0
         self._late_pong: bytes | None = None
 
@@ -109,11 +112,6 @@ class MessageStream:
         self._deflater = Deflater(terms, compression)
         self._inflater = Inflater(terms)
         self._parser.may_compress = True
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether anything that may still come matters."""
-        return self.close_received is None and self.failure is None
 
     def receive(self, data: bytes) -> None:
         """Take in bytes that arrived; `parse()` makes messages of them."""
@@ -128,9 +126,9 @@ class MessageStream:
         What breaks the protocol ends it: `failure` is set and the Close frame that says so stands in `outbox`.
         """
         full = len(inbox) + room
-        self._inflated_size = 0
+        self.inflated_size = 0
         try:
-            while self.is_reading and self._inflated_size < self._max_size:
+            while self.is_reading and self.inflated_size < self._max_size:
                 before = len(inbox)
                 frame = self._parser.run(inbox, full - before)
                 if self.trace is not None:
@@ -139,14 +137,10 @@ class MessageStream:
                     return len(inbox) < full
                 self._handle(frame[0], frame[1], inbox)
         except RemoteProtocolError as exc:
+            self.is_reading = False
             self.failure = exc  # RFC 6455 §7.1.7, "fail the connection"
             self.close(self._too_big_code if isinstance(exc, MessageTooBigError) else exc.close_code)
         return False
-
-    @property
-    def inflated_size(self) -> int:
-        """The bytes that compressed parts became in the last `parse()`."""
-        return self._inflated_size
 
     def send(self, opcode: int, payload: bytes) -> None:
         """Put one unfragmented message, TEXT or BINARY, into `outbox`."""
@@ -159,7 +153,9 @@ class MessageStream:
         """Return what `send()` and `take()` would, for a message with nothing in `outbox` before it."""
         if self._deflater is not None:
             opcode, payload = self._deflate(self._deflater, opcode, payload)
-        return self._serialise([(FIN | opcode, payload)])
+        if self.trace is not None:
+            self.trace(True, FIN | opcode, payload)
+        return self._serialiser.serialise_one(FIN | opcode, payload)
 
     def send_shared(self, message: SharedMessage) -> None:
         """Do as `send()` with a message that goes to others as well; not for a client, whose frames are masked."""
@@ -275,6 +271,7 @@ class MessageStream:
         self.closed_by_other_side = self.close_sent is None
         if not payload:
             self.close_received = (CloseCode.NO_STATUS_RECEIVED, "")
+            self.is_reading = False
             self.close(None)
             return
         if len(payload) == 1:
@@ -283,6 +280,7 @@ class MessageStream:
         if not is_wire_close_code(code):
             raise RemoteProtocolError(f"a Close frame came with the code {code}, which may not be sent")
         self.close_received = (code, decode(payload[2:]))
+        self.is_reading = False
         self.close(code, self.close_received[1])
 
     def _handle_part(self, head: int, payload: bytes | memoryview, inbox: deque[str | bytes]) -> None:
@@ -295,7 +293,7 @@ class MessageStream:
             self._parser.in_fragments = True
         if self._is_compressed and self._inflater is not None:
             for block in self._inflater.inflate(payload, is_last=is_last):
-                self._inflated_size += len(block)
+                self.inflated_size += len(block)
                 self._gather(block)
         else:
             self._gather(payload)

@@ -49,6 +49,7 @@ SEEDS = [
     for mask, settings in ((None, 3), (MASK, 2), (None, 1), (MASK, 0), (MASK, 6))
     for wire in (
         frame(TEXT, "grün".encode(), mask=mask) + frame(PING, b"x", mask=mask) + close_frame(1000, b"bye", mask=mask),
+        frame(BINARY, bytes(12), mask=mask) * 100,
         frame(BINARY, bytes(300), fin=False, mask=mask) + frame(CONTINUATION, b"end", mask=mask),
         frame(TEXT, bytes.fromhex("f248cdc9c90700"), rsv=RSV1, mask=mask) * 2,
         frame(BINARY, bytes.fromhex("f248cd"), fin=False, rsv=RSV1, mask=mask)

@@ -70,6 +70,78 @@ class TestWholeMessages:
         assert parse(p, data[head_size - 1 :]) == ([bytes(size)], [])
 
 
+ROWS = {
+    "binary, short": [frame(BINARY, b"%08d" % number) for number in range(600)],
+    "binary, medium": [frame(BINARY, b"%0200d" % number) for number in range(600)],
+    "text": [frame(TEXT, "grün %04d".encode() % number) for number in range(600)],
+    "masked": [frame(BINARY, b"%0126d" % number, mask=number.to_bytes(4, "big")) for number in range(600)],
+    "empty": [frame(BINARY, b"")] * 600,
+    "a longer one within": [frame(BINARY, bytes(30 + (number == 300))) for number in range(600)],
+    "a text within": [frame(BINARY if number != 299 else TEXT, bytes(30)) for number in range(600)],
+    "two sizes by turns": [frame(BINARY, bytes(30 + number % 2)) for number in range(600)],
+}
+
+
+class TestRows:
+    """Many frames of one size, which are cut out together, give what they give one by one."""
+
+    @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+    def test_the_messages_are_the_same_as_one_by_one(self, row: list[bytes]) -> None:
+        masked = bool(row[0][1] & 0x80)
+        apart = parser(masked=masked)
+        one_by_one = [message for data in row for message in parse(apart, data)[0]]
+        assert len(one_by_one) == 600
+        assert parse(parser(masked=masked), b"".join(row)) == (one_by_one, [])
+
+    def test_the_room_is_kept_to(self) -> None:
+        p = parser()
+        data = b"".join(ROWS["binary, short"])
+        expected = [b"%08d" % number for number in range(600)]
+        assert parse(p, data, room=259)[0] == expected[:259]
+        assert parse(p, b"", room=2)[0] == expected[259:261]
+        assert parse(p, b"")[0] == expected[261:]
+
+    @pytest.mark.parametrize("at", [0, 2, 255, 256, 599])
+    def test_a_row_ends_where_bad_text_begins(self, at: int) -> None:
+        inbox: deque[str | bytes] = deque()
+        p = parser()
+        p.feed(b"".join(frame(TEXT, b"123456\xff" if number == at else b"1234567") for number in range(600)))
+        with pytest.raises(RemoteProtocolError, match="byte 6 is not UTF-8"):
+            p.run(inbox, 1000)
+        assert list(inbox) == ["1234567"] * at
+
+    @pytest.mark.parametrize(
+        ("bad", "masked"),
+        [
+            (b"\x82\x7e\x00\x10" + bytes(16), False),
+            (frame(BINARY, bytes(16), mask=MASK), False),
+            (frame(BINARY, bytes(16)), True),
+            (frame(BINARY, bytes(16), rsv=RSV2), False),
+            (frame(BINARY, bytes(LIMIT + 1)), False),
+            (frame(CONTINUATION, bytes(16)), False),
+        ],
+        ids=["a long form", "a mask", "no mask", "a reserved bit", "over the limit", "nothing to continue"],
+    )
+    def test_no_row_breaks_a_rule(self, bad: bytes, masked: bool) -> None:
+        p = parser(masked=masked)
+        p.feed(bad * 100)
+        with pytest.raises(RemoteProtocolError):
+            p.run(deque(), 1000)
+
+    def test_between_fragments_no_row_is_a_message(self) -> None:
+        p = parser()
+        p.in_fragments = True
+        p.feed(frame(BINARY, bytes(16)) * 100)
+        with pytest.raises(RemoteProtocolError, match="before the last fragment"):
+            p.run(deque(), 1000)
+
+    def test_a_limit_is_kept_to_by_every_frame_of_a_row(self) -> None:
+        p = parser(limit=200)
+        p.feed(frame(BINARY, bytes(201)) * 100)
+        with pytest.raises(MessageTooBigError):
+            p.run(deque(), 1000)
+
+
 class TestOtherFrames:
     """What is no whole message is given out as it stands: its first byte and its payload."""
 

@@ -54,6 +54,7 @@ WIRE = st.lists(
     st.one_of(
         st.builds(lambda text: frame(TEXT, text.encode()), st.text()),
         st.builds(lambda size: frame(BINARY, bytes(size)), SIZES),
+        st.builds(lambda size, count: frame(BINARY, bytes(size)) * count, st.integers(0, 300), st.integers(1, 300)),
         st.builds(lambda payload: frame(PING, payload), st.binary(max_size=125)),
         st.builds(lambda payload: frame(PONG, payload), st.binary(max_size=125)),
         st.builds(

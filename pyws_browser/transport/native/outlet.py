@@ -34,11 +34,6 @@ class Outlet:
         unsent = sum(map(len, self._unsent)) + self.stream.unsent_size
         return min(self.put_size, unsent + self._messages.outbox_size)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing waits: neither frames to be made nor bytes to be taken."""
-        return self.is_flushed and not self._messages.outbox
-
     def send(self, opcode: int, payload: bytes) -> bool:
         """Send a message, or keep it behind what waits; return whether all is gone."""
         if self._unsent or self._messages.outbox:

@@ -109,7 +109,7 @@ class NativeTransport(Transport):
         try:
             while self._phase():
                 pass
-            if self.ready_state is not State.CLOSED and time.monotonic() >= self._deadline:
+            if self._deadline != math.inf and time.monotonic() >= self._deadline:
                 self._time_out()
         except WebSocketError as exc:
             self._fail(exc)
@@ -298,17 +298,18 @@ class NativeTransport(Transport):
     def _exchange(self) -> bool:
         """OPEN, and CLOSING until the other side's Close frame has come."""
         messages = self._messages
-        if not self._outlet.is_empty:
+        if not self._outlet.is_flushed or messages.outbox:
             self._outlet.flush()
         before = len(self.inbox)
+        is_alive = False
         try:
-            self._read_messages()
+            is_alive = self._read_messages()
         finally:
             if messages.fragments is not None and messages.fragments.complete:
                 self._note_fragments(messages.fragments, self.received_count - before)
             self.received_count += len(self.inbox) - before
-        if self.ready_state is OPEN:
-            self._beat()
+        if self.ready_state is OPEN and (self._heart.next_beat != math.inf or messages.pongs):
+            self._beat(is_alive or self._is_held_back)  # nothing is read then, so nothing can tell of life
         if messages.is_reading:
             if messages.outbox:  # pongs
                 self._outlet.flush()
@@ -364,30 +365,43 @@ class NativeTransport(Transport):
         self._enter(State.OPEN)
         self._phase = self._exchange
 
-    def _read_messages(self) -> None:
-        """Read and parse until nothing is there, `inbox` is full, or the other side's Close frame has come."""
-        stream = self._connected_stream()
+    def _read_messages(self) -> bool:
+        """Read and parse until nothing is there, `inbox` is full, or the other side's Close frame has come.
+
+        Returns whether anything came.
+        """
+        stream, messages = self._connected_stream(), self._messages
+        has_come = False
         may_be_more = True
         budget = READ_BUDGET
         while True:
-            if not self._parse() or not may_be_more:
-                return
-            data = self._read(from_memory=budget <= 0)
-            if data is None:
-                break
-            budget -= max(len(data), _LEAST_READ)
-            if not data:
-                raise ConnectionLostError(
-                    "the other side ended the TCP connection without a Close frame"
-                    if self.ready_state is OPEN
-                    else "the other side ended the TCP connection instead of answering the Close frame"
-                )
-            may_be_more = stream.has_more
-            self._inbox_bytes += len(data)
-            self._messages.receive(data)
-            self._is_dry = False
+            is_open = self.ready_state is OPEN
+            room = self._room() if is_open else self.options.max_queued_packets
+            self._is_held_back = room <= 0
+            if room <= 0:
+                return has_come
+            if self._is_dry:
+                if not may_be_more:
+                    return has_come
+                data = self._read(stream, from_memory=budget <= 0)
+                if data is None:
+                    break
+                has_come = True
+                budget -= max(len(data), _LEAST_READ)
+                may_be_more = stream.has_more
+                self._inbox_bytes += len(data)
+                messages.receive(data)
+            self._is_dry = messages.parse(
+                self.inbox if is_open else deque(), sys.maxsize if self.options.parses_ahead else room
+            )
+            self._inbox_bytes += messages.inflated_size
+            if self.options.web_limits:
+                self._enforce_web_limits()
+            if not messages.is_reading:
+                return has_come
         if budget <= 0:
             self._wake()  # more may be there
+        return has_come
 
     def _has_tcp_ended(self) -> bool:
         """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
@@ -403,30 +417,14 @@ class NativeTransport(Transport):
         self._wake()
         return False
 
-    def _parse(self) -> bool:
-        """Make messages of what was read; return whether to read on."""
-        messages = self._messages
-        while not self._is_dry:
-            is_open = self.ready_state is OPEN
-            room = self._room() if is_open else self.options.max_queued_packets
-            self._is_held_back = room <= 0
-            if self._is_held_back:
-                return False
-            if self.options.parses_ahead:
-                room = sys.maxsize
-            self._is_dry = messages.parse(self.inbox if is_open else deque(), room)
-            self._inbox_bytes += messages.inflated_size
-            if self.options.web_limits:
-                self._enforce_web_limits()
-            if not messages.is_reading:
-                return False
-        self._is_held_back = self.ready_state is OPEN and self._room() <= 0
-        return not self._is_held_back
-
     def _room(self) -> int:
+        """Return how many messages may be taken in."""
         # A page cannot hold a sender back, so neither does a peer that keeps to a page's limits.
         if self.options.web_limits:
             return sys.maxsize
+        if not self.inbox and not self.is_streamed:
+            self._inbox_bytes = 0
+            return self.options.max_queued_packets
         fragments = self._messages.fragments
         if self.is_streamed and fragments is not None and len(fragments.ends) >= MAX_WAITING_FRAGMENTS:
             return 0
@@ -441,23 +439,28 @@ class NativeTransport(Transport):
             self._cause = overflow
             self._begin_closing(CloseCode.INBOUND_OVERFLOW, "")
 
-    def _read(self, *, from_memory: bool = False) -> bytes | None:
-        stream = self._connected_stream()
+    def _read(self, stream: TCPStream | TLSStream, *, from_memory: bool) -> bytes | None:
+        """Return what has arrived, None if nothing has."""
         try:
             data = stream.read_memory() if from_memory else stream.read()
         except OSError as exc:
             raise ConnectionLostError(f"the connection broke: {reason_of(exc)}") from exc
-        if data:
-            self._heart.feel_life(time.monotonic())
+        if data == b"":
+            raise ConnectionLostError(
+                "the other side ended the TCP connection without a Close frame"
+                if self.ready_state is OPEN
+                else "the other side ended the TCP connection instead of answering the Close frame"
+            )
         return data
 
     def _flush_or_wake(self) -> None:
         if not self._outlet.flush():
             self._wake()
 
-    def _beat(self) -> None:
+    def _beat(self, is_alive: bool) -> None:
+        """Tell the heart what there was to hear, and send the ping that is due."""
         now = time.monotonic()
-        if self._is_held_back:  # nothing is read, so nothing can tell of life
+        if is_alive:
             self._heart.feel_life(now)
         pongs = self._messages.pongs
         while pongs:
@@ -483,7 +486,7 @@ class NativeTransport(Transport):
     def _time_out(self) -> None:
         if self._phase == self._linger:
             self._finish()
-        else:
+        elif self.ready_state is not State.CLOSED:
             raise CloseTimeoutError(self.options.close_timeout)
 
     def _finish(self) -> None:
