@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SIZES = (16, 256, 8 << 10, 64 << 10, 1 << 20)
+MIXED = 0
 _QUICK_SIZES = (256, 64 << 10)
 _TLS_SIZES = (256, 64 << 10)
 _BATCHED_BELOW = 64 << 10
@@ -25,7 +26,7 @@ _METHODS = {
 
 
 class Case(NamedTuple):
-    """One measurement: what a client does (`method`), with messages of how many bytes."""
+    """One measurement: what a client does (`method`), with messages of how many bytes, MIXED for any up to 256."""
 
     method: str
     size: int
@@ -62,6 +63,8 @@ def batch_of(size: int) -> int:
 
 def size_name(size: int) -> str:
     """Return 16 B, 64 KiB, 1 MiB."""
+    if size == MIXED:
+        return "16–256 B mixed"
     for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
         if size >= unit and size % unit == 0:
             return f"{size // unit} {name}"
@@ -79,7 +82,7 @@ def choose(words: Iterable[str], *, quick: bool) -> list[Case]:
 
 
 def _all() -> Iterable[Case]:
-    for size in SIZES:
+    for size in (*SIZES[:2], MIXED, *SIZES[2:]):
         yield Case("receive", size)
     for size in SIZES:
         yield Case("send", size)

@@ -1,8 +1,8 @@
 """What every client talks to: plain blocking sockets that do as little as can be done, in a process of their own.
 
-The path says what is wanted. `/flood/SIZE/COUNT` waits for anything to come, then sends messages made beforehand;
-`/sink/BYTES` reads so many bytes of frames, then sends one message; `/echo/SIZE` sends binary messages of that size
-back.
+The path says what is wanted. `/flood/SIZE/COUNT` waits for anything to come, then sends messages made beforehand, of
+all sizes from 16 to 256 bytes if SIZE is 0; `/sink/BYTES` reads so many bytes of frames, then sends one message;
+`/echo/SIZE` sends binary messages of that size back.
 """
 
 from __future__ import annotations
@@ -46,6 +46,12 @@ def frame(payload: bytes, key: bytes = b"") -> bytes:
 def frame_size(size: int, *, masked: bool) -> int:
     """Return the bytes that a message of `size` takes on the wire."""
     return size + 2 + (0 if size < 126 else 2 if size < 65536 else 8) + 4 * masked
+
+
+def flood_frames(size: int) -> list[bytes]:
+    """Return the messages that a flood repeats: one, or for size 0 one of each size from 16 to 256, in no order."""
+    sizes = [size] if size else [16 + number * 89 % 241 for number in range(241)]
+    return [frame(bytes(size)) for size in sizes]
 
 
 def accept_of(key: bytes) -> str:
@@ -103,10 +109,11 @@ def _shake_hands(sock: socket.socket) -> str:
 
 
 def _flood(sock: socket.socket, size: int, count: int) -> None:
-    one = frame(bytes(size))
-    per_chunk = max(1, _CHUNK // len(one))
-    chunk = one * per_chunk
-    last = one * (count % per_chunk)
+    frames = flood_frames(size)
+    frames *= max(1, _CHUNK // sum(map(len, frames)))
+    per_chunk = len(frames)
+    chunk = b"".join(frames)
+    last = b"".join(frames[: count % per_chunk])
     sock.recv(65536)
     for _ in range(count // per_chunk):
         sock.sendall(chunk)
