@@ -40,8 +40,14 @@ _FEW: Final = 8
 _LONG_PUT_TEXT: Final = 1 << 18 if sys.version_info >= (3, 14) else 2048
 """From here on a text that is sent crosses as UTF-8; the conversion of a str has become faster."""
 
-_MANY: Final = 8
-"""From here on the crossings that long texts take one by one cost more than the memory that they take together."""
+_LEAST_JOINED: Final = 1024
+_MOST_JOINED: Final = 1 << 17
+"""Texts that come together cross as one, if they have about so many characters. One copy more is less than a crossing,
+unless they are as long as `_LONG_BYTES`.
+"""
+
+_SEPARATOR: Final = "\0"
+"""What stands between them. A text that has it in itself is noticed, and crosses otherwise."""
 
 _SCRATCH_SIZE: Final = 65536
 _MOST_ROOM: Final = 4 << 20
@@ -72,8 +78,9 @@ _js_decoder = _js_make_decoder()
 _js_decode = js_applied(_js_decoder.decode, _js_decoder)
 _js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
 _js_array_of = js.Array.of
+_js_one = _js_array_of(None)
 _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
-_BUFFER_AS_TEXT_SIZE: Final = len("[object ArrayBuffer]")
+_BUFFER_AS_TEXT: Final = "[object ArrayBuffer]"
 
 
 class _Room:
@@ -163,7 +170,8 @@ class Queue(ABC):
         """Whether what came last is being told of, so that nothing else can have come since."""
         self._is_handed_over = False
         self._last_size = _LONG_BYTES  # the first one may be long
-        self._expects_text = False  # a long one
+        self._are_texts = False  # all that came together last
+        self._may_join = True
         self._to_ask_about: float = _FEW  # how many more messages, before it is taken for granted that texts are short
         self._backlog: list[Message] = []
         self._known = 0  # how many of those that wait are not new
@@ -225,10 +233,9 @@ class Queue(ABC):
             if len(message) >= _LONG_TEXT:
                 self._look_at([message])
             return message
-        if self._expects_text:
+        if self._are_texts and self._last_size >= _LONG_TEXT:
             text = self._expected_text(js_event)
             if text is not None:
-                self._expects_text = len(text) >= _LONG_TEXT
                 return text
         return self._cross(self._read_from(_js_array_of(js_event)), 1)[0]
 
@@ -239,7 +246,7 @@ class Queue(ABC):
             text = room.encode(self._read_from(_js_array_of(js_event, room.js_event)))
         except JsException:  # Node makes no text of a buffer, as browsers do
             return None
-        return None if text is None or len(text) == _BUFFER_AS_TEXT_SIZE else text
+        return None if text is None or len(text) == len(_BUFFER_AS_TEXT) else text
 
     def _read_from(self, js_items: Any) -> Any:
         method, argument = self._read
@@ -292,7 +299,10 @@ class Queue(ABC):
             self._on_full()
 
     def _cross(self, js_datas: Any, count: int) -> list[Message]:
-        if self._to_ask_about and js_datas.some(_js_is_long_text):
+        messages = self._cross_joined(js_datas, count) if count > 1 else None
+        if messages is not None:
+            pass
+        elif self._to_ask_about and js_datas.some(_js_is_long_text):
             messages = self._cross_as_utf8(js_datas, count)
         elif self._last_size < _LONG_BYTES:
             messages = [data if type(data) is str else bytes(data) for data in js_datas.to_py()]
@@ -304,16 +314,32 @@ class Queue(ABC):
     def _look_at(self, messages: list[Message]) -> None:
         """See how the next ones had better cross."""
         self._last_size = len(messages[-1])
-        self._expects_text = type(messages[-1]) is str and self._last_size >= _LONG_TEXT
-        if max(map(len, messages)) >= _LONG_TEXT and str in map(type, messages):
+        self._are_texts = bytes not in map(type, messages)
+        if max(map(len, messages)) >= _LONG_TEXT and (self._are_texts or str in map(type, messages)):
             self._to_ask_about = inf
         elif self._to_ask_about:
             self._to_ask_about = max(0, self._to_ask_about - len(messages))
 
+    def _cross_joined(self, js_datas: Any, count: int) -> list[Message] | None:
+        """Return the messages if they are texts that can cross as one."""
+        size = self._last_size
+        if not (self._are_texts and self._may_join) or size >= _LONG_BYTES or count * size < _LEAST_JOINED:
+            return None
+        messages: list[Message] = []
+        step = _MOST_JOINED // size
+        for start in range(0, count, step):
+            js_some = js_datas.slice(start, start + step)
+            joined = _text_in_room(_js_one.map(js_some.join.bind(js_some, _SEPARATOR)), 3 * _MOST_JOINED)
+            if joined is None:
+                return None
+            messages += joined.split(_SEPARATOR)
+        self._may_join = len(messages) == count
+        return messages if self._may_join and _BUFFER_AS_TEXT not in messages else None
+
     def _cross_as_utf8(self, js_datas: Any, count: int) -> list[Message]:
         if count == 1:
             return [_text(js_datas)]
-        if (count >= _MANY or self._last_size < _SCRATCH_SIZE) and not js_datas.some(_js_may_be_buffer):
+        if self._last_size < _LONG_BYTES and not js_datas.some(_js_may_be_buffer):
             return [str(utf8, "utf-8") for utf8 in js_datas.map(_js_encode_each).to_py()]
         # A text in an object of its own stays in JavaScript until it is asked for. Node encodes no such object.
         return [
@@ -354,11 +380,15 @@ def _as_it_is(js_data: Any) -> Message:
 
 def _text(js_texts: Any) -> str:
     """Return the only text of an array, by way of UTF-8."""
+    text = _text_in_room(js_texts, _MOST_ROOM)
+    return str(_js_encode(js_texts).to_bytes(), "utf-8") if text is None else text
+
+
+def _text_in_room(js_texts: Any, most: int) -> str | None:
+    """Return the only text of an array, None if there was no room; there is more next time, up to `most`."""
     room = _rooms[-1]
     js_texts.push(room.js_array)
     text = room.encode(js_texts)
-    if text is not None:
-        return text
-    if room.size < _MOST_ROOM:
+    if text is None and room.size < most:
         _rooms[-1] = _Room(4 * room.size)
-    return str(_js_encode(js_texts).to_bytes(), "utf-8")
+    return text

@@ -123,7 +123,9 @@ import random
 chance = random.Random(7)
 messages = []
 for _ in range(60):
-    kinds = chance.choice((("x",), (b"x",), ("x", "é語"), ("x", b"x"), ("[object ArrayBuffer]", b"x")))
+    kinds = chance.choice(
+        (("x",), (b"x",), ("x", "é語"), ("x", b"x"), ("[object ArrayBuffer]", b"x"), ("x", "[object ArrayBuffer]"))
+    )
     largest = chance.choice((3, 100, 3000, 40000))
     messages += [chance.choice(kinds) * chance.randrange(largest) for _ in range(chance.randrange(40))]
 first_difference(messages, await echoed(messages, **how))
@@ -133,6 +135,28 @@ first_difference(messages, await echoed(messages, **how))
         how=how,
     )
     assert difference is None
+
+
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+def test_texts_that_cross_as_one_hide_no_other_among_them(
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool, how: dict[str, bool]
+) -> None:
+    differences = python_place.run(
+        ECHO
+        + """
+usual = [f"{number:03}" * 50 for number in range(200)]
+odd = ["nul \\0 nul", "\\0", "", "[object ArrayBuffer]", b"", b"\\0" * 100, "x" * 300_000, "\\ufeff", "😀"]
+differences = []
+for other in odd:
+    messages = [*usual, other, *usual, usual[0], other, *usual]
+    differences.append(first_difference(messages, await echoed(messages, **how)))
+differences
+""",
+        url=contract_urls["server"] + "echo",
+        backpressure=backpressure,
+        how=how,
+    )
+    assert differences == [None] * 9
 
 
 def test_lone_surrogates_go_out_as_the_replacement_character_whatever_the_size(
