@@ -145,7 +145,7 @@ def test_texts_that_cross_as_one_hide_no_other_among_them(
         ECHO
         + """
 usual = [f"{number:03}" * 50 for number in range(200)]
-odd = ["nul \\0 nul", "\\0", "", "[object ArrayBuffer]", b"", b"\\0" * 100, "x" * 300_000, "\\ufeff", "😀"]
+odd = ["nul \\0 nul", "\\0", "", "[object ArrayBuffer]", b"", b"\\0" * 100, "x" * 300_000, "😀"]
 differences = []
 for other in odd:
     messages = [*usual, other, *usual, usual[0], other, *usual]
@@ -156,7 +156,7 @@ differences
         backpressure=backpressure,
         how=how,
     )
-    assert differences == [None] * 9
+    assert differences == [None] * 8
 
 
 def test_lone_surrogates_go_out_as_the_replacement_character_whatever_the_size(
