@@ -76,6 +76,7 @@ class _Conversation:
         self._is_hex: bool = options.hex
         self._patience: float | None = None if options.wait < 0 else options.wait
         self._last_message = 0.0
+        self._code = 1000  # that this side asked for
 
     async def run(self) -> int:
         receiving = asyncio.create_task(self._receive())
@@ -93,7 +94,7 @@ class _Conversation:
             await self._connection.close()
         code, reason = self._connection.close_code, self._connection.close_reason
         self._screen.note(f"closed with {code}" + (f": {reason}" if reason else ""))
-        return 0 if code in (1000, 1001, 1005) else 1
+        return 0 if code in (1000, 1001, 1005, self._code) else 1
 
     async def _receive(self) -> None:
         try:
@@ -139,6 +140,7 @@ class _Conversation:
             if code and not code.isdecimal():
                 raise UsageError(f"{code!r} is no close code: /close 1000 goodbye")
             await self._connection.close(int(code or 1000), reason)
+            self._code = int(code or 1000)
             return False
         elif name == "help":
             self._screen.note(_HELP)

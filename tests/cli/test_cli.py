@@ -242,7 +242,7 @@ def test_a_conversation_at_a_terminal(
     ):
         person.type(typed + "\r")
         person.expect(shown)
-    assert person.leave() == 1
+    assert person.leave() == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
