@@ -12,7 +12,7 @@ read -ra PYODIDE_VERSIONS <<<"${PYODIDE_VERSIONS:-314.0.7 0.29.5}"
 readonly ENGINES=(chromium firefox webkit node)
 readonly ENGINE_TESTS=(
     tests/browser/test_{interpreter,contract,web_platform,wakeup,leaks,stream}.py
-    tests/browser/test_crossing.py::test_{any_mixture_crosses_by_the_batch,texts_that_cross_as_one_hide_no_other_among_them}
+    tests/browser/test_crossing.py::test_{any_mixture_crosses_by_the_batch,texts_that_cross_as_one_hide_no_other_among_them,texts_cross_after_the_memory_has_grown}
 )
 readonly RESULTS=$BUILD/results
 # The Node to take where none on the path is new enough.

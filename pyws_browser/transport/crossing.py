@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import lru_cache
 from itertools import count
 from math import inf
@@ -22,6 +23,8 @@ from ..rules import encode_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from typing_extensions import Buffer
 
     from .base import Message
 
@@ -83,12 +86,33 @@ _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
 _BUFFER_AS_TEXT: Final = "[object ArrayBuffer]"
 
 
+def _js_buffer_of(data: Buffer) -> Any:
+    """Return a view of Python's own memory, to be released.
+
+    Raises JsException for what lies above 2 GiB, since Pyodide takes addresses for signed numbers.
+    """
+    js_data = create_proxy(data)
+    try:
+        return js_data.getBuffer("u8")
+    finally:
+        js_data.destroy()
+
+
 class _Room:
-    """Where texts that come are encoded, and an event that has it as its data."""
+    """Where texts that come are encoded: Python's own memory, and an event that has it as its data.
+
+    JavaScript's view of it is of no use any more once WebAssembly's memory has grown, and is renewed then.
+    """
 
     def __init__(self, size: int) -> None:
+        """Raise JsException if the memory lies where JavaScript cannot have a view of it."""
         self.size = size
-        self.js_array = js.Uint8Array.new(size)
+        self._memory = memoryview(bytearray(size))
+        self._look()
+
+    def _look(self) -> None:
+        self._js_buffer = _js_buffer_of(self._memory)
+        self.js_array = self._js_buffer.data
         js_options = js.Object.new()
         js_options.data = self.js_array
         self.js_event = js.MessageEvent.new("message", js_options)
@@ -96,9 +120,14 @@ class _Room:
     def encode(self, js_text_and_room: Any) -> str | None:
         """Return the text, or None if there may not be room for it."""
         written: int = _js_encode_into(js_text_and_room).written
+        if not written and not self.js_array.length:
+            self._js_buffer.release()
+            self._look()
+            js_text_and_room[1] = self.js_array
+            written = _js_encode_into(js_text_and_room).written
         if written >= self.size - 3:  # or there was no room for another character
             return None
-        return str(self.js_array.subarray(0, written).to_bytes(), "utf-8")
+        return str(self._memory[:written], "utf-8")
 
 
 _rooms = [_Room(_SCRATCH_SIZE)]  # the last one serves; they grow
@@ -139,14 +168,11 @@ def _view(size: int) -> tuple[Any, Callable[[bytes], None]]:
 
 def _lend(data: bytes, js_use: Callable[[Any], object]) -> None:
     """Call a function with a view of Python's own memory, which saves a copy."""
-    js_data = create_proxy(data)
     try:
-        js_buffer = js_data.getBuffer("u8")
-    except JsException:  # Pyodide's addresses are signed: there is no view of what lies above 2 GiB
+        js_buffer = _js_buffer_of(data)
+    except JsException:
         js_use(to_js(data))
         return
-    finally:
-        js_data.destroy()
     try:
         js_use(js_buffer.data)
     finally:
@@ -390,5 +416,6 @@ def _text_in_room(js_texts: Any, most: int) -> str | None:
     js_texts.push(room.js_array)
     text = room.encode(js_texts)
     if text is None and room.size < most:
-        _rooms[-1] = _Room(4 * room.size)
+        with suppress(JsException):
+            _rooms[-1] = _Room(4 * room.size)
     return text

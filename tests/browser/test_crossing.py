@@ -13,7 +13,7 @@ ECHO = """
 import asyncio
 from pyws_browser import WebSocketPeer
 
-async def echoed(messages, poll_late=False, in_turn=False, is_woken=False):
+async def echoed(messages, poll_late=False, in_turn=False, is_woken=False, before_each=lambda: None):
     peer = WebSocketPeer()
     peer.backpressure = backpressure
     peer.inbound_buffer_size = peer.outbound_buffer_size = 1 << 26
@@ -31,6 +31,7 @@ async def echoed(messages, poll_late=False, in_turn=False, is_woken=False):
         if is_woken:
             peer._transport.set_wakeup(take)
         for together in messages if in_turn else [messages]:
+            before_each()
             wanted = len(received) + len(together)
             for message in together:
                 peer.send(message)
@@ -157,6 +158,36 @@ differences
         how=how,
     )
     assert differences == [None] * 8
+
+
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+def test_texts_cross_after_the_memory_has_grown(
+    python_place: Interpreter, contract_urls: dict[str, str], backpressure: bool, how: dict[str, bool]
+) -> None:
+    """WebAssembly's memory becomes another one then, and the views of the old one that JavaScript has are empty."""
+    result = python_place.run(
+        ECHO
+        + """
+from pyws_browser.transport import crossing
+
+times_grown = 0
+
+def grow():
+    global times_grown
+    held = []
+    while crossing._rooms[-1].js_array.length:
+        held.append(bytearray(1 << 24))
+    times_grown += 1
+
+turns = [["é" * 3000], ["x" * 3000], ["x" * 200] * 100, ["", "é" * 3000, ""], ["x" * 100_000], ["x" * 3000]]
+received = await echoed(turns, in_turn=True, before_each=grow, **how)
+[first_difference(sum(turns, []), received), times_grown]
+""",
+        url=contract_urls["server"] + "echo",
+        backpressure=backpressure,
+        how=how,
+    )
+    assert result == [None, 6]
 
 
 def test_lone_surrogates_go_out_as_the_replacement_character_whatever_the_size(
