@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import pyws_browser
+
+# How long something takes says nothing here: a machine may be busy, and the first call imports.
+settings.register_profile("timeless", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("timeless")
 
 pytest.register_assert_rewrite("tests.contract.cases")
 

@@ -144,7 +144,6 @@ def test_no_message_is_lost_however_operations_are_cancelled(kind: str) -> None:
         settings=settings(
             max_examples=25,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )

@@ -167,4 +167,4 @@ class Connection(RuleBasedStateMachine):
 
 
 TestConnection = Connection.TestCase
-TestConnection.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestConnection.settings = settings(max_examples=60, stateful_step_count=40)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from board import DRAW, INK, MOVE, POINT, Participant, clean, meaning
@@ -111,7 +111,6 @@ def test_it_can_come_back(guests: tuple[Guest, Guest], site: Site) -> None:
     pump(ada, bob, until=lambda: len(bob.seen.of("joined")) == 2)
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.text(),

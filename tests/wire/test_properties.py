@@ -34,10 +34,8 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
     return [*pieces, data[at:]]
 
 
-in_any_time = settings(deadline=None)
 
 
-@in_any_time
 @given(st.lists(MESSAGES), st.booleans())
 def test_serialise_then_parse_is_the_identity(messages: list[str | bytes], masked: bool) -> None:
     serialiser = FrameSerialiser(masked=masked)
@@ -84,14 +82,12 @@ def outcome(pieces: list[bytes], is_client: bool) -> tuple[object, ...]:
     return list(inbox), stream.close_received, stream.close_sent, list(stream.pongs), kind, len(stream.outbox)
 
 
-@in_any_time
 @given(WIRE, CUTS)
 def test_however_the_bytes_are_cut_the_same_comes_of_them(frames: list[bytes], sizes: list[int]) -> None:
     data = b"".join(frames)
     assert outcome(cut(data, sizes), True) == outcome([data], True)
 
 
-@in_any_time
 @given(st.binary(max_size=200), CUTS, st.booleans())
 def test_no_bytes_do_anything_but_end_the_connection(data: bytes, sizes: list[int], is_client: bool) -> None:
     assert outcome(cut(data, sizes), is_client) == outcome([data], is_client)
@@ -179,4 +175,4 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=50, stateful_step_count=30, deadline=None)
+TestConversation.settings = settings(max_examples=50, stateful_step_count=30)
