@@ -12,6 +12,7 @@
     │   │   └── UnsupportedCloseCodeError (an UnsupportedInBrowserError as well)
     │   ├── InvalidCloseReasonError      (ValueError)
     │   ├── InvalidOptionError           (ValueError)
+    │   │   └── InvalidProxyError
     │   ├── InvalidMessageTypeError      (TypeError)
     │   ├── InvalidTextError             (ValueError)
     │   ├── InvalidStateError            (RuntimeError)
@@ -152,6 +153,10 @@ class InvalidOptionError(LocalProtocolError, ValueError):
     """A limit, an interval or another setting is out of its range."""
 
     error = Error.ERR_PARAMETER_RANGE_ERROR
+
+
+class InvalidProxyError(InvalidOptionError):
+    """What was set as the proxy, or is in the environment, is none."""
 
 
 class InvalidMessageTypeError(LocalProtocolError, TypeError):

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from .errors import InvalidOptionError
+from .errors import InvalidProxyError
 
 if TYPE_CHECKING:
     from .url import WebSocketURL
@@ -39,17 +39,17 @@ class Proxy(NamedTuple):
 def parse_proxy(url: str) -> Proxy:
     """Return what a proxy's URL says; "host:port" alone is that of an HTTP proxy.
 
-    Raises InvalidOptionError, which does not show the password.
+    Raises InvalidProxyError, which does not show the password.
     """
     text = url if "://" in url else f"http://{url}"
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError as exc:
-        raise InvalidOptionError(f"the proxy's URL cannot be read: {exc}") from None
+        raise InvalidProxyError(f"the proxy's URL cannot be read: {exc}") from None
     scheme = parts.scheme
     if scheme not in _DEFAULT_PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
-        raise InvalidOptionError(
+        raise InvalidProxyError(
             f"{scheme}://{host} is no proxy: use http://host:port, https://host:port or socks5://host:port, with "
             "user:password@ before the host where the proxy wants them, or None for no proxy"
         )
@@ -57,7 +57,7 @@ def parse_proxy(url: str) -> Proxy:
     if scheme.startswith("socks5"):
         scheme = "socks5"  # names are resolved by the proxy, always
         if max(len(username.encode()), len(password.encode())) > _MAX_CREDENTIAL:
-            raise InvalidOptionError(f"a SOCKS5 proxy takes a name and a password of at most {_MAX_CREDENTIAL} bytes")
+            raise InvalidProxyError(f"a SOCKS5 proxy takes a name and a password of at most {_MAX_CREDENTIAL} bytes")
     return Proxy(scheme, host, _DEFAULT_PORTS[scheme] if port is None else port, username, password)
 
 
@@ -66,7 +66,7 @@ def proxy_for(setting: str | bool | None, url: WebSocketURL) -> Proxy | None:
 
     `setting` is a proxy's URL, None, or True for what the environment says (`ws_proxy`, `wss_proxy`, `socks_proxy`,
     `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`) and on Windows and macOS the system. Those leave this
-    machine itself out, as browsers do. Raises InvalidOptionError if they name what is no proxy.
+    machine itself out, as browsers do. Raises InvalidProxyError if they name what is no proxy.
     """
     if isinstance(setting, str):
         return parse_proxy(setting)

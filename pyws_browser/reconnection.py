@@ -71,8 +71,8 @@ class Backoff(NamedTuple):
 class Reconnection:
     """The state of one reconnecting connection, to be looked at; its owner says what happens.
 
-    `delays` gives the delays of each row of attempts; None leaves that to the `backoff`. Times are those of
-    `time.monotonic()`.
+    `delays` gives the delays of each row of attempts, which ends with them; None leaves that to the `backoff`. Times
+    are those of `time.monotonic()`.
     """
 
     def __init__(self, backoff: Backoff, delays: Callable[[], Iterator[float]] | None = None) -> None:
@@ -116,9 +116,13 @@ class Reconnection:
             return None
         if self._delays is None:
             self._delays = self._new_delays()
-        self.delay = next(self._delays, 0.0)
+        delay = next(self._delays, None)
+        if delay is None:
+            self.stop()
+            return None
+        self.delay = delay
         self._enter(ReconnectState.WAITING)
-        return self.delay
+        return delay
 
     def restart(self) -> None:
         """Be told that the program gave up an open connection to have another: that is no failure."""

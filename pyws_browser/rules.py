@@ -54,6 +54,7 @@ class CloseCode(IntEnum):
     SERVICE_RESTART = 1012
     TRY_AGAIN_LATER = 1013
     BAD_GATEWAY = 1014
+    INBOUND_TEXT_INVALID = 4007  # ours, what a page can say instead of 1007
     INBOUND_OVERFLOW = 4008  # ours, where a page must give up on a flood
     INBOUND_MESSAGE_TOO_BIG = 4009  # ours, what a page can say instead of 1009
     PROGRAM_FAILED = 4011  # ours, what a page can say instead of 1011

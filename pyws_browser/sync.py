@@ -26,8 +26,8 @@ from .aio import arguments
 from .aio.data import as_message, is_data
 from .aio.endings import closed_error
 from .aio.exceptions import Close, ConnectionClosedOK, InvalidURI, opening_error
-from .errors import InvalidMessageTypeError, InvalidURLError, NotConnectedError
-from .rules import CloseCode, as_text
+from .errors import InvalidMessageTypeError, InvalidTextError, InvalidURLError, NotConnectedError
+from .rules import CloseCode
 from .settings import web_limits_by_default
 from .transport import IN_BROWSER
 from .transport import connect as open_transport
@@ -119,7 +119,10 @@ class Connection:
             return message
         if isinstance(message, str):
             return message if decode else message.encode()
-        return as_text(message) if decode else message
+        try:
+            return message.decode() if decode else message
+        except UnicodeDecodeError as exc:
+            raise InvalidTextError(f"the message is no UTF-8, which decode=True asks for: {exc}") from exc
 
     def send(self, message: Data | Iterable[Data], *, text: bool | None = None) -> None:
         """Send a message, or an iterable as one; waits while more than `write_limit` bytes wait to be sent.

@@ -76,16 +76,24 @@ def respond(status: int, text: str, server_header: str | None) -> Response:
 
 
 async def judge(connection: ServerConnection, pending: core.Request, policy: Policy) -> None:
-    """Ask those who have a say, and answer the request; what they raise is logged, and answered with 500."""
+    """Ask those who have a say, and answer the request; what they raise is logged, and answered with 500.
+
+    `process_response` is asked about every answer, that one included.
+    """
     request = Request(pending.path, pending.headers)
     try:
         response = await _ask(policy.process_request, connection, request)
         if response is None:
             response = pending.prepare()
+        elif policy.server_header is not None and "Server" not in response.headers:
+            response.headers["Server"] = policy.server_header
+    except Exception as exc:
+        response = refusal_of(connection, exc)
+    try:
         response = await _ask(policy.process_response, connection, request, response) or response
         give(connection, pending, response)
     except Exception as exc:
-        refuse(connection, pending, exc)
+        give(connection, pending, refusal_of(connection, exc))
 
 
 def judge_at_once(connection: ServerConnection, pending: core.Request) -> None:
@@ -93,7 +101,7 @@ def judge_at_once(connection: ServerConnection, pending: core.Request) -> None:
     try:
         give(connection, pending, pending.prepare())
     except Exception as exc:
-        refuse(connection, pending, exc)
+        give(connection, pending, refusal_of(connection, exc))
 
 
 def give(connection: ServerConnection, pending: core.Request, response: Response) -> None:
@@ -105,13 +113,12 @@ def give(connection: ServerConnection, pending: core.Request, response: Response
     pending.answer(response)
 
 
-def refuse(connection: ServerConnection, pending: core.Request, exc: Exception) -> None:
-    """Answer with what is to be made of an exception."""
+def refusal_of(connection: ServerConnection, exc: Exception) -> Response:
+    """Return what is to be made of an exception."""
     if isinstance(exc, exceptions.NegotiationError):  # ours is one of these
-        give(connection, pending, connection.respond(HTTPStatus.BAD_REQUEST, f"{exc}\n"))
-    else:
-        connection.logger.error("opening handshake failed", exc_info=exc)
-        give(connection, pending, connection.respond(HTTPStatus.INTERNAL_SERVER_ERROR, _FAILED))
+        return connection.respond(HTTPStatus.BAD_REQUEST, f"{exc}\n")
+    connection.logger.error("opening handshake failed", exc_info=exc)
+    return connection.respond(HTTPStatus.INTERNAL_SERVER_ERROR, _FAILED)
 
 
 async def _ask(hook: Any, *arguments: Any) -> Response | None:

@@ -72,8 +72,8 @@ def times(
 ) -> dict[str, Any]:
     """Return the fields of the options that hold the time limits, in seconds; None is no limit, or no pings."""
     return {
-        "handshake_timeout": _seconds(open_timeout, "open_timeout"),
-        "close_timeout": _seconds(close_timeout, "close_timeout"),
+        "handshake_timeout": _seconds(open_timeout, "open_timeout", or_zero=True),
+        "close_timeout": _seconds(close_timeout, "close_timeout", or_zero=True),
         "heartbeat_interval": 0.0 if ping_interval is None else _seconds(ping_interval, "ping_interval"),
         "heartbeat_timeout": _seconds(ping_timeout, "ping_timeout"),
     }
@@ -189,9 +189,10 @@ def _marks(value: Marks, name: str) -> tuple[int, int]:
     return high, low
 
 
-def _seconds(value: float | None, name: str) -> float:
+def _seconds(value: float | None, name: str, *, or_zero: bool = False) -> float:
     if value is None:
         return inf
-    if not isinstance(value, (int, float)) or not value > 0:
-        raise InvalidOptionError(f"{name} is a number of seconds above 0, or None, not {value!r}")
+    if not isinstance(value, (int, float)) or not (value > 0 or (or_zero and value == 0)):
+        least = "from 0 on" if or_zero else "above 0"
+        raise InvalidOptionError(f"{name} is a number of seconds {least}, or None, not {value!r}")
     return float(value)

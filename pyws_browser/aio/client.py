@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from .. import rules
-from ..errors import InvalidOptionError, InvalidURLError
+from ..errors import InvalidOptionError, InvalidProxyError, InvalidURLError
 from ..reconnection import Backoff, Reconnection
 from ..settings import web_limits_by_default
 from ..transport import IN_BROWSER
@@ -22,6 +22,7 @@ from . import arguments
 from .connection import Connection
 from .exceptions import (
     InvalidMessage,
+    InvalidProxy,
     InvalidStatus,
     InvalidURI,
     SecurityError,
@@ -92,6 +93,7 @@ class connect:  # noqa: N801  it is called like a function
 
     Raises, when it connects:
         InvalidURI: the URI is none that a WebSocket can be opened to (raised at once if it is a str).
+        InvalidProxy: what `proxy`, or the system, names is no proxy.
         OSError: no connection came about; in a page this is all that is known.
         InvalidHandshake: the server's answer was not the right one; InvalidStatus if it refused.
         TimeoutError: it took longer than `open_timeout`.
@@ -301,6 +303,8 @@ class connect:  # noqa: N801  it is called like a function
             transport = self._connector(uri, options._replace(tls=tls))
         except InvalidURLError as exc:
             raise InvalidURI(uri, str(exc)) from exc
+        except InvalidProxyError as exc:
+            raise InvalidProxy(options.proxy if isinstance(options.proxy, str) else "", str(exc)) from exc
         connection = self._factory(transport, **self._limits._asdict(), logger=self.logger, trace=self._trace)
         await connection.opened(uri, self.open_timeout)
         return connection

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextlib import aclosing
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -17,13 +18,19 @@ from uuid import UUID, uuid4
 from weakref import proxy
 
 from .. import rules
-from ..errors import InvalidMessageTypeError, InvalidStateError, MessageTooBigError, NotConnectedError
-from ..rules import CloseCode, as_text
+from ..errors import (
+    InvalidMessageTypeError,
+    InvalidStateError,
+    InvalidTextError,
+    MessageTooBigError,
+    NotConnectedError,
+)
+from ..rules import CloseCode
 from ..trace import TracedFrame
 from ..transport import IN_BROWSER
 from ..transport.base import State
-from .data import as_message, each, is_data
-from .endings import closed_error
+from .data import Decoder, as_message, each, is_data
+from .endings import closed_error, closing_frames
 from .exceptions import Close, ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 from .pings import Pings
 from .pump import make_pump
@@ -34,7 +41,7 @@ if TYPE_CHECKING or not IN_BROWSER:
     from .socket_view import SocketView
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
     from logging import Logger, LoggerAdapter
     from types import TracebackType
     from typing import Self, TypeAlias
@@ -158,15 +165,15 @@ class Connection:
 
     @property
     def close_code(self) -> int | None:
-        """The close code once the connection is closed, 1005 for none and 1006 for no Close frame; None before."""
-        status = self._transport.close_status
-        return None if status is None else int(status.code)
+        """The code of the Close frame that came, 1005 for none in it and 1006 if none came; None before the end."""
+        close = self._received_close()
+        return None if close is None else close.code
 
     @property
     def close_reason(self) -> str | None:
-        """The close reason once the connection is closed; None before."""
-        status = self._transport.close_status
-        return None if status is None else status.reason
+        """The reason in the Close frame that came, "" if none did; None before the end."""
+        close = self._received_close()
+        return None if close is None else close.reason
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._transport.url} {self.state.name}>"
@@ -185,17 +192,18 @@ class Connection:
 
     # Receiving.
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Message:
-        """Receive the next message; ends when the connection was closed as it should be, else raises as `recv()`."""
-        if self._inbox and self._receiver is None and not self._pump.is_paused:  # as nearly always in a flood
-            return self._inbox.popleft()
-        try:
-            return await self.recv()
-        except ConnectionClosedOK:
-            raise StopAsyncIteration from None
+    async def __aiter__(self) -> AsyncGenerator[Message]:
+        """Give the messages until the connection was closed as it should be; raises as `recv()` if it was not."""
+        inbox, pump = self._inbox, self._pump
+        while True:
+            if inbox and self._receiver is None and not pump.is_paused:  # as nearly always in a flood
+                yield inbox.popleft()
+                continue
+            try:
+                message = await self.recv()
+            except ConnectionClosedOK:
+                return
+            yield message
 
     async def recv(self, decode: bool | None = None) -> Message:
         """Receive the next message: text as str, binary as bytes; `decode` True gives str, False bytes, for either.
@@ -204,8 +212,8 @@ class Connection:
 
         Raises:
             ConnectionClosed: there is no message, and there will be none.
+                It is closed with 1007, in a page with 4007, if `decode` is True and the message is not UTF-8.
             ConcurrencyError: another task is receiving.
-            InvalidTextError: `decode` is True, and the message is not UTF-8; it is lost.
 
         """
         inbox = self._inbox
@@ -219,7 +227,10 @@ class Connection:
         message = inbox.popleft()
         if self._pump.is_paused and len(inbox) <= self._low_queue:
             self._pump.resume()
-        return message if decode is None else _decoded(message, decode)
+        try:
+            return message if decode is None else Decoder(decode).whole(message)
+        except UnicodeDecodeError as exc:
+            raise await self._fail_text(exc) from exc
 
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Message]:
         """Receive the next message fragment by fragment, as they come; `decode` and what it raises are as for `recv()`.
@@ -227,6 +238,16 @@ class Connection:
         A page is not told of fragments: there the message comes as one. Once the first fragment was given the message
         has to be taken to its end; until then nothing else can be received.
         """
+        decoder = Decoder(decode)
+        async with aclosing(self._receive_fragments()) as fragments:
+            try:
+                async for fragment in fragments:
+                    yield decoder(fragment)
+                decoder.finish()
+            except UnicodeDecodeError as exc:
+                raise await self._fail_text(exc) from exc
+
+    async def _receive_fragments(self) -> AsyncGenerator[Message]:
         if self._receiver is not None:
             raise ConcurrencyError(_RECEIVING.format("recv_streaming"))
         is_begun = False
@@ -245,15 +266,16 @@ class Connection:
                 is_begun = True
                 self._receiver = self._taken()
             for fragment in fragments:
-                yield _decoded(fragment, decode)
-        if is_begun:
+                yield fragment
+        self._receiver = self._taken()
+        try:
+            fragments = self._transport.split_message(self._inbox.popleft())
+            if self._pump.is_paused and len(self._inbox) <= self._low_queue:
+                self._pump.resume()
+            for fragment in fragments:
+                yield fragment
+        finally:
             self._receiver = None
-        message = self._inbox.popleft()
-        fragments = self._transport.split_message(message)
-        if self._pump.is_paused and len(self._inbox) <= self._low_queue:
-            self._pump.resume()
-        for fragment in fragments:
-            yield _decoded(fragment, decode)
 
     # Sending.
 
@@ -357,6 +379,21 @@ class Connection:
     def _failure_code(self) -> CloseCode:
         web = self._transport.options.web_limits
         return CloseCode.PROGRAM_FAILED if web else CloseCode.INTERNAL_ERROR
+
+    def _received_close(self) -> Close | None:
+        status = self._transport.close_status
+        if status is None:
+            return None
+        return closing_frames(status, self._asked_to_close)[0] or Close(CloseCode.ABNORMAL_CLOSURE)
+
+    async def _fail_text(self, error: UnicodeDecodeError) -> ConnectionClosed:
+        """Close because a message that was to be text is none, and return what to raise."""
+        self._failure = InvalidTextError(f"the message is no UTF-8, which decode=True asks for: {error}")
+        web = self._transport.options.web_limits
+        code = CloseCode.INBOUND_TEXT_INVALID if web else CloseCode.INVALID_PAYLOAD_DATA
+        self._begin_to_close(code, "")
+        await self.wait_closed()
+        return self.closed_error()
 
     def _refuse_in_browser(self, feature: str) -> None:
         if self._transport.options.web_limits:
@@ -534,14 +571,6 @@ class Connection:
             self.logger.info("connection closed: %s", error)
         elif state is State.OPEN:
             self.logger.info("connection open: %s", self._transport.url)
-
-
-def _decoded(message: Message, decode: bool | None) -> Message:
-    if decode is None:
-        return message
-    if isinstance(message, str):
-        return message if decode else message.encode()
-    return as_text(message) if decode else message
 
 
 def _control_payload(data: Data) -> bytes:

@@ -44,6 +44,33 @@ def is_data(message: object) -> bool:
     )
 
 
+class Decoder:
+    """Makes of what comes what `decode` asks for: True text, False bytes, None what it is.
+
+    It is given the fragments of one message, which may cut a character in two. Raises UnicodeDecodeError.
+    """
+
+    def __init__(self, decode: bool | None) -> None:
+        self._decode = decode
+        self._utf8 = _utf8_decoder().decode
+
+    def __call__(self, fragment: Message) -> Message:
+        """Return what to make of a fragment."""
+        if self._decode is None or isinstance(fragment, str) is self._decode:
+            return fragment
+        return fragment.encode() if isinstance(fragment, str) else self._utf8(fragment)
+
+    def finish(self) -> None:
+        """Be told that this was all of the message."""
+        self._utf8(b"", True)
+
+    def whole(self, message: Message) -> Message:
+        """Return what to make of a message that comes as one."""
+        made = self(message)
+        self.finish()
+        return made
+
+
 async def each(fragments: Fragments, *, text: bool | None) -> AsyncIterator[Message]:
     """Give the fragments, all str or all bytes-like, as they are to be sent; raises InvalidMessageTypeError.
 

@@ -9,10 +9,13 @@
     ├── ConcurrencyError                  (RuntimeError) two tasks at what only one can do
     ├── InvalidURLError
     │   └── InvalidURI                    .uri, .msg
+    ├── InvalidProxyError
+    │   └── InvalidProxy                  .proxy, .msg
     └── ConnectError
         ├── OpeningError                 (OSError) no TCP or TLS connection; in a page, whatever the reason
         │   ├── OpeningRefusedError            (ConnectionRefusedError)
         │   ├── ProxyError                (ProxyError)
+        │   │   └── InvalidProxyStatus    .response
         │   ├── NameNotFoundError              (NameResolutionError, socket.gaierror)
         │   └── OpeningTLSError                 (TLSError, ssl.SSLError)
         │       └── OpeningCertificateError         (CertificateError, ssl.SSLCertVerificationError)
@@ -30,7 +33,8 @@
                 └── SecurityError         a redirect that may not be followed
 
 On CPython each of these that `websockets.exceptions` has too is a subclass of that one, so that code which catches
-`websockets.exceptions.ConnectionClosed` catches ours. In a page nothing of that package is loaded.
+`websockets.exceptions.ConnectionClosed` catches ours. In a page nothing of that package is loaded. What it tells
+apart and this package does not has its name too: `HeaderLineTooLong` is `SecurityError`, say.
 """
 
 from __future__ import annotations
@@ -94,6 +98,10 @@ if TYPE_CHECKING or IN_BROWSER:
 
         class ProxyError(InvalidHandshake): ...
 
+        class InvalidProxy(Exception): ...
+
+        class InvalidProxyStatus(ProxyError): ...
+
     class gaierror(OSError): ...  # noqa: N801
 
     class SSLError(OSError): ...
@@ -113,12 +121,22 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
+    "DuplicateParameter",
+    "HeaderLineTooLong",
     "InvalidHandshake",
     "InvalidHeader",
     "InvalidHeaderFormat",
     "InvalidHeaderValue",
     "InvalidMessage",
+    "InvalidMethod",
     "InvalidOrigin",
+    "InvalidParameterName",
+    "InvalidParameterValue",
+    "InvalidProtocol",
+    "InvalidProxy",
+    "InvalidProxyMessage",
+    "InvalidProxyStatus",
+    "InvalidState",
     "InvalidStatus",
     "InvalidURI",
     "InvalidUpgrade",
@@ -129,12 +147,21 @@ __all__ = [
     "OpeningRefusedError",
     "OpeningTLSError",
     "OpeningTimeoutError",
+    "PayloadTooBig",
+    "ProtocolError",
     "ProxyError",
+    "RequestLineTooLong",
     "SecurityError",
+    "StatusLineTooLong",
+    "TooManyFragments",
+    "TooManyHeaders",
     "WebSocketException",
 ]
 
 WebSocketException = WebSocketError
+InvalidState = errors.InvalidStateError
+ProtocolError = errors.RemoteProtocolError
+PayloadTooBig = TooManyFragments = errors.MessageTooBigError
 
 _CLOSE_CODES = {
     1000: "OK",
@@ -225,6 +252,18 @@ class InvalidURI(InvalidURLError, _Theirs.InvalidURI):
         return f"{self.uri} isn't a valid URI: {self.msg}"
 
 
+class InvalidProxy(errors.InvalidProxyError, _Theirs.InvalidProxy):
+    """What `proxy` or the system names is no proxy."""
+
+    def __init__(self, proxy: str, msg: str) -> None:
+        Exception.__init__(self, proxy, msg)
+        self.proxy = proxy
+        self.msg = msg
+
+    def __str__(self) -> str:
+        return self.msg
+
+
 class OpeningError(ConnectError, OSError):
     """No connection to the server came about; a page is not told why, and raises this for every reason."""
 
@@ -242,11 +281,31 @@ class OpeningTLSError(OpeningError, TLSError, SSLError):
 
 
 class OpeningCertificateError(OpeningTLSError, CertificateError, SSLCertVerificationError):
-    """The server's certificate was not accepted; its cause has `verify_code` and `verify_message`."""
+    """The server's certificate was not accepted."""
+
+    verify_code: int = 0
+    """OpenSSL's code for why."""
+    verify_message: str = ""
+    """The same in words."""
 
 
 class ProxyError(OpeningError, errors.ProxyError, _Theirs.ProxyError):
     """The proxy could not be reached, or refused."""
+
+
+InvalidProxyMessage = ProxyError
+
+
+class InvalidProxyStatus(ProxyError, _Theirs.InvalidProxyStatus):
+    """The proxy refused; `response` is its answer."""
+
+    def __init__(self, response: Response) -> None:
+        message = f"proxy rejected connection: HTTP {response.status_code}"
+        errors.ProxyError.__init__(self, message, response.status_code, tuple(response.headers.raw_items()))
+        self.response = response
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class OpeningTimeoutError(ConnectTimeoutError, TimeoutError):
@@ -322,6 +381,12 @@ class SecurityError(InvalidHandshake, _Theirs.SecurityError):
     """The server redirects to where nobody should follow, or its answer is too long."""
 
 
+DuplicateParameter = InvalidParameterName = InvalidParameterValue = NegotiationError
+HeaderLineTooLong = RequestLineTooLong = StatusLineTooLong = TooManyHeaders = SecurityError
+InvalidMethod = InvalidProtocol = InvalidMessage
+
+_OF_TLS = ("library", "reason", "verify_code", "verify_message")
+
 _HEADER_ERRORS = {
     kind.__name__: kind for kind in (InvalidHeader, InvalidHeaderFormat, InvalidHeaderValue, InvalidUpgrade)
 }
@@ -330,7 +395,9 @@ _HEADER_ERRORS = {
 def opening_error(cause: WebSocketError | None, uri: str, seconds: float | None) -> Exception:
     """Return what `connect()` raises for what the transport says; `seconds` is `open_timeout`."""
     error = _opening_error(cause, uri, seconds)
-    error.__cause__ = None if cause is None else cause.__cause__ or cause
+    error.__cause__ = problem = None if cause is None else cause.__cause__ or cause
+    if isinstance(error, SSLError) and isinstance(problem, SSLError):
+        vars(error).update({name: getattr(problem, name) for name in _OF_TLS if hasattr(problem, name)})
     if isinstance(error, InvalidMessage) and cause is error.__cause__:
         error.__cause__ = EOFError(str(cause))
     return error
@@ -353,6 +420,8 @@ def _opening_error(cause: WebSocketError | None, uri: str, seconds: float | None
         return OpeningTLSError(*_os_arguments(problem, message))
     if isinstance(problem, ConnectionRefusedError):
         return OpeningRefusedError(*_os_arguments(problem, message))
+    if isinstance(cause, errors.ProxyError) and cause.status:
+        return InvalidProxyStatus(_response(cause.status, "", cause.headers))
     if isinstance(cause, errors.ProxyError):
         return ProxyError(*_os_arguments(problem, message))
     if cause is None or isinstance(cause, ConnectError):
@@ -367,18 +436,21 @@ def _os_arguments(problem: BaseException | None, message: str) -> tuple[Any, ...
 
 def _handshake_error(cause: HandshakeError, problem: BaseException | None) -> InvalidHandshake:
     if cause.status not in (0, HTTPStatus.SWITCHING_PROTOCOLS):
-        from websockets.datastructures import Headers
-        from websockets.http11 import Response
-
-        known = getattr(problem, "response", None)
-        phrase = known.reason_phrase if isinstance(known, Response) else ""
-        return InvalidStatus(Response(cause.status, phrase, Headers(cause.headers), cause.body))
+        phrase = getattr(getattr(problem, "response", None), "reason_phrase", "")
+        return InvalidStatus(_response(cause.status, phrase, cause.headers, cause.body))
     kind = type(problem).__name__
     if kind in _HEADER_ERRORS:
         return _HEADER_ERRORS[kind](getattr(problem, "name", "?"), getattr(problem, "value", None))
     arguments = (str(cause), cause.status, cause.headers, cause.body)
-    if kind == "NegotiationError" or (cause.status and problem is None):
+    if isinstance(problem, _Theirs.NegotiationError) or (cause.status and problem is None):
         return NegotiationError(*arguments)
-    if kind == "SecurityError":
+    if isinstance(problem, _Theirs.SecurityError):
         return SecurityError(*arguments)
     return InvalidMessage(*arguments) if not cause.status else InvalidHandshake(*arguments)
+
+
+def _response(status: int, phrase: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> Response:
+    from websockets.datastructures import Headers
+    from websockets.http11 import Response
+
+    return Response(status, phrase, Headers(headers), body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import stat
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -55,6 +56,24 @@ async def listening_sockets(
             sock.close()
         raise
     return sockets
+
+
+def unix_socket(path: str | bytes) -> socket.socket:
+    """Return a socket bound to `path`, where a server that is gone may have left one. Raises OSError.
+
+    As `loop.create_unix_server()` does it; a path that begins with a NUL is no file (unix(7), "abstract").
+    """
+    is_file = path[:1] not in ("\0", b"\0")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with suppress(FileNotFoundError):
+            if is_file and stat.S_ISSOCK(os.stat(path).st_mode):
+                os.remove(path)
+        sock.bind(path)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 class Listener:

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from .admission import ProcessRequest
     from .server import ServerConnection
 
-__all__ = ["route", "unix_route"]
+__all__ = ["Router", "route", "unix_route"]
+
+
+def __getattr__(name: str) -> type[Router]:
+    """Give `Router`, which `create_router` takes a subclass of, to who asks: it loads werkzeug."""
+    if name == "Router":
+        from websockets.asyncio.router import Router
+
+        return Router
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def route(
@@ -70,7 +79,7 @@ def _router(
 ) -> tuple[ProcessRequest, Any]:
     """Return what judges requests, and the handler; `process_request` is taken out of `named`."""
     try:
-        import werkzeug.routing  # noqa: F401  websockets' router is there without it, but of no use
+        import werkzeug.routing  # noqa: F401  Router is there without it, but of no use
         from websockets.asyncio.router import Router
     except ImportError as exc:
         raise ImportError("route() needs werkzeug: pip install werkzeug") from exc

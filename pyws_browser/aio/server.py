@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from http import HTTPStatus
 from os import fspath
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,10 @@ from .admission import Policy, judge, judge_at_once, respond
 from .auth import basic_auth
 from .broadcasting import broadcast
 from .connection import Connection
-from .listening import BACKLOG, Listener, listening_sockets
+from .listening import BACKLOG, Listener, listening_sockets, unix_socket
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable, Generator, Sequence
     from logging import Logger, LoggerAdapter
     from os import PathLike
@@ -136,6 +136,8 @@ class Server:
         self._starts_at_once = start_serving
         self._backlog = backlog
         self._reuse_port = reuse_port
+        self.unix_path: str | bytes | None = None
+        """Set by `unix_serve()`."""
         self._listeners: list[Listener] | None = None
         self._is_serving = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -237,6 +239,8 @@ class Server:
         if self._listeners is None:
             self._loop = loop = asyncio.get_running_loop()
             self._closed = loop.create_future()
+            if self.unix_path is not None:
+                self._sock = unix_socket(self.unix_path)
             if self._sock is not None:
                 self._sock.listen(self._backlog)
                 sockets = [self._sock]
@@ -376,19 +380,15 @@ def serve(
 def unix_serve(handler: Handler, path: str | PathLike[str] | None = None, **arguments_: Any) -> Server:
     """Serve at a unix socket, which is made at `path`, or is `sock`; the arguments are those of `serve()`.
 
-    Raises OSError, and InvalidOptionError unless one of the two is given.
+    A socket that is left at `path` by a server that is gone is replaced. Raises OSError when it starts to listen, and
+    InvalidOptionError unless one of the two is given.
     """
     if (path is None) == (arguments_.get("sock") is None):
         raise InvalidOptionError("give either path or sock")
-    if path is None:
-        return serve(handler, **arguments_)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        sock.bind(fspath(path))
-    except OSError:
-        sock.close()
-        raise
-    return serve(handler, sock=sock, **arguments_)
+    server = serve(handler, **arguments_)
+    if path is not None:
+        server.unix_path = fspath(path)
+    return server
 
 
 def _name_of(sock: socket.socket) -> str:

@@ -15,19 +15,26 @@ MAX_LINE_BYTES: Final = 8 * 1024
 MAX_FIELDS: Final = 128
 """How many fields a request may have."""
 _END_OF_HEAD: Final = b"\r\n\r\n"
+_VERSION: Final = b"HTTP/"
 _FOLD: Final = re.compile(rb"\r\n[ \t]+")
 
 
 class Head:
-    """Gathers bytes until the blank line that ends an HTTP head; fields that go over several lines are made one."""
+    """Gathers bytes until the blank line that ends an HTTP head; fields that go over several lines are made one.
+
+    What cannot become HTTP, as TLS or another protocol's greeting, is given out at once, for the parser to refuse.
+    """
 
     def __init__(self) -> None:
         self._received = bytearray()
+        self._is_http = False
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
         """Return the head and what follows it, once it is complete."""
         searched = max(0, len(self._received) - len(_END_OF_HEAD))
         self._received += data
+        if not self._is_http and not self._may_be_http():
+            return bytes(self._received) + _END_OF_HEAD, b""
         end = self._received.find(_END_OF_HEAD, searched)
         if end < 0 and len(self._received) <= MAX_HEAD_BYTES:
             return None
@@ -36,6 +43,11 @@ class Head:
             raise HandshakeError(f"the HTTP head is longer than {MAX_HEAD_BYTES} bytes")
         head = _FOLD.sub(b" ", self._received[:end])  # RFC 9112 §5.2, which `websockets` leaves out
         return head, bytes(self._received[end:])
+
+    def _may_be_http(self) -> bool:
+        first_line, newline, _ = self._received.partition(b"\n")
+        self._is_http = bool(newline) and _VERSION in first_line
+        return self._is_http or (not newline and first_line[:1].isalpha())
 
 
 def problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:

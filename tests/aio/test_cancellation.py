@@ -248,12 +248,12 @@ async def test_closing_can_be_cancelled_and_goes_on() -> None:
 
 async def test_iteration_goes_on_after_it_was_cancelled() -> None:
     async with pair() as connection:
-        iterating = asyncio.ensure_future(anext(connection))
+        iterating = asyncio.ensure_future(anext(aiter(connection)))
         await asyncio.sleep(0.01)
         iterating.cancel()
         await asyncio.gather(iterating, return_exceptions=True)
         await connection.send("x")
-        assert await anext(connection) == "x"
+        assert await anext(aiter(connection)) == "x"
 
 
 async def test_a_message_that_comes_as_its_receiver_is_cancelled_is_there_for_the_next() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from .parties import CONNECT, SERVE, echo, pair, served
 MESSAGES = ["text", "", "grün 🌱", b"bytes", b"", bytes(range(256)) * 300, "x" * 200_000]
 
 both_servers = pytest.mark.parametrize("server", SERVE)
+both_clients = pytest.mark.parametrize("client", CONNECT)
 every_pair = pytest.mark.parametrize(
     ("client", "server"), [(client, server) for client in CONNECT for server in SERVE][:3]
 )
@@ -162,6 +164,31 @@ async def test_decode_overrides_what_recv_gives(sent: Any, decode: bool | None, 
         assert await connection.recv(decode=decode) == received
 
 
+@both_clients
+async def test_bytes_that_are_to_be_text_and_are_none_end_the_connection(client: str) -> None:
+    async with served() as url, CONNECT[client](url) as connection:
+        await connection.send(b"\xff")
+        with pytest.raises(websockets.exceptions.ConnectionClosedError) as caught:
+            await connection.recv(decode=True)
+        assert caught.value.sent is not None
+        assert caught.value.sent.code == 1007
+        with pytest.raises(websockets.exceptions.ConnectionClosedError):
+            await connection.recv()
+
+
+@both_clients
+async def test_an_iterator_of_messages_can_be_closed_and_the_connection_goes_on(client: str) -> None:
+    async with served() as url, CONNECT[client](url) as connection:
+        for text in ("a", "b", "c"):
+            await connection.send(text)
+        async with aclosing(aiter(connection)) as messages:
+            async for message in messages:
+                assert message == "a"
+                break
+        assert await anext(messages, "no more") == "no more"
+        assert [await anext(aiter(connection)), await connection.recv()] == ["b", "c"]
+
+
 async def test_only_one_task_receives() -> None:
     async with pair() as connection:
         first = asyncio.create_task(connection.recv())
@@ -170,6 +197,30 @@ async def test_only_one_task_receives() -> None:
             await connection.recv()
         await connection.send("for the first")
         assert await first == "for the first"
+
+
+@pytest.mark.parametrize(("raw", "sent"), [(b"\x82\x7f" + bytes([0x7F] * 8), 1009), (b"\x83\x00", 1002)])
+async def test_the_close_code_is_that_of_the_frame_that_came_and_none_came(raw: bytes, sent: int) -> None:
+    async def handler(connection: Any) -> None:
+        connection.transport.write(raw)
+        await connection.wait_closed()
+
+    async with served(handler) as url:
+        connection = await connect(url, compression=None)
+        with pytest.raises(ConnectionClosedError) as caught:
+            await connection.recv()
+        assert caught.value.sent is not None
+        assert (caught.value.rcvd, caught.value.sent.code) == (None, sent)
+        assert (connection.close_code, connection.close_reason) == (1006, "")
+
+
+async def test_who_does_not_wait_for_the_close_frame_has_no_close_timeout() -> None:
+    async with served() as url:
+        connection = await connect(url, close_timeout=0)
+        await connection.close()
+        assert connection.close_code == 1006
+        with pytest.raises(TimeoutError):
+            await connect(url, open_timeout=0)
 
 
 # Pings.
@@ -299,9 +350,9 @@ async def test_iteration_ends_quietly_or_raises() -> None:
             async with connect(url + str(code)) as connection:
                 assert [message async for message in connection] == ["one"]
         async with connect(url + "1011") as connection:
-            assert await anext(connection) == "one"
+            assert await anext(aiter(connection)) == "one"
             with pytest.raises(ConnectionClosedError):
-                await anext(connection)
+                await anext(aiter(connection))
 
 
 async def test_what_arrived_before_the_end_can_be_received_after_it() -> None:
@@ -506,7 +557,8 @@ async def test_send_waits_while_the_other_side_does_not_take_anything(server: st
         {"max_size": (10, 0)},
         {"max_queue": (1, 2)},
         {"write_limit": -1},
-        {"open_timeout": 0},
+        {"open_timeout": -1},
+        {"ping_interval": 0},
         {"ping_timeout": "soon"},
         {"compression": "gzip"},
         {"extensions": ["x"]},

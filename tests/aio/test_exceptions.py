@@ -20,6 +20,7 @@ from pyws_browser import (
     HeartbeatTimeoutError,
     InvalidURLError,
     NameResolutionError,
+    ProxyError,
     RemoteProtocolError,
     TLSError,
     WebSocketError,
@@ -35,20 +36,27 @@ OURS_ALONE = {
     *("OpeningCertificateError", "OpeningTLSError", "NameNotFoundError"),
 }
 
+OURS = {name for name in exceptions.__all__ if getattr(exceptions, name).__name__ == name} - {"Close"}
+"""Without the further names of what is not told apart."""
+
 
 @pytest.mark.parametrize("name", sorted(set(exceptions.__all__) - {"Close"}))
 def test_all_of_them_stand_in_the_packages_tree(name: str) -> None:
     assert issubclass(getattr(exceptions, name), WebSocketError)
 
 
-@pytest.mark.parametrize("name", sorted(set(exceptions.__all__) - OURS_ALONE))
+def test_all_names_of_websockets_are_there() -> None:
+    assert set(websockets.exceptions.__all__) - set(exceptions.__all__) == set()
+
+
+@pytest.mark.parametrize("name", sorted(OURS - OURS_ALONE))
 def test_those_that_websockets_has_are_caught_by_its_names(name: str) -> None:
     assert issubclass(getattr(exceptions, name), getattr(websockets.exceptions, name))
 
 
 def test_the_tree_is_drawn_in_the_docstring() -> None:
     assert exceptions.__doc__ is not None
-    assert [name for name in exceptions.__all__ if name not in exceptions.__doc__ and name != "Close"] == []
+    assert [name for name in exceptions.__all__ if name in OURS and name not in exceptions.__doc__] == []
 
 
 CLOSES = [None, (1000, ""), (1001, "bye"), (1011, ""), (3000, "x"), (4000, "grün"), (1005, ""), (2999, "")]
@@ -106,6 +114,8 @@ def caused(error: WebSocketError, cause: BaseException) -> WebSocketError:
         (NameResolutionError("x"), "NameNotFoundError", socket.gaierror),
         (caused(TLSError("x"), ssl.SSLError(1, "x")), "OpeningTLSError", ssl.SSLError),
         (WrongHostError("x"), "OpeningCertificateError", ssl.SSLCertVerificationError),
+        (ProxyError("x"), "ProxyError", websockets.exceptions.ProxyError),
+        (ProxyError("x", 407), "InvalidProxyStatus", websockets.exceptions.InvalidProxyStatus),
         (HandshakeError("refused", 404, [("X", "y")], b"no"), "InvalidStatus", websockets.exceptions.InvalidStatus),
         (HandshakeError("hung up"), "InvalidMessage", websockets.exceptions.InvalidMessage),
         (HandshakeError("chose none", 101), "NegotiationError", websockets.exceptions.NegotiationError),
@@ -113,6 +123,11 @@ def caused(error: WebSocketError, cause: BaseException) -> WebSocketError:
             caused(HandshakeError("wrong", 101), websockets.exceptions.InvalidUpgrade("Upgrade", "x")),
             "InvalidUpgrade",
             websockets.exceptions.InvalidUpgrade,
+        ),
+        (
+            caused(HandshakeError("wrong", 101), websockets.exceptions.DuplicateParameter("x")),
+            "NegotiationError",
+            websockets.exceptions.NegotiationError,
         ),
         (
             caused(HandshakeError("long"), websockets.exceptions.SecurityError("x")),
@@ -149,12 +164,21 @@ def test_a_refusal_has_the_whole_answer() -> None:
         ("InvalidHeader", ("Origin", "")),
         ("InvalidHeaderValue", ("Origin", "x")),
         ("InvalidStatus", (Response(418, "I'm a teapot", Headers()),)),
+        ("InvalidProxyStatus", (Response(407, "Proxy Authentication Required", Headers()),)),
         ("ConcurrencyError", ("twice",)),
     ],
 )
 def test_a_program_makes_and_reads_them_as_those_of_websockets(name: str, arguments: Any) -> None:
     ours = getattr(exceptions, name)(*arguments)
     assert str(ours) == str(getattr(websockets.exceptions, name)(*arguments))
+
+
+def test_a_certificate_that_was_not_accepted_says_why_as_that_of_ssl_does() -> None:
+    problem = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    problem.verify_code, problem.verify_message = 10, "certificate has expired"
+    error = opening_error(caused(WrongHostError("x"), problem), "wss://x/", 3.0)
+    assert isinstance(error, ssl.SSLCertVerificationError)
+    assert (error.verify_code, error.verify_message) == (10, "certificate has expired")
 
 
 def test_a_closing_handshake_that_timed_out_is_a_timeout() -> None:

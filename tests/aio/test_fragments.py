@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import websockets.exceptions
 
 from pyws_browser.aio import ConcurrencyError, ConnectionClosedError, connect
 from pyws_browser.transport.native.transport import MAX_WAITING_FRAGMENTS
@@ -78,6 +79,37 @@ async def test_a_compressed_message_comes_in_its_fragments_too() -> None:
         parts = await all_of(connection.recv_streaming())
     assert b"".join(parts) == b"x" * 3000 + b"y" * 3000
     assert len(parts) == 3
+
+
+@pytest.mark.parametrize("client", CONNECT)
+async def test_a_character_may_be_cut_by_the_end_of_a_fragment(client: str) -> None:
+    async def handler(connection: Any) -> None:
+        await connection.send([b"\xc3", b"\xa9\xe2\x82", b"\xac"])
+        await connection.send([b"\xc3", b"\xa9\xe2"])
+        await connection.wait_closed()
+
+    async with served(handler) as url, CONNECT[client](url) as connection:
+        assert "".join(await all_of(connection.recv_streaming(decode=True))) == "é€"
+        with pytest.raises(websockets.exceptions.ConnectionClosedError) as caught:
+            await all_of(connection.recv_streaming(decode=True))
+        assert caught.value.sent is not None
+        assert caught.value.sent.code == 1007
+
+
+async def test_a_message_that_is_all_here_is_nobody_elses_either() -> None:
+    async def handler(connection: Any) -> None:
+        await connection.send(["a", "b"])
+        await connection.send("next")
+        await connection.wait_closed()
+
+    async with served(handler) as url, connect(url) as connection:
+        await asyncio.sleep(0.01)
+        stream = connection.recv_streaming()
+        assert await anext(stream) == "a"
+        with pytest.raises(ConcurrencyError):
+            await connection.recv()
+        await stream.aclose()
+        assert await connection.recv() == "next"
 
 
 async def test_before_the_first_fragment_it_can_be_cancelled() -> None:

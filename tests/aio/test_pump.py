@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -106,6 +108,33 @@ async def test_a_unix_socket(tmp_path: Path) -> None:
         assert await connection.recv() == "x"
         assert connection.remote_address == (path, 0)
         assert server.is_serving()
+
+
+async def test_a_unix_socket_that_was_left_behind_is_replaced_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(path))
+    left.close()
+    server = unix_serve(echo, path)
+    assert path.is_socket()
+    async with server, unix_connect(path) as connection:
+        await connection.send("x")
+        assert await connection.recv() == "x"
+    file = tmp_path / "file"
+    unix_serve(echo, file)
+    assert not file.exists()
+    file.write_text("precious")
+    with pytest.raises(OSError, match="in use"):
+        await unix_serve(echo, file)
+    assert file.read_text() == "precious"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has them")
+async def test_a_unix_socket_without_a_file() -> None:
+    path = f"\0pyws_browser {uuid4()}"
+    async with unix_serve(echo, path), unix_connect(path) as connection:
+        await connection.send("x")
+        assert await connection.recv() == "x"
 
 
 async def test_a_socket_that_is_connected_already() -> None:

@@ -214,6 +214,13 @@ class TestAwaited:
             await no_connection(connect(unused_url, reconnect_delays=delays, backoff=Backoff(max_attempts=3)))
         assert given == [0.001, 0.002]
 
+    async def test_reconnect_delays_that_end_end_it(self, unused_url: str) -> None:
+        connector = connect(unused_url, reconnect_delays=lambda: iter([0.001, 0.002]))
+        with pytest.raises(OSError, match="Connection refused"):
+            await no_connection(connector)
+        assert connector.reconnection.attempts == 3
+        assert connector.reconnection.state is ReconnectState.STOPPED
+
     async def test_leaving_the_loop_closes_the_connection(self) -> None:
         async with served() as url:
             iterator = aiter(connect(url))

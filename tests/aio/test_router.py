@@ -13,6 +13,7 @@ from werkzeug.routing import Map, Rule
 
 from pyws_browser import InvalidOptionError
 from pyws_browser.aio import connect, route, unix_connect, unix_route
+from pyws_browser.aio.router import Router
 
 from .parties import url_of
 
@@ -60,6 +61,17 @@ async def test_process_request_is_asked_first() -> None:
             await connect(url_of(server, "/other"))
         assert caught.value.response.status_code == 403
     assert asked == ["/channel/1", "/other"]
+
+
+async def test_a_router_of_ones_own() -> None:
+    class Quiet(Router):
+        def not_found(self, connection: Any) -> Any:
+            return connection.respond(204, "")
+
+    async with route(url_map(), "127.0.0.1", 0, create_router=Quiet) as server:
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(url_of(server, "/nowhere"))
+        assert caught.value.response.status_code == 204
 
 
 async def test_behind_a_proxy_redirects_are_for_its_name() -> None:

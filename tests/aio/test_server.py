@@ -15,7 +15,9 @@ import pytest
 import trustme
 import websockets.asyncio.client
 import websockets.exceptions
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
 
 from pyws_browser import InvalidOptionError
 from pyws_browser.aio import ServerConnection, basic_auth, broadcast, connect, serve
@@ -216,6 +218,26 @@ async def test_a_hook_that_raises_is_answered_with_500(server: str, caplog: pyte
             await connect(url_of(listening))
         assert caught.value.response.status_code == 500
     assert "nowhere" in caplog.text
+
+
+@both_servers
+async def test_process_response_is_asked_about_every_answer(server: str) -> None:
+    def process_request(connection: Any, request: Any) -> Any:
+        if request.path == "/broken":
+            raise LookupError("nowhere")
+        return Response(418, "I'm a teapot", Headers([("Content-Length", "0")]))
+
+    def process_response(connection: Any, request: Any, response: Any) -> None:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+
+    hooks = {"process_request": process_request, "process_response": process_response, "server_header": "ours"}
+    async with SERVE[server](echo, "127.0.0.1", 0, **hooks) as listening:
+        for path, status in (("/broken", 500), ("/", 418)):
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(url_of(listening, path))
+            headers = caught.value.response.headers
+            assert caught.value.response.status_code == status
+            assert (headers["Access-Control-Allow-Origin"], headers["Server"]) == ("*", "ours")
 
 
 async def test_a_health_check_is_answered_as_http() -> None:

@@ -95,7 +95,7 @@ def test_decode_overrides_what_recv_gives(url: str) -> None:
             connection.send(message)
         assert connection.recv(decode=False) == b"a"
         assert connection.recv(decode=True) == "a"
-        with pytest.raises(InvalidTextError):
+        with pytest.raises(InvalidTextError, match="no UTF-8"):
             connection.recv(decode=True)
 
 

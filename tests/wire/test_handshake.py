@@ -222,8 +222,21 @@ class TestRefusals:
             handshake.receive(http("HTTP/1.1 500 No", headers, bytes(2 * MAX_BODY_BYTES)))
         assert len(caught.value.body) == MAX_BODY_BYTES
 
+    @pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.2\r\n", b"220 mail\n", b"\x15\x03\x01\x00\x02\x02\x16"])
+    def test_another_protocol_is_not_waited_for(self, greeting: bytes) -> None:
+        with pytest.raises(HandshakeError) as caught:
+            client().receive(greeting)
+        assert caught.value.status == 0
+
 
 class TestClientsRequestAtTheServer:
+    @pytest.mark.parametrize("beginning", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"EHLO me\r\n", b"\r\n"])
+    def test_another_protocol_is_not_waited_for(self, beginning: bytes) -> None:
+        server = ServerHandshake()
+        assert server.receive(beginning) == b""
+        assert server.failure is not None
+        assert server.response.startswith(b"HTTP/1.1 400 ")
+
     def test_one_as_in_the_rfc_is_accepted(self) -> None:
         server = ServerHandshake()
         assert server.receive(request()) == b""
