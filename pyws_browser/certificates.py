@@ -64,13 +64,14 @@ def server_context(key: PEM, certificate: PEM, chain: PEM | None) -> ssl.SSLCont
 
 
 def _read(pem: PEM, name: str) -> str:
-    text = pem.decode("ascii", "replace") if isinstance(pem, bytes) else pem
+    # OpenSSL is given ASCII; anything else can only stand beside the PEM, or is no PEM at all.
+    text = pem.decode("ascii", "backslashreplace") if isinstance(pem, bytes) else pem
     if isinstance(text, str) and _MARK in text:
-        return text
+        return text.encode("ascii", "backslashreplace").decode("ascii")
     if isinstance(pem, bytes):
         raise InvalidOptionError(f"{name} is no PEM, which begins with {_MARK!r}")
     try:
-        return Path(pem).read_text("ascii", "replace")
+        return Path(pem).read_text("ascii", "backslashreplace")
     except OSError as exc:
         raise InvalidOptionError(f"{name} is neither PEM nor a file that can be read: {exc}") from exc
 

@@ -37,9 +37,13 @@ async def listening_sockets(
     hosts = [host or None] if host is None or isinstance(host, str) else list(host)
     found: dict[tuple[Any, ...], None] = {}
     for name in hosts:
-        for family, kind, protocol, _, address in await loop.getaddrinfo(
-            name, port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
+        try:
+            addresses = await loop.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except socket.gaierror as exc:
+            raise socket.gaierror(exc.errno, f"cannot listen at {name}: {exc.strerror}") from exc
+        except UnicodeError as exc:  # a label is longer than 63 characters, say
+            raise socket.gaierror(socket.EAI_NONAME, f"cannot listen at {name}: it is no host name") from exc
+        for family, kind, protocol, _, address in addresses:
             found[family, kind, protocol, address] = None
     sockets: list[socket.socket] = []
     try:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import os
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final
 
 from .. import __version__
@@ -26,6 +27,7 @@ INTERRUPTED: Final = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; `arguments` are those of the process if None."""
+    _see_to_streams()
     parser = argparse.ArgumentParser(
         prog="python -m pyws_browser", description="Talk to WebSocket servers, be one, and measure them."
     )
@@ -35,15 +37,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary = str(module.__doc__).splitlines()[0]
         command = commands.add_parser(name, help=summary, description=summary)
         module.add_arguments(command)
-        command.set_defaults(run=module.run)
+        command.set_defaults(run=module.run, refuse=command.error)
     options = parser.parse_args(arguments)
     try:
         return int(asyncio.run(options.run(options)))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except argparse.ArgumentError as exc:  # about arguments that do not go together
+        options.refuse(str(exc))
     except BrokenPipeError:  # whoever read our output has enough, and Python must not try to write the rest
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-        return FAILURE
     except (OSError, WebSocketError, UsageError) as exc:
         print(f"{parser.prog}: {reason_of(exc)}", file=sys.stderr)
-        return FAILURE
+    return FAILURE
+
+
+def _see_to_streams() -> None:
+    """Open the streams that the process was started without, and have the output escape what its encoding lacks."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as the standard error does it

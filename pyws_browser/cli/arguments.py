@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from ..aio import InvalidURI
 from ..certificates import client_context, server_context
-from ..errors import InvalidHeaderError
-from ..rules import MAX_PORT, check_headers
+from ..errors import InvalidHeaderError, InvalidOptionError, InvalidSubprotocolError, InvalidURLError
+from ..proxy import parse_proxy
+from ..rules import BLOCKED_PORTS, MAX_PORT, check_headers, check_subprotocols
+from ..url import parse_url
 
 if TYPE_CHECKING:
     from ssl import SSLContext
 
 
 class UsageError(Exception):
-    """What somebody typed cannot be understood."""
+    """What somebody typed, or a file that was named, cannot be understood."""
 
 
 def reason_of(exc: Exception) -> str:
@@ -25,6 +28,15 @@ def reason_of(exc: Exception) -> str:
     if isinstance(exc, OSError) and exc.strerror:
         return f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror
     return str(exc) or type(exc).__name__
+
+
+def url(text: str) -> str:
+    """Return a URL that a WebSocket can be opened to."""
+    try:
+        parse_url(text)
+    except InvalidURLError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+    return text
 
 
 def header(text: str) -> tuple[str, str]:
@@ -38,6 +50,52 @@ def header(text: str) -> tuple[str, str]:
     return name, value
 
 
+def origin(text: str) -> str:
+    """Return what an Origin header may hold."""
+    try:
+        check_headers([("Origin", text)])
+    except InvalidHeaderError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no origin: give printable ASCII, as in https://example.com"
+        ) from None
+    return text
+
+
+def proxy(text: str) -> str:
+    """Return a proxy's URL."""
+    try:
+        parse_proxy(text)
+    except InvalidOptionError:  # the text is not shown, for it may hold a password
+        raise argparse.ArgumentTypeError(
+            "this is no proxy: use http://host:port, https://host:port or socks5://host:port"
+        ) from None
+    return text
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds."""
+    number = float(text)
+    if isnan(number):
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return number
+
+
+def interval(text: str) -> float:
+    """Return a number of seconds, 0 or more."""
+    number = seconds(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
+    return number
+
+
+def limit(text: str) -> float:
+    """Return a number of seconds above 0."""
+    number = seconds(text)
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
 def positive(text: str) -> int:
     """Return a whole number above 0."""
     number = int(text)
@@ -47,35 +105,46 @@ def positive(text: str) -> int:
 
 
 def port(text: str) -> int:
-    """Return the number of a port."""
+    """Return the number of a port to listen at, 0 for any."""
     number = int(text)
     if not 0 <= number <= MAX_PORT:
         raise argparse.ArgumentTypeError(f"{number} is no port: they go up to {MAX_PORT}")
+    if number in BLOCKED_PORTS and number != 0:
+        raise argparse.ArgumentTypeError(f"browsers refuse port {number}: listen on another one")
     return number
 
 
-def add_connecting(parser: argparse.ArgumentParser) -> None:
-    """Add what says how to connect."""
-    parser.add_argument("url", help="where to connect: ws, wss, http or https")
+def add_connecting(parser: argparse.ArgumentParser, *, limited: str = "connecting") -> None:
+    """Add what says how to connect; `limited` is what `--timeout` is for."""
+    parser.add_argument("url", type=url, help="where to connect: ws, wss, http or https")
     parser.add_argument(
         "-s", "--subprotocol", action="append", metavar="NAME", help="offer this one; may be given again"
     )
     parser.add_argument(
         "-H", "--header", action="append", type=header, metavar="'NAME: VALUE'", help="send this one as well"
     )
-    parser.add_argument("--origin", help="the Origin header")
+    parser.add_argument("--origin", type=origin, help="the Origin header")
     parser.add_argument("--ca", metavar="FILE", help="trust the certificates in this PEM file instead of the system's")
     parser.add_argument("-k", "--insecure", action="store_true", help="accept whatever certificate the server shows")
-    parser.add_argument("--proxy", help="the proxy to go through; as the environment says if this is left out")
+    parser.add_argument(
+        "--proxy", type=proxy, help="the proxy to go through; as the environment says if this is left out"
+    )
     parser.add_argument("--no-proxy", action="store_true", help="go through none, whatever the environment says")
     parser.add_argument("--no-compression", action="store_true", help="do not offer permessage-deflate")
     parser.add_argument(
-        "--timeout", type=float, default=10.0, metavar="SECONDS", help="how long connecting may take (default: 10)"
+        "--timeout", type=limit, default=10.0, metavar="SECONDS", help=f"how long {limited} may take (default: 10)"
     )
 
 
 def connecting(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of `aio.connect()` that were given; raises OSError for a file that cannot be read."""
+    """Return the arguments of `aio.connect()` that were given.
+
+    Raises ArgumentError for those that do not go together, and UsageError for a file that holds no certificate.
+    """
+    try:
+        check_subprotocols(options.subprotocol or ())
+    except InvalidSubprotocolError as exc:
+        raise argparse.ArgumentError(None, f"--subprotocol: {exc}") from None
     given: dict[str, Any] = {
         "subprotocols": options.subprotocol,
         "additional_headers": options.header,
@@ -85,7 +154,12 @@ def connecting(options: argparse.Namespace) -> dict[str, Any]:
         "proxy": None if options.no_proxy else options.proxy or True,
     }
     if options.ca or options.insecure:
-        given["ssl"] = client_context(options.ca, verify=not options.insecure)
+        if not parse_url(options.url).secure:
+            raise argparse.ArgumentError(None, "--ca and --insecure belong to a wss URL")
+        try:
+            given["ssl"] = client_context(options.ca, verify=not options.insecure)
+        except InvalidOptionError as exc:
+            raise UsageError(f"--ca cannot be used: {_cause_of(exc)}") from exc
     return given
 
 
@@ -100,12 +174,22 @@ def add_listening(parser: argparse.ArgumentParser) -> None:
 
 
 def listening_tls(options: argparse.Namespace) -> SSLContext | None:
-    """Return the context of `--certificate` and `--key`; raises InvalidOptionError for files that are no such.
+    """Return the context of `--certificate` and `--key`.
 
-    Raises UsageError for a key without a certificate.
+    Raises ArgumentError for a key without a certificate, and UsageError for files that are no such.
     """
     if not options.certificate:
         if options.key:
-            raise UsageError("--key belongs to a --certificate")
+            raise argparse.ArgumentError(None, "--key belongs to a --certificate")
         return None
-    return server_context(options.key or options.certificate, options.certificate, None)
+    try:
+        return server_context(options.key or options.certificate, options.certificate, None)
+    except InvalidOptionError as exc:
+        files = "--certificate and --key" if options.key else "--certificate"
+        raise UsageError(f"{files} cannot be used: {_cause_of(exc)}") from exc
+
+
+def _cause_of(exc: InvalidOptionError) -> str:
+    """Return why files with certificates or keys were not accepted, without the names that settings have elsewhere."""
+    cause = exc.__cause__
+    return reason_of(cause) if isinstance(cause, OSError) else "the key is encrypted: decrypt it"

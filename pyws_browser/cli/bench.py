@@ -23,7 +23,7 @@ _STEPS: Final = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own."""
-    add_connecting(parser)
+    add_connecting(parser, limited="connecting, and then each answer,")
     parser.add_argument("-n", "--messages", type=positive, default=2000, help="messages in each part (default: 2000)")
     parser.add_argument("--size", type=positive, default=64, help="bytes, or characters, in a message (default: 64)")
     parser.add_argument("--text", action="store_true", help="send text instead of binary messages")
@@ -37,9 +37,12 @@ async def run(options: argparse.Namespace) -> int:
     """Measure, and print what came out."""
     message = "x" * options.size if options.text else bytes(options.size)
     async with connect(options.url, **connecting(options), max_size=None) as connection:
-        trips = await _round_trips(connection, message, options.messages)
-        seconds = await _flood(connection, message, options.messages, options.window)
-    parts = quantiles(trips, n=100) if len(trips) > 1 else trips * 99
+        try:
+            trips = await _round_trips(connection, message, options.messages, options.timeout)
+            seconds = await _flood(connection, message, options.messages, options.window, options.timeout)
+        except TimeoutError:
+            raise OSError(f"no answer came within {options.timeout:g} s: this takes an echo server") from None
+    parts = quantiles(trips, n=100, method="inclusive") if len(trips) > 1 else trips * 99
     numbers = {
         "messages": options.messages,
         "size": options.size,
@@ -56,19 +59,21 @@ async def run(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _round_trips(connection: ClientConnection, message: str | bytes, count: int) -> list[float]:
+async def _round_trips(connection: ClientConnection, message: str | bytes, count: int, limit: float) -> list[float]:
     trips = []
     for number in range(count):
-        start = perf_counter()
-        await connection.send(message)
-        answer = await connection.recv()
-        trips.append(perf_counter() - start)
+        async with asyncio.timeout(limit):
+            start = perf_counter()
+            await connection.send(message)
+            answer = await connection.recv()
+            trips.append(perf_counter() - start)
         _check(answer, message)
         _progress("round trips", number + 1, count)
     return trips
 
 
-async def _flood(connection: ClientConnection, message: str | bytes, count: int, window: int) -> float:
+async def _flood(connection: ClientConnection, message: str | bytes, count: int, window: int, limit: float) -> float:
+    loop = asyncio.get_running_loop()
     room = asyncio.Semaphore(window)
 
     async def send() -> None:
@@ -76,14 +81,19 @@ async def _flood(connection: ClientConnection, message: str | bytes, count: int,
             await room.acquire()
             await connection.send(message)
 
+    renewed = loop.time()
     start = perf_counter()
     sending = asyncio.create_task(send())
     try:
-        for number in range(count):
-            _check(await connection.recv(), message)
-            room.release()
-            _progress("throughput", number + 1, count)
-        await sending
+        async with asyncio.timeout(limit) as patience:
+            for number in range(count):
+                _check(await connection.recv(), message)
+                if loop.time() > renewed + limit / 10:  # each time, it would be measured too
+                    renewed = loop.time()
+                    patience.reschedule(renewed + limit)
+                room.release()
+                _progress("throughput", number + 1, count)
+            await sending
     finally:
         sending.cancel()
     return perf_counter() - start

@@ -7,14 +7,14 @@ sent as it is, messages are written to the output, one a line, and everything el
 from __future__ import annotations
 
 import asyncio
-import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..aio import ConnectionClosed
 from ..aio import connect as open_connection
 from ..errors import LocalProtocolError
-from .arguments import UsageError, add_connecting, connecting, reason_of
+from .arguments import UsageError, add_connecting, connecting, interval, reason_of, seconds
 from .screen import open_screen
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _HELP: Final = """\
 /help                 this list
 Anything else is sent as text. Ctrl-D closes."""
 
+_CLOSE_CODE_DIGITS: Final = 4
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own."""
@@ -40,11 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hex", action="store_true", help="lines are bytes in hexadecimal, sent as binary messages")
     parser.add_argument("--trace", action="store_true", help="show every frame, on the standard error")
     parser.add_argument(
-        "--ping", type=float, default=20.0, metavar="SECONDS", help="ping so often, 0 for never (default: 20)"
+        "--ping", type=interval, default=20.0, metavar="SECONDS", help="ping so often, 0 for never (default: 20)"
     )
     parser.add_argument(
         "--wait",
-        type=float,
+        type=seconds,
         default=1.0,
         metavar="SECONDS",
         help="at the end of a pipe, close once nothing came for so long, -1 for never (default: 1)",
@@ -137,7 +139,7 @@ class _Conversation:
             self._screen.note(f"pong after {1000 * latency:.1f} ms")
         elif name == "close":
             code, _, reason = rest.partition(" ")
-            if code and not code.isdecimal():
+            if code and not (code.isdecimal() and len(code) == _CLOSE_CODE_DIGITS):
                 raise UsageError(f"{code!r} is no close code: /close 1000 goodbye")
             await self._connection.close(int(code or 1000), reason)
             self._code = int(code or 1000)
@@ -167,6 +169,12 @@ def _from_hex(text: str) -> bytes:
 
 
 def _read(path: str) -> bytes:
-    (name,) = shlex.split(path) or [""]
-    with open(name, "rb") as file:
-        return file.read()
+    path = path.strip()
+    if len(path) > 1 and path[0] == path[-1] and path[0] in "\"'":
+        path = path[1:-1]
+    if not path:
+        raise UsageError("there is no path: /file PATH")
+    try:
+        return Path(path).read_bytes()
+    except ValueError:  # it has a NUL, say
+        raise UsageError(f"{path!r} is no path") from None

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
 from unicodedata import category
 
@@ -23,6 +23,8 @@ try:  # it also makes input() an editor
 except ImportError:  # Windows
     get_line_buffer = None  # type: ignore[assignment]
 
+from .arguments import reason_of
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 PROMPT: Final = "> "
 _CLEAR_LINE: Final = "\r\x1b[K"
+_CHUNK: Final = 65536  # bytes, as many as a pipe holds
+_MAX_WAITING: Final = 1024
+"""How many lines are read before they can be sent."""
 _UNPRINTABLE: Final = ("Cc", "Cs")
 """Control characters, and halves of a surrogate pair, which cannot be encoded."""
 
@@ -60,9 +65,11 @@ def open_screen(stdin: TextIO, stdout: TextIO, stderr: TextIO) -> Iterator[Scree
             yield ToolkitTerminal()
     else:
         terminal = PlainTerminal()
-        with _restored(stdin):
-            yield terminal
-        terminal.leave()
+        try:
+            with _restored(stdin):
+                yield terminal
+        finally:
+            terminal.leave()
 
 
 class Pipe:
@@ -112,14 +119,22 @@ class ToolkitTerminal(_Terminal):
 
     async def lines(self) -> AsyncIterator[str]:
         """Return what is typed, until the end of input."""
-        path = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "pyws_browser"
-        path.mkdir(parents=True, exist_ok=True)
-        session: prompt_toolkit.PromptSession[str] = prompt_toolkit.PromptSession(
-            history=FileHistory(str(path / "history"))
-        )
+        session: prompt_toolkit.PromptSession[str] = prompt_toolkit.PromptSession(history=self._history())
         with suppress(EOFError):
             while True:
                 yield await session.prompt_async(PROMPT)
+
+    def _history(self) -> FileHistory | None:
+        """Return the history that is kept, None if there is no file to keep it in."""
+        folder = os.path.expanduser(os.environ.get("XDG_STATE_HOME") or "~/.local/state")
+        path = Path(folder, "pyws_browser", "history")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a+b"):  # FileHistory opens it only later
+                return FileHistory(str(path))
+        except OSError as exc:
+            self.note(f"the history is not kept: {reason_of(exc)}")
+            return None
 
 
 class PlainTerminal(_Terminal):
@@ -159,25 +174,44 @@ def printable(text: str) -> str:
 
 def _unbuffered(descriptor: int) -> Iterator[str]:
     # A thread that waits inside a buffered reader would hold its lock when Python ends.
-    with open(descriptor, "rb", buffering=0, closefd=False) as stream:
-        for line in stream:
-            yield line.decode(errors="replace").rstrip("\r\n")
+    begun: list[bytes] = []
+    while chunk := os.read(descriptor, _CHUNK):
+        end, *lines = chunk.split(b"\n")
+        begun.append(end)
+        for line in lines:
+            yield _text_of(begun)
+            begun = [line]
+    if any(begun):
+        yield _text_of(begun)
+
+
+def _text_of(parts: list[bytes]) -> str:
+    return b"".join(parts).decode(errors="replace").rstrip("\r")
 
 
 async def _in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
     """Read in a thread, which no end of the program waits for, since nothing could end its reading."""
     loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[str | None] = asyncio.Queue()
+    queue: asyncio.Queue[str | OSError | None] = asyncio.Queue()
+    room = Semaphore(_MAX_WAITING)
 
     def read() -> None:
+        end: OSError | None = None
         with suppress(RuntimeError):  # the loop is closed: the program ends
-            for line in lines:
-                loop.call_soon_threadsafe(queue.put_nowait, line)
-            loop.call_soon_threadsafe(queue.put_nowait, None)
+            try:
+                for line in lines:
+                    room.acquire()
+                    loop.call_soon_threadsafe(queue.put_nowait, line)
+            except OSError as exc:
+                end = exc
+            loop.call_soon_threadsafe(queue.put_nowait, end)
 
     Thread(target=read, daemon=True).start()
-    while (line := await queue.get()) is not None:
+    while isinstance(line := await queue.get(), str):
+        room.release()
         yield line
+    if line is not None:
+        raise line
 
 
 @contextmanager

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import os
 import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from ..aio import ConnectionClosed, broadcast
 from ..aio import serve as listen
@@ -42,7 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--echo", action="store_true", help="send every message back")
     kind.add_argument("--relay", action="store_true", help="send every message to all others")
-    parser.add_argument("--static", type=Path, metavar="DIR", help="serve the files of this folder over HTTP as well")
+    parser.add_argument(
+        "--static",
+        type=Path,
+        metavar="DIR",
+        help="serve the files of this folder over HTTP as well; not names that begin with a dot, nor where a symbolic "
+        "link leads out of the folder",
+    )
     parser.add_argument("--trace", action="store_true", help="show every frame")
     add_listening(parser)
 
@@ -62,8 +69,11 @@ async def run(options: argparse.Namespace) -> int:
         trace=_trace if options.trace else None,
     ) as server:
         host, port = server.sockets[0].getsockname()[:2]
-        scheme = "ws" if tls is None else "wss"
-        print(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
+        address = f"://{f'[{host}]' if ':' in host else host}:{port}/"
+        urls = [("ws" if tls is None else "wss") + address]
+        if options.static is not None:
+            urls.append(("http" if tls is None else "https") + address)
+        print("\n".join(urls), flush=True)
         with _until_told(over):
             await over.wait()
     return 0
@@ -114,27 +124,48 @@ class _Files:
     async def __call__(self, connection: ServerConnection, request: Request) -> Response | None:
         if "websocket" in request.headers.get("Upgrade", "").lower():
             return None
-        file = self._find(request.path)
-        if file is None:
+        path, mark, query = request.path.partition("?")
+        try:
+            file = self._find(path)
+            if file.is_dir() and not path.endswith("/"):
+                # Without the slash the URLs in its index would be relative to the folder above.
+                return _moved(connection, f"./{path.rpartition('/')[2]}/{mark}{query}")
+            body = await asyncio.to_thread(_read, file)
+        except OSError:  # there is none, its name is too long for one, or it may not be read
             return connection.respond(404, "There is no such file.\n")
         response = connection.respond(200, "")
-        response.body = await asyncio.to_thread(file.read_bytes)
+        response.body = body
         for name in ("Content-Length", "Content-Type"):
             del response.headers[name]
-        response.headers["Content-Length"] = str(len(response.body))
+        response.headers["Content-Length"] = str(len(body))
         response.headers["Content-Type"] = _type_of(file)
         response.headers["Cache-Control"] = "no-cache"
         return response
 
-    def _find(self, path: str) -> Path | None:
-        """Return the file that a path names, if it is inside the folder."""
-        name = unquote(urlsplit(path).path).lstrip("/")
-        if "\0" in name:
-            return None
-        file = (self._folder / name).resolve()
-        if file.is_dir():
-            file /= _INDEX
-        return file if file.is_file() and file.is_relative_to(self._folder) else None
+    def _find(self, path: str) -> Path:
+        """Return the file or the folder that a path names; raises OSError if there is none, or it is not for all."""
+        name = unquote(path).lstrip("/")
+        if path.endswith("/"):
+            name += _INDEX
+        if "\0" in name or any(part.startswith(".") for part in Path(name).parts):
+            raise FileNotFoundError
+        file = Path(os.path.realpath(self._folder / name, strict=True))
+        if not file.is_relative_to(self._folder):
+            raise FileNotFoundError
+        return file
+
+
+def _moved(connection: ServerConnection, location: str) -> Response:
+    response = connection.respond(301, "")
+    response.headers["Location"] = location
+    response.headers["Cache-Control"] = "no-cache"  # tomorrow another folder may be served here
+    return response
+
+
+def _read(file: Path) -> bytes:
+    if not file.is_file():  # a pipe, which would not end
+        raise FileNotFoundError
+    return file.read_bytes()
 
 
 def _type_of(file: Path) -> str:

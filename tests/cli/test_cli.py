@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -11,38 +12,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 
 from pyws_browser.cli import bench
-from pyws_browser.cli.screen import printable
+from pyws_browser.cli.arguments import UsageError
+from pyws_browser.cli.connect import _read
 from pyws_browser.sync import connect
 
-LIMIT = 30
-COMMAND = (sys.executable, "-m", "pyws_browser")
+from .command import COMMAND, LIMIT, run, serving
+
 WITHOUT_TOOLKIT = (
     *(sys.executable, "-c"),
     "import sys; sys.modules['prompt_toolkit'] = None; from pyws_browser.cli import main; sys.exit(main())",
 )
-
-
-def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *arguments], input=given, capture_output=True, text=True, timeout=LIMIT)
-
-
-@contextmanager
-def serving(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    with subprocess.Popen([*COMMAND, "serve", "-p", "0", *arguments], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield server.stdout.readline().strip(), server
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +52,19 @@ class TestConnectInAPipe:
         assert done.returncode == 1
         assert "\npython -m pyws_browser: 'xyz' are no bytes in hexadecimal, such as 00 ff 2a\n" in done.stderr
 
+    def test_what_the_output_cannot_encode_is_escaped(self, echo: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+        done = run("connect", echo, given="wörld\n")
+        assert (done.stdout, done.returncode) == ("w\\xf6rld\n", 0)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is no shell that closes streams")
+    @pytest.mark.parametrize("stream", ["<&-", ">&-", "2>&-"])
+    def test_a_stream_that_is_closed_is_an_empty_one(self, stream: str, echo: str) -> None:
+        command = ["sh", "-c", f'exec "$@" {stream}', "sh", *COMMAND, "connect", "--wait", "0.3", echo]
+        done = subprocess.run(command, input="hello\n", capture_output=True, text=True, timeout=LIMIT)
+        assert done.returncode == 0
+        assert done.stderr == ("" if stream == "2>&-" else f"connected to {echo}\nclosed with 1000\n")
+
     def test_every_frame_is_traced(self, echo: str) -> None:
         done = run("connect", "--trace", echo, given="hello\n")
         assert "> text b'hello' [5 bytes]" in done.stderr
@@ -82,32 +79,6 @@ class TestConnectInAPipe:
                 server.send_signal(signal.SIGINT)
                 assert client.stderr.readline() == "closed with 1001\n"
                 assert client.wait(LIMIT) == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "said"),
-    [
-        (["connect", "ftp://example.com/"], 1, "scheme 'ftp'"),
-        (["connect", "ws://127.0.0.1:1/"], 1, "browsers refuse port 1"),
-        (["connect", "ws://localhost.invalid:9999/"], 1, "localhost.invalid"),
-        (["connect", "-H", "no header", "ws://x/"], 2, "is no header"),
-        (["connect", "--ca", "/nowhere.pem", "wss://localhost:9999/"], 1, "/nowhere.pem"),
-        (["connect", "-H", "header", "ws://x/"], 2, "'header' is no header"),
-        (["serve", "-p", "0"], 2, "--echo --relay"),
-        (["serve", "--echo", "-p", "99999"], 2, "99999 is no port"),
-        (["serve", "--echo", "--host", "192.0.2.1"], 1, ": cannot listen at 192.0.2.1, port 8765: "),
-        (["serve", "--echo", "--key", "key.pem"], 1, "--key belongs to a --certificate"),
-        (["serve", "--echo", "--static", "/nowhere"], 1, "/nowhere is no folder"),
-        (["serve", "--echo", "--certificate", "/nowhere"], 1, "/nowhere"),
-        (["bench", "-n", "0", "ws://x/"], 2, "0 is not above 0"),
-        ([], 2, "COMMAND"),
-    ],
-)
-def test_what_cannot_be_done_is_said_in_a_line(arguments: list[str], status: int, said: str) -> None:
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (status, "")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 class TestServe:
@@ -140,33 +111,36 @@ class TestServe:
             server.send_signal(signal.SIGINT)
             assert server.communicate(timeout=LIMIT)[1] == ""
 
-    def test_files_are_served_beside_it(self, tmp_path: Path) -> None:
-        (tmp_path / "index.html").write_text("<h1>here</h1>")
-        (tmp_path / "main.mjs").write_text("export {}")
-        (tmp_path.parent / "secret").write_text("secret")
-        with serving("--echo", "--static", str(tmp_path)) as (url, _):
-            page = url.replace("ws:", "http:")
-            with urlopen(page, timeout=LIMIT) as answer:
-                assert answer.read() == b"<h1>here</h1>"
-                assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-            with urlopen(page + "main.mjs?version=1", timeout=LIMIT) as answer:
-                assert answer.headers["Content-Type"] == "text/javascript; charset=utf-8"
-            for path in ("nowhere", "../secret", "%2e%2e/secret", "%00"):
-                with pytest.raises(HTTPError, match="404"):
-                    urlopen(page + path, timeout=LIMIT)
-            assert run("connect", url, given="hello\n").stdout == "hello\n"
-
 
 def test_bench_gives_numbers(echo: str) -> None:
     numbers = json.loads(run("bench", "--json", "--text", "-n", "50", "-w", "5", echo).stdout)
     trips = numbers["round_trip_ms"]
-    assert 0 < trips["median"] <= trips["p90"] <= trips["p99"]
+    assert 0 < trips["median"] <= trips["p90"] <= trips["p99"] <= trips["worst"]
     assert numbers["messages_per_second"] > 0
 
 
 def test_bench_wants_its_messages_back() -> None:
     with pytest.raises(OSError, match="this takes an echo server"):
         bench._check("something else", "a message")
+
+
+def test_bench_does_not_wait_for_ever() -> None:
+    with serving("--relay") as (url, _):
+        done = run("bench", "--timeout", "1", url)
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr == "python -m pyws_browser: no answer came within 1 s: this takes an echo server\n"
+
+
+def test_bench_does_not_wait_for_ever_for_the_last_ones_either() -> None:
+    class Silent:
+        async def send(self, message: bytes) -> None:
+            pass
+
+        async def recv(self) -> bytes:
+            return await asyncio.get_running_loop().create_future()
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(bench._flood(Silent(), b"x", 1, 1, 0.01))
 
 
 def test_info_tells_what_runs_here() -> None:
@@ -206,6 +180,9 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._descriptor, text.encode())
 
+    def interrupt(self) -> None:
+        self._program.send_signal(signal.SIGINT)
+
     def leave(self) -> int:
         status = self._program.wait(LIMIT)
         os.close(self._descriptor)
@@ -232,10 +209,14 @@ def test_a_conversation_at_a_terminal(
         ("/hex x", "'x' are no bytes in hexadecimal"),
         ("/text /help", "< /help"),
         (f"/file '{tmp_path}/a file'", "< [binary, 2 bytes] 07 08"),
-        ("/file nowhere", "No such file"),
+        (f"/file {tmp_path}/a file ", "< [binary, 2 bytes] 07 08"),
+        ("/file nowhere", "nowhere: No such file"),
+        ('/file "', '": No such file'),
+        ("/file", "there is no path: /file PATH"),
         ("/ping", "pong after "),
         ("/nonsense", "there is no command /nonsense: /help lists them"),
         ("/close soon", "'soon' is no close code"),
+        ("/close 99", "'99' is no close code"),
         ("/close 1006", "1006"),
         ("/help", "Ctrl-D closes."),
         ("/close 3000 bye", "closed with 3000: bye"),
@@ -257,6 +238,38 @@ def test_a_server_that_goes_ends_the_conversation(command: tuple[str, ...], term
         assert person.leave() == 0
 
 
-def test_what_comes_from_elsewhere_is_shown_to_the_terminal_and_does_nothing_to_it() -> None:
-    assert printable("grün\n\ttext 🌱") == "grün\n\ttext 🌱"
-    assert printable("\x1b]0;title\x07\r\x9b2J\udc80") == "\\x1b]0;title\\x07\\x0d\\x9b2J\\xdc80"
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_an_interrupt_takes_the_prompt_away(echo: str, terminal: Callable[..., Terminal]) -> None:
+    person = terminal(WITHOUT_TOOLKIT, echo)
+    person.expect("> ")
+    person.type("hal")
+    person.expect("hal")
+    person.interrupt()
+    person.expect("\r")
+    assert person.leave() == 130
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+def test_a_history_that_cannot_be_kept_is_said(
+    echo: str, terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", os.devnull)
+    person = terminal(COMMAND, echo)
+    person.expect("the history is not kept: /dev/null")
+    person.type("hello\r")
+    person.expect("< hello")
+    person.type("/close\r")
+    person.expect("closed with 1000")
+    assert person.leave() == 0
+
+
+def test_a_path_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("it's", "back\\slash" if sys.platform != "win32" else "other", "two  words"):
+        (tmp_path / name).write_text(name)
+        assert _read(f" {name} ") == _read(f'"{name}"') == name.encode()
+
+
+def test_what_can_be_no_path_is_said() -> None:
+    with pytest.raises(UsageError, match="is no path"):
+        _read("\0")

@@ -161,6 +161,17 @@ def test_the_very_certificate_of_the_server_can_be_trusted(server: WebSocketServ
     connected(server, verify_ssl=False).get_peer(1).abort()
 
 
+def test_what_stands_beside_the_pem_may_be_in_any_script(
+    server: WebSocketServer, authority: trustme.CA, issued: trustme.LeafCert, tmp_path: Path
+) -> None:
+    (tmp_path / "key.pem").write_bytes("# für localhost\n".encode() + issued.private_key_pem.bytes())
+    server.private_key = tmp_path / "key.pem"
+    server.ssl_certificate = "# für localhost\n".encode() + issued.cert_chain_pems[0].bytes()
+    server.listen(0)
+    trusted = "# für localhost\n" + authority.cert_pem.bytes().decode()
+    connected(server, trusted_ssl_certificate=trusted).get_peer(1).abort()
+
+
 def test_a_chain_leads_to_the_authority(server: WebSocketServer, authority: trustme.CA) -> None:
     intermediate = authority.create_child_ca()
     issued = intermediate.issue_cert("localhost")
