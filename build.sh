@@ -161,11 +161,16 @@ run_tests() {
 # are processors, since half of the time tests wait.
 test_fast() {
     "$VENV/bin/pytest" -n $((2 * $(getconf _NPROCESSORS_ONLN))) -m "not browser and not conformance and not interop" \
-        --ignore=tests/browser
+        --ignore=tests/browser "$@"
 }
 
+# What is left out there starts programs that want the machine for themselves.
 test_on_cpython() {
-    "$VENV/bin/pytest" -m "not browser" --ignore=tests/browser --cov --cov-report=term-missing:skip-covered || return
+    local failures=0
+    test_fast --cov --cov-report= || failures=1
+    "$VENV/bin/pytest" -m "conformance or interop" --ignore=tests/browser --cov --cov-append \
+        --cov-report=term-missing:skip-covered || failures=1
+    [[ $failures == 0 ]] || return 1
     "$VENV/bin/coverage" report --include="$COVERED" --fail-under=100 --show-missing >"$BUILD/covered.txt" && return
     cat "$BUILD/covered.txt" >&2
     echo "These files are to be covered whole: add the missing tests" >&2
@@ -177,7 +182,10 @@ test_compiled() {
     (
         use_compiled_venv
         "$VENV/bin/python" -P -c "import pyws_browser; assert pyws_browser.compiled"
-        "$VENV/bin/pytest" -m "not browser and not interop" --ignore=tests/browser
+        local failures=0
+        test_fast || failures=1
+        "$VENV/bin/pytest" -m conformance --ignore=tests/browser || failures=1
+        return $failures
     )
 }
 
