@@ -10,10 +10,12 @@ import re
 from typing import NamedTuple
 
 from .errors import BlockedPortError, InvalidURLError
-from .rules import BLOCKED_PORTS, encode_text
+from .rules import BLOCKED_PORTS, MAX_PORT, encode_text
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
+_MAX_LENGTH = 64 * 1024
+"""Characters. No server reads as many; a browser whose own limit is passed ends the page with it."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _C0_OR_SPACE = "".join(map(chr, range(0x21)))
@@ -73,12 +75,15 @@ def parse_url(url: str, base: str | None = None) -> WebSocketURL:
     """Read `url`; `base` is the page's own URL, against which a relative one is resolved (WHATWG URL §4.4).
 
     Raises:
-        InvalidURLError: it is no URL, has another scheme than ws, wss, http or https, or has a fragment.
+        InvalidURLError: it is no URL, has another scheme than ws, wss, http or https, has a fragment, or more than
+            65,536 characters.
         BlockedPortError: no browser connects to its port.
 
     """
     if not isinstance(url, str):
         raise InvalidURLError(f"a URL is a str, not {type(url).__name__}")
+    if len(url) > _MAX_LENGTH:
+        raise InvalidURLError(f"a URL has at most {_MAX_LENGTH} characters, not {len(url)}: send the rest in a message")
     # What crosses into a browser is a USVString: a lone surrogate is U+FFFD from the start.
     text = encode_text(url).decode().strip(_C0_OR_SPACE).translate({9: None, 10: None, 13: None})
     found = _SCHEME.match(text)
@@ -123,7 +128,7 @@ def _resolve(reference: str, base: str) -> str:
     found = re.match(r"(https?:)//[^/?#]*", base, re.IGNORECASE)
     if found is None:
         raise InvalidURLError(f"{reference!r} cannot be resolved against {base!r}: begin it with ws:// or wss://")
-    reference = reference.replace("\\", "/") if "?" not in reference else reference
+    reference = re.sub(r"[^?#]*", lambda path: path[0].replace("\\", "/"), reference, count=1)
     path_and_query = re.split("#", base[found.end() :], maxsplit=1)[0]
     path = path_and_query.partition("?")[0] or "/"
     if reference.startswith("//"):
@@ -141,10 +146,18 @@ def _split_port(hostport: str, url: str) -> tuple[str, int | None]:
     found = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", hostport)
     if found is None:
         raise InvalidURLError(f"{url!r} has no valid host and port: an IPv6 address needs brackets, a port is a number")
-    port = int(found[2]) if found[2] else None
-    if port is not None and port > 65535:
-        raise InvalidURLError(f"{url!r} has port {port}: ports end at 65535")
+    port = _decimal(found[2]) if found[2] else None
+    if port is not None and port > MAX_PORT:
+        raise InvalidURLError(f"{url!r} has no valid port: ports end at {MAX_PORT}")
     return found[1], port
+
+
+def _decimal(digits: str) -> int:
+    """Return the number; of one that is too large for a port and for an address, one that is so too.
+
+    The longer a number is, the longer `int()` takes, and of more than some thousand digits it takes none.
+    """
+    return int(digits.lstrip("0")[:11] or "0")
 
 
 def _parse_host(host: str, url: str) -> str:
@@ -184,7 +197,7 @@ def _ipv4_number(label: str) -> int | None:
         return int(label[2:] or "0", 16)
     if re.fullmatch(r"0[0-7]*", label):
         return int(label, 8)
-    return int(label) if re.fullmatch(r"[1-9][0-9]*", label) else None
+    return _decimal(label) if re.fullmatch(r"[1-9][0-9]*", label) else None
 
 
 def _parse_ipv4(labels: list[str], url: str) -> str:

@@ -127,6 +127,24 @@ def test_what_is_no_websocket_url(url: object, advice: str) -> None:
         parse_url(url)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("url", ["ws://h:{}/", "ws://{}/", "ws://{}.1/", "ws://0x{}/"])
+def test_no_number_is_too_long_to_be_refused(url: str) -> None:
+    with pytest.raises(InvalidURLError, match="end at 65535|no IPv4 address"):
+        parse_url(url.format("9" * 5000))
+
+
+@pytest.mark.parametrize(("url", "normal"), [("ws://h:{}80/", "ws://h/"), ("ws://{}177/", "ws://0.0.0.127/")])
+def test_a_number_may_have_many_leading_zeros(url: str, normal: str) -> None:
+    assert str(parse_url(url.format("0" * 5000))) == normal
+
+
+def test_a_url_has_an_end() -> None:
+    longest = "ws://h/".ljust(64 * 1024, "a")
+    assert str(parse_url(longest)) == longest
+    with pytest.raises(InvalidURLError, match="at most 65536 characters, not 65537"):
+        parse_url(longest + "a")
+
+
 @pytest.mark.parametrize("port", sorted(BLOCKED_PORTS))
 def test_blocked_ports(port: int) -> None:
     with pytest.raises(BlockedPortError, match=f"port {port}"):
@@ -141,6 +159,10 @@ REFERENCES = [
     ("", "ws://page.example:8000/dir/page.html?y"),
     ("//other.example/x", "ws://other.example/x"),
     ("\\echo", "ws://page.example:8000/echo"),
+    ("\\echo?a\\b", "ws://page.example:8000/echo?a\\b"),
+    ("/\\other.example/x?y", "ws://other.example/x?y"),
+    ("\\\\other.example?y", "ws://other.example/?y"),
+    ("a\\..\\echo?y", "ws://page.example:8000/dir/echo?y"),
     ("http:echo", "ws://page.example:8000/dir/echo"),
     ("http://other.example", "ws://other.example/"),
     ("ws:other.example", "ws://other.example/"),
