@@ -101,13 +101,7 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
             AlreadyConnectedError: the state is not CLOSED.
 
         """
-        if self._transport is not None:
-            self._check_thread()
-            if self._transport.ready_state is not State.CLOSED:
-                raise AlreadyConnectedError(
-                    f"the peer is connected to {self._transport.url}: close() it and poll() until it is CLOSED, "
-                    "or take another peer"
-                )
+        self._check_closed()
         if tls is not None:
             self._refuse_in_browser("tls")
         if sock is not None:
@@ -352,6 +346,16 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
         return f"<{type(self).__name__}{where} {self.get_ready_state().name}>"
 
     # What the rest is made of.
+
+    def _check_closed(self) -> None:
+        """Raise AlreadyConnectedError unless the peer can connect."""
+        if self._transport is not None:
+            self._check_thread()
+            if self._transport.ready_state is not State.CLOSED:
+                raise AlreadyConnectedError(
+                    f"the peer is connected to {self._transport.url}: close() it and poll() until it is CLOSED, "
+                    "or take another peer"
+                )
 
     def _connected(self) -> Transport:
         """Return the transport if it is OPEN."""

@@ -34,8 +34,6 @@ def cut(data: bytes, sizes: list[int]) -> list[bytes]:
     return [*pieces, data[at:]]
 
 
-
-
 @given(st.lists(MESSAGES), st.booleans())
 def test_serialise_then_parse_is_the_identity(messages: list[str | bytes], masked: bool) -> None:
     serialiser = FrameSerialiser(masked=masked)
