@@ -360,9 +360,12 @@ def _may_arrive(code: int) -> bool:
 
 
 def _base_url() -> str | None:
-    """Return the URL of the page or worker; Node has none."""
-    js_location = getattr(js, "location", None)
-    return None if js_location is None else str(js_location.href)
+    """Return what completes a relative URL: that of a page, which `<base>` may set, or of a worker; Node has none."""
+    for owner, name in (("document", "baseURI"), ("location", "href")):
+        url = getattr(getattr(js, owner, None), name, None)
+        if url is not None:
+            return str(url)
+    return None
 
 
 def _check_mixed_content(url: WebSocketURL) -> None:
