@@ -104,6 +104,7 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
         self._check_closed()
         if tls is not None:
             self._refuse_in_browser("tls")
+            _check_context(tls)
         if sock is not None:
             self._refuse_in_browser("sock")
         options = self._options._replace(tls=tls, sock=sock)
@@ -366,3 +367,10 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
         if transport.ready_state is not OPEN:
             raise not_open(transport)
         return transport
+
+
+def _check_context(tls: SSLContext) -> None:
+    import ssl  # which a page does not have
+
+    if not isinstance(tls, ssl.SSLContext):
+        raise InvalidOptionError(f"tls is an ssl.SSLContext, not {tls!r}")

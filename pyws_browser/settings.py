@@ -121,8 +121,8 @@ class ConnectionSettings:
 
     @heartbeat_interval.setter
     def heartbeat_interval(self, seconds: float) -> None:
-        if seconds:
-            _positive(seconds, "heartbeat_interval")
+        if seconds != 0:
+            seconds = _positive(seconds, "heartbeat_interval")
             self._refuse_in_browser("heartbeat_interval")
         self._options = self._options._replace(heartbeat_interval=float(seconds))
 
@@ -196,6 +196,8 @@ class ClientSettings(ConnectionSettings):
     def unix_path(self, path: str | os.PathLike[str] | None) -> None:
         if path is not None:
             self._refuse_in_browser("unix_path")
+            if not isinstance(path, (str, os.PathLike)):
+                raise InvalidOptionError(f"unix_path is a path, or None, not {path!r}")
             path = os.fspath(path)
         self._options = self._options._replace(unix_path=path)
 
@@ -214,7 +216,10 @@ def _whole(value: int, name: str) -> int:
 def _positive(value: float, name: str) -> float:
     if not isinstance(value, (int, float)) or not value > 0:
         raise InvalidOptionError(f"{name} is a number of seconds above 0, not {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as exc:
+        raise InvalidOptionError(f"{name} is a number of seconds, and not so many: {exc}") from None
 
 
 def _compression(value: Compression | bool | None) -> Compression | None:

@@ -122,6 +122,21 @@ def test_an_unknown_dialect_begins_nothing(server: WebSocketServer, dialect: Any
     assert not server.is_listening()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tls", "certificate.pem"), ("bind_ip", 5), ("origins", 5), ("origins", [5]), ("max_connections", 0)],
+)
+def test_settings_that_cannot_be_used(server: WebSocketServer, name: str, value: object) -> None:
+    with pytest.raises(InvalidOptionError):
+        setattr(server, name, value)
+
+
+@pytest.mark.parametrize("value", [5, b"game", "game\n"])
+def test_a_server_header_that_cannot_be_sent(server: WebSocketServer, value: Any) -> None:
+    with pytest.raises(InvalidHeaderError):
+        server.server_header = value
+
+
 def test_in_a_page_there_is_no_server() -> None:
     with pytest.raises(UnsupportedInBrowserError, match="WebSocketServer is not available in a browser"):
         no_server.WebSocketServer()
