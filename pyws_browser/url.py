@@ -24,6 +24,14 @@ _IGNORED_IN_HOST = frozenset(
     {0xAD, 0x34F, 0x200B, 0x2060, 0x2064, 0xFEFF, *range(0x180B, 0x180E), *range(0xFE00, 0xFE10)}
 )
 """UTS #46: characters that a name is the same without."""
+_DOT = re.compile("[.\u3002\uff0e\uff61]")
+_MAX_LABEL = 1000
+"""Characters of another script; ICU, by which browsers read names, takes no more either."""
+_BIDI_LETTERS = {"L": "L", "R": "R", "AL": "R", "AN": "A", "EN": "E", "NSM": "N"} | dict.fromkeys(
+    ("ES", "CS", "ET", "ON", "BN"), "o"
+)
+_BIDI_LABEL = re.compile("(L([LEoN]*[LE])?|R([REoN]*[RE])?|R([RAoN]*[RA])?)N*|")
+"""RFC 5893 §2, of what `_BIDI_LETTERS` makes of a label: left to right, or right to left with digits of one kind."""
 _SINGLE_DOT = re.compile(r"\.|%2e", re.IGNORECASE)
 _DOUBLE_DOT = re.compile(r"(\.|%2e){2}", re.IGNORECASE)
 
@@ -224,21 +232,33 @@ def _domain_to_ascii(domain: str) -> str:
     import unicodedata  # only a name in another script needs it
 
     visible = "".join(character for character in domain if ord(character) not in _IGNORED_IN_HOST)
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).lower()).replace("\u3002", ".")
-    return ".".join(map(_label_to_ascii, folded.split(".")))
+    labels = []
+    for label in _DOT.split(visible):
+        # Each character for itself: at the end of a word, Greek has another small sigma for the capital one.
+        lower = "".join(map(str.lower, unicodedata.normalize("NFKC", label)))
+        labels.append(unicodedata.normalize("NFKC", lower))
+    directions = ["".join(_BIDI_LETTERS.get(unicodedata.bidirectional(c), "x") for c in label) for label in labels]
+    is_right_to_left = re.search("[RA]", "".join(directions)) is not None
+    if is_right_to_left and not all(map(_BIDI_LABEL.fullmatch, directions)):
+        return " "
+    begins_with_mark = any(label and unicodedata.category(label[0]).startswith("M") for label in labels)
+    return " " if begins_with_mark else ".".join(map(_label_to_ascii, labels))
 
 
 def _label_to_ascii(label: str) -> str:
+    if "." in label or "\ufffd" in label or not label.isprintable():
+        return " "
     if label.isascii():
         return label
-    is_valid = label.isprintable() and "\ufffd" not in label
-    return "xn--" + label.encode("punycode").decode("ascii") if is_valid else " "
+    return "xn--" + label.encode("punycode").decode("ascii") if len(label) <= _MAX_LABEL else " "
 
 
 def _is_valid_label(label: str) -> bool:
     """Tell whether a label is what `_domain_to_ascii` makes of the name that it stands for."""
     if not label.startswith("xn--"):
         return True
+    if len(label) > 2 * _MAX_LABEL:
+        return False
     try:
         name = label[4:].encode("ascii").decode("punycode")
         return not name.isascii() and _domain_to_ascii(name) == label

@@ -54,6 +54,14 @@ NORMAL_FORMS = [
     ("ws://ｅｘａｍｐｌｅ。com/", "ws://example.com/"),
     ("ws://m%C3%BCnchen.example/", "ws://xn--mnchen-3ya.example/"),
     ("ws://a_b-c.example./", "ws://a_b-c.example./"),
+    ("ws://a．b｡c。d/", "ws://a.b.c.d/"),
+    ("ws://ΟΔΟΣ.example/", "ws://xn--pxavbq.example/"),
+    ("ws://a..b/", "ws://a..b/"),
+    ("ws://.a/", "ws://.a/"),
+    ("ws://אב.example/", "ws://xn--4dbc.example/"),
+    ("ws://א1-ב.example./", "ws://xn--1--uldg.example./"),
+    ("ws://א\u0300..com/", "ws://xn--ksa35l..com/"),
+    ("ws://xn--4db.1a/", "ws://xn--4db.1a/"),
     ("ws://%41%40:%3A@example.com/", "ws://%41%40:%3A@example.com/"),
     ("ws://user:@example.com/", "ws://user@example.com/"),
     ("ws://xn--mnchen-3ya.example/", "ws://xn--mnchen-3ya.example/"),
@@ -88,6 +96,16 @@ BAD_URLS = {
     "ws://:80/": "host name",
     "ws://u@/": "host name",
     "ws://foo bar/": "host name",
+    "ws://אa.com/": "host name",
+    "ws://א-.com/": "host name",
+    "ws://א.1a/": "host name",
+    "ws://א\u06611.com/": "host name",
+    "ws://٣.com/": "host name",
+    "ws://\u0301a.com/": "host name",
+    "ws://ü.\u0301a/": "host name",
+    "ws://⒈com/": "host name",
+    "ws://㏂.com/": "host name",
+    "ws://a․b/": "host name",
     "ws://foo%20bar/": "host name",
     "ws://a<b/": "host name",
     "ws://a^b/": "host name",
@@ -136,6 +154,13 @@ def test_no_number_is_too_long_to_be_refused(url: str) -> None:
 @pytest.mark.parametrize(("url", "normal"), [("ws://h:{}80/", "ws://h/"), ("ws://{}177/", "ws://0.0.0.127/")])
 def test_a_number_may_have_many_leading_zeros(url: str, normal: str) -> None:
     assert str(parse_url(url.format("0" * 5000))) == normal
+
+
+@pytest.mark.parametrize("label", ["ü" * 1001, "xn--" + "a" * 2000])
+def test_a_label_has_an_end(label: str) -> None:
+    assert str(parse_url(f"ws://{'ü' * 1000}/")).startswith("ws://xn--")
+    with pytest.raises(InvalidURLError, match="host name"):
+        parse_url(f"ws://{label}/")
 
 
 def test_a_url_has_an_end() -> None:
