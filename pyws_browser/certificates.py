@@ -38,7 +38,7 @@ def client_context(certificate: PEM | ssl.SSLContext | None, *, verify: bool) ->
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         try:
             context.load_verify_locations(cadata=_read(certificate, "trusted_ssl_certificate"))
-        except ssl.SSLError as exc:
+        except (ssl.SSLError, ValueError) as exc:  # ValueError for nothing at all
             raise InvalidOptionError(f"trusted_ssl_certificate holds no certificate in PEM: {exc}") from exc
     else:
         context.check_hostname = False
@@ -64,16 +64,16 @@ def server_context(key: PEM, certificate: PEM, chain: PEM | None) -> ssl.SSLCont
 
 
 def _read(pem: PEM, name: str) -> str:
-    # OpenSSL is given ASCII; anything else can only stand beside the PEM, or is no PEM at all.
-    text = pem.decode("ascii", "backslashreplace") if isinstance(pem, bytes) else pem
-    if isinstance(text, str) and _MARK in text:
-        return text.encode("ascii", "backslashreplace").decode("ascii")
-    if isinstance(pem, bytes):
+    """Return PEM without what is not ASCII, which may stand around it (RFC 7468 §2), and is nothing to OpenSSL."""
+    data = pem.encode("ascii", "ignore") if isinstance(pem, str) and _MARK in pem else pem
+    if not isinstance(data, bytes):
+        try:
+            data = Path(data).read_bytes()
+        except (OSError, TypeError, ValueError) as exc:
+            raise InvalidOptionError(f"{name} is neither PEM nor a file that can be read: {exc}") from exc
+    elif _MARK.encode() not in data:
         raise InvalidOptionError(f"{name} is no PEM, which begins with {_MARK!r}")
-    try:
-        return Path(pem).read_text("ascii", "backslashreplace")
-    except OSError as exc:
-        raise InvalidOptionError(f"{name} is neither PEM nor a file that can be read: {exc}") from exc
+    return data.decode("ascii", "ignore")
 
 
 @contextmanager

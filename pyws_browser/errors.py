@@ -118,6 +118,14 @@ class WebSocketError(Exception):
 
     error: Error = Error.FAILED
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Have it copied and pickled as it is; Exception's own way asks `__init__` to make the message once more."""
+        return _bare, (type(self),), {"args": self.args, **self.__dict__}
+
+
+def _bare(cls: type[WebSocketError]) -> WebSocketError:
+    return cls.__new__(cls)
+
 
 class LocalProtocolError(WebSocketError):
     """The program asked for something that may not be; nothing was sent, and the connection is as it was."""

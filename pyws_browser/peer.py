@@ -101,15 +101,10 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
             AlreadyConnectedError: the state is not CLOSED.
 
         """
-        if self._transport is not None:
-            self._check_thread()
-            if self._transport.ready_state is not State.CLOSED:
-                raise AlreadyConnectedError(
-                    f"the peer is connected to {self._transport.url}: close() it and poll() until it is CLOSED, "
-                    "or take another peer"
-                )
+        self._check_closed()
         if tls is not None:
             self._refuse_in_browser("tls")
+            _check_context(tls)
         if sock is not None:
             self._refuse_in_browser("sock")
         options = self._options._replace(tls=tls, sock=sock)
@@ -353,6 +348,16 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
 
     # What the rest is made of.
 
+    def _check_closed(self) -> None:
+        """Raise AlreadyConnectedError unless the peer can connect."""
+        if self._transport is not None:
+            self._check_thread()
+            if self._transport.ready_state is not State.CLOSED:
+                raise AlreadyConnectedError(
+                    f"the peer is connected to {self._transport.url}: close() it and poll() until it is CLOSED, "
+                    "or take another peer"
+                )
+
     def _connected(self) -> Transport:
         """Return the transport if it is OPEN."""
         transport = self._transport
@@ -362,3 +367,10 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
         if transport.ready_state is not OPEN:
             raise not_open(transport)
         return transport
+
+
+def _check_context(tls: SSLContext) -> None:
+    import ssl  # which a page does not have
+
+    if not isinstance(tls, ssl.SSLContext):
+        raise InvalidOptionError(f"tls is an ssl.SSLContext, not {tls!r}")

@@ -52,8 +52,10 @@ class ReconnectingPeer(WebSocketPeer):
         """Begin to connect, as `WebSocketPeer.connect_to_url()`; functions are asked again for every attempt.
 
         So a URL, or a subprotocol, can carry a token that expires. What they raise comes out here, and later out of
-        `poll()`, where it counts as a failed attempt. A `sock` would do for one connection only: InvalidOptionError.
+        `poll()`, and counts as a failed attempt. Without functions, what is raised here is raised for good: there is no
+        other attempt. A `sock` would do for one connection only: InvalidOptionError.
         """
+        self._check_closed()
         if sock is not None:
             raise InvalidOptionError("a socket serves one connection, and this peer makes new ones: give no sock")
         if self.reconnection.state is ReconnectState.WAITING:
@@ -95,7 +97,11 @@ class ReconnectingPeer(WebSocketPeer):
                 url() if callable(url) else url, protocols() if callable(protocols) else protocols, tls=self._tls
             )
         except Exception as exc:
-            self._has_ended(None, exc)
+            if callable(url) or callable(protocols):  # they may do better the next time
+                self._has_ended(None, exc)
+            else:
+                self.reconnection.restart()
+                self.reconnection.stop()
             raise
 
     def _has_opened(self) -> bool:

@@ -7,6 +7,7 @@ The rules for URLs stand in `url.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from .errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from typing_extensions import Buffer  # for type checkers, which bring it along
 
@@ -188,9 +189,9 @@ def as_bytes(data: Buffer) -> bytes:
         return data
     try:
         return bytes(memoryview(data))
-    except TypeError:
+    except (TypeError, ValueError):  # ValueError for a memoryview that was released
         kind = type(data).__name__
-        advice = "send_text() sends str" if isinstance(data, str) else "encode it first"
+        advice = "send_text() sends str" if isinstance(data, str) else _advice(data)
         raise InvalidMessageTypeError(f"a packet is bytes-like, not {kind}: {advice}") from None
 
 
@@ -202,7 +203,16 @@ def as_message(message: str | Buffer) -> str | bytes:
         return as_bytes(message)
     except InvalidMessageTypeError:
         kind = type(message).__name__
-        raise InvalidMessageTypeError(f"a message is str or bytes-like, not {kind}: encode it first") from None
+        raise InvalidMessageTypeError(f"a message is str or bytes-like, not {kind}: {_advice(message)}") from None
+
+
+def _advice(data: object) -> str:
+    """Say what to do with what is not bytes-like."""
+    if isinstance(data, memoryview):
+        return "it was released, so copy it before"
+    if type(data).__name__ == "JsProxy" and hasattr(data, "to_bytes"):  # by its name, as the desktop knows no such type
+        return "send its to_bytes()"
+    return "encode it first"
 
 
 def check_ping(payload: Buffer) -> bytes:
@@ -235,6 +245,8 @@ def check_subprotocols(protocols: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(protocols, str):
         protocols = (protocols,)
+    if not isinstance(protocols, Iterable):
+        raise InvalidSubprotocolError(f"subprotocols are some str, not {protocols!r}")
     names = tuple(protocols)
     for name in names:
         if not isinstance(name, str) or not is_token(name):
@@ -266,11 +278,15 @@ def check_fields(headers: Mapping[str, str] | Iterable[str | tuple[str, str]]) -
     stand in a header block (RFC 9110 §5).
     """
     items = headers.items() if hasattr(headers, "items") else headers
-    pairs = []
-    for item in items:
-        name, _, value = item.partition(":") if isinstance(item, str) else (item[0], ":", item[1])
-        value = value.strip(" \t")
-        if not is_token(name) or not value.isascii() or not all(c.isprintable() or c == "\t" for c in value):
-            raise InvalidHeaderError(f"{name!r}: {value!r} is no header: give printable ASCII, as in 'Name: value'")
-        pairs.append((name, value))
-    return tuple(pairs)
+    if not isinstance(items, Iterable):
+        raise InvalidHeaderError(f"headers are a mapping, pairs or 'Name: value' strings, not {headers!r}")
+    return tuple(map(_field, items))
+
+
+def _field(item: object) -> tuple[str, str]:
+    match item.partition(":")[::2] if isinstance(item, str) else item:
+        case (str(name), str(value)) if is_token(name):
+            value = value.strip(" \t")
+            if value.isascii() and all(c.isprintable() or c == "\t" for c in value):
+                return name, value
+    raise InvalidHeaderError(f"{item!r} is no header: give printable ASCII, as in 'Name: value'")

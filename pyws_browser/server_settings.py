@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from ssl import SSLContext
 from typing import TYPE_CHECKING
 
 from . import rules
@@ -10,8 +12,7 @@ from .errors import InvalidOptionError, InvalidStateError
 from .multiplayer_peer import WebSocketMultiplayerPeer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from ssl import SSLContext
+    from collections.abc import Callable, Mapping
 
     from .admission import Origins, Request, Response, SubprotocolChoice
     from .certificates import PEM
@@ -23,8 +24,6 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.tls: SSLContext | None = None
-        """A server's SSLContext makes it wss. It may be replaced while the server listens."""
         self.refuse_new_connections = False
         """Whether new connections are answered with 503 (Godot, which drops them at once)."""
         self.process_request: Callable[[Request], Response | None] | None = None
@@ -48,6 +47,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
         self._ssl_certificate: PEM | None = None
         self._ca_chain: PEM | None = None
         self._tls: SSLContext | None = None  # of the three above
+        self._given_tls: SSLContext | None = None
 
     def is_listening(self) -> bool:
         """Tell whether it listens."""
@@ -63,6 +63,8 @@ class ServerSettings(WebSocketMultiplayerPeer):
     @bind_ip.setter
     def bind_ip(self, address: str) -> None:
         self._refuse_while_listening("bind_ip")
+        if not isinstance(address, str):
+            raise InvalidOptionError(f"bind_ip is an address, or '*' for all of them, not {address!r}")
         self._bind_ip = address
 
     # Whom it lets in, and what it answers.
@@ -93,7 +95,10 @@ class ServerSettings(WebSocketMultiplayerPeer):
     @origins.setter
     def origins(self, origins: Iterable[str | re.Pattern[str] | None] | None) -> None:
         if origins is not None:
-            origins = (origins,) if isinstance(origins, str) else tuple(origins)
+            origins = (origins,) if isinstance(origins, str) else origins
+            if not isinstance(origins, Iterable):
+                raise InvalidOptionError(f"origins are some of them, or None for any, not {origins!r}")
+            origins = tuple(origins)
             for origin in origins:
                 if not isinstance(origin, (str, re.Pattern, type(None))):
                     raise InvalidOptionError(f"an origin is a str, a regular expression or None, not {origin!r}")
@@ -115,6 +120,17 @@ class ServerSettings(WebSocketMultiplayerPeer):
         self.handshake_headers = headers
 
     # TLS.
+
+    @property
+    def tls(self) -> SSLContext | None:
+        """A server's SSLContext makes it wss. It may be replaced while the server listens."""
+        return self._given_tls
+
+    @tls.setter
+    def tls(self, context: SSLContext | None) -> None:
+        if not isinstance(context, (SSLContext, type(None))):
+            raise InvalidOptionError(f"tls is an ssl.SSLContext, or None, not {context!r}")
+        self._given_tls = context
 
     @property
     def private_key(self) -> PEM | None:

@@ -121,8 +121,8 @@ class ConnectionSettings:
 
     @heartbeat_interval.setter
     def heartbeat_interval(self, seconds: float) -> None:
-        if seconds:
-            _positive(seconds, "heartbeat_interval")
+        if seconds != 0:
+            seconds = _positive(seconds, "heartbeat_interval")
             self._refuse_in_browser("heartbeat_interval")
         self._options = self._options._replace(heartbeat_interval=float(seconds))
 
@@ -130,14 +130,17 @@ class ConnectionSettings:
     def compression(self) -> Compression | None:
         """How permessage-deflate is used where the other side wants it, None for not at all (RFC 7692; not in a page).
 
-        True and False can be assigned too. In a page the browser decides, and all of them offer compression.
+        True and False can be assigned too. In a page the browser decides, and all of them offer compression, so None
+        and False change nothing there, and all else is refused.
         """
         return self._options.compression
 
     @compression.setter
     def compression(self, compression: Compression | bool | None) -> None:
-        self._refuse_in_browser("compression")
-        self._options = self._options._replace(compression=_compression(compression))
+        wanted = _compression(compression)
+        if wanted is not None:
+            self._refuse_in_browser("compression")
+        self._options = self._options._replace(compression=wanted)
 
     def _refuse_in_browser(self, feature: str) -> None:
         if self._options.web_limits:
@@ -169,13 +172,15 @@ class ClientSettings(ConnectionSettings):
 
         The URL is http://, https:// or socks5://host:port, with user:password@ before the host where it is needed. True
         takes `https_proxy`, `no_proxy` and the like, and the system's settings on Windows and macOS, but nothing for
-        this machine itself. The proxy resolves the server's name.
+        this machine itself. The proxy resolves the server's name. In a page None changes nothing, for the browser goes
+        through the proxy that it was set to use, and all else is refused.
         """
         return self._options.proxy
 
     @proxy.setter
     def proxy(self, proxy: str | bool | None) -> None:
-        self._refuse_in_browser("proxy")
+        if proxy not in (None, False):
+            self._refuse_in_browser("proxy")
         if isinstance(proxy, str):
             from .proxy import parse_proxy
 
@@ -196,6 +201,8 @@ class ClientSettings(ConnectionSettings):
     def unix_path(self, path: str | os.PathLike[str] | None) -> None:
         if path is not None:
             self._refuse_in_browser("unix_path")
+            if not isinstance(path, (str, os.PathLike)):
+                raise InvalidOptionError(f"unix_path is a path, or None, not {path!r}")
             path = os.fspath(path)
         self._options = self._options._replace(unix_path=path)
 
@@ -214,7 +221,10 @@ def _whole(value: int, name: str) -> int:
 def _positive(value: float, name: str) -> float:
     if not isinstance(value, (int, float)) or not value > 0:
         raise InvalidOptionError(f"{name} is a number of seconds above 0, not {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as exc:
+        raise InvalidOptionError(f"{name} is a number of seconds, and not so many: {exc}") from None
 
 
 def _compression(value: Compression | bool | None) -> Compression | None:

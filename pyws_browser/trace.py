@@ -38,12 +38,15 @@ class TracedFrame(NamedTuple):
         return cls(is_sent, "text" if isinstance(message, str) else "binary", message)
 
     def __str__(self) -> str:
-        size = len(self.payload)
-        shown = repr(self.payload[:_SHOWN]) + ("…" if size > _SHOWN else "")
-        if self.kind == "close" and isinstance(self.payload, bytes) and size > 1:
-            shown = f"{int.from_bytes(self.payload[:2], 'big')} {self.payload[2:]!r}"
-        unit = "characters" if isinstance(self.payload, str) else "bytes"
-        notes = [f"{size} {unit}"]
+        payload = self.payload
+        if self.kind == "text" and isinstance(payload, bytes) and not self.is_compressed:
+            payload = payload.decode("utf-8", "replace")  # a fragment may end within a character
+        size = len(payload)
+        shown = repr(payload[:_SHOWN]) + ("…" if size > _SHOWN else "")
+        if self.kind == "close" and isinstance(payload, bytes) and size > 1:
+            shown = f"{int.from_bytes(payload[:2], 'big')} {payload[2:]!r}"
+        unit = "character" if isinstance(payload, str) else "byte"
+        notes = [f"{size} {unit}{'' if size == 1 else 's'}"]
         notes += ["continued"] if not self.is_last else []
         notes += ["compressed"] if self.is_compressed else []
         return f"{'>' if self.is_sent else '<'} {self.kind} {shown} [{', '.join(notes)}]"

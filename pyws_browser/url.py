@@ -10,10 +10,12 @@ import re
 from typing import NamedTuple
 
 from .errors import BlockedPortError, InvalidURLError
-from .rules import BLOCKED_PORTS, encode_text
+from .rules import BLOCKED_PORTS, MAX_PORT, encode_text
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
+_MAX_LENGTH = 64 * 1024
+"""Characters. No server reads as many; a browser whose own limit is passed ends the page with it."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _C0_OR_SPACE = "".join(map(chr, range(0x21)))
@@ -22,6 +24,14 @@ _IGNORED_IN_HOST = frozenset(
     {0xAD, 0x34F, 0x200B, 0x2060, 0x2064, 0xFEFF, *range(0x180B, 0x180E), *range(0xFE00, 0xFE10)}
 )
 """UTS #46: characters that a name is the same without."""
+_DOT = re.compile("[.\u3002\uff0e\uff61]")
+_MAX_LABEL = 1000
+"""Characters of another script; ICU, by which browsers read names, takes no more either."""
+_BIDI_LETTERS = {"L": "L", "R": "R", "AL": "R", "AN": "A", "EN": "E", "NSM": "N"} | dict.fromkeys(
+    ("ES", "CS", "ET", "ON", "BN"), "o"
+)
+_BIDI_LABEL = re.compile("(L([LEoN]*[LE])?|R([REoN]*[RE])?|R([RAoN]*[RA])?)N*|")
+"""RFC 5893 §2, of what `_BIDI_LETTERS` makes of a label: left to right, or right to left with digits of one kind."""
 _SINGLE_DOT = re.compile(r"\.|%2e", re.IGNORECASE)
 _DOUBLE_DOT = re.compile(r"(\.|%2e){2}", re.IGNORECASE)
 
@@ -73,12 +83,15 @@ def parse_url(url: str, base: str | None = None) -> WebSocketURL:
     """Read `url`; `base` is the page's own URL, against which a relative one is resolved (WHATWG URL §4.4).
 
     Raises:
-        InvalidURLError: it is no URL, has another scheme than ws, wss, http or https, or has a fragment.
+        InvalidURLError: it is no URL, has another scheme than ws, wss, http or https, has a fragment, or more than
+            65,536 characters.
         BlockedPortError: no browser connects to its port.
 
     """
     if not isinstance(url, str):
         raise InvalidURLError(f"a URL is a str, not {type(url).__name__}")
+    if len(url) > _MAX_LENGTH:
+        raise InvalidURLError(f"a URL has at most {_MAX_LENGTH} characters, not {len(url)}: send the rest in a message")
     # What crosses into a browser is a USVString: a lone surrogate is U+FFFD from the start.
     text = encode_text(url).decode().strip(_C0_OR_SPACE).translate({9: None, 10: None, 13: None})
     found = _SCHEME.match(text)
@@ -123,7 +136,7 @@ def _resolve(reference: str, base: str) -> str:
     found = re.match(r"(https?:)//[^/?#]*", base, re.IGNORECASE)
     if found is None:
         raise InvalidURLError(f"{reference!r} cannot be resolved against {base!r}: begin it with ws:// or wss://")
-    reference = reference.replace("\\", "/") if "?" not in reference else reference
+    reference = re.sub(r"[^?#]*", lambda path: path[0].replace("\\", "/"), reference, count=1)
     path_and_query = re.split("#", base[found.end() :], maxsplit=1)[0]
     path = path_and_query.partition("?")[0] or "/"
     if reference.startswith("//"):
@@ -141,10 +154,18 @@ def _split_port(hostport: str, url: str) -> tuple[str, int | None]:
     found = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", hostport)
     if found is None:
         raise InvalidURLError(f"{url!r} has no valid host and port: an IPv6 address needs brackets, a port is a number")
-    port = int(found[2]) if found[2] else None
-    if port is not None and port > 65535:
-        raise InvalidURLError(f"{url!r} has port {port}: ports end at 65535")
+    port = _decimal(found[2]) if found[2] else None
+    if port is not None and port > MAX_PORT:
+        raise InvalidURLError(f"{url!r} has no valid port: ports end at {MAX_PORT}")
     return found[1], port
+
+
+def _decimal(digits: str) -> int:
+    """Return the number; of one that is too large for a port and for an address, one that is so too.
+
+    The longer a number is, the longer `int()` takes, and of more than some thousand digits it takes none.
+    """
+    return int(digits.lstrip("0")[:11] or "0")
 
 
 def _parse_host(host: str, url: str) -> str:
@@ -184,7 +205,7 @@ def _ipv4_number(label: str) -> int | None:
         return int(label[2:] or "0", 16)
     if re.fullmatch(r"0[0-7]*", label):
         return int(label, 8)
-    return int(label) if re.fullmatch(r"[1-9][0-9]*", label) else None
+    return _decimal(label) if re.fullmatch(r"[1-9][0-9]*", label) else None
 
 
 def _parse_ipv4(labels: list[str], url: str) -> str:
@@ -211,21 +232,33 @@ def _domain_to_ascii(domain: str) -> str:
     import unicodedata  # only a name in another script needs it
 
     visible = "".join(character for character in domain if ord(character) not in _IGNORED_IN_HOST)
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).lower()).replace("\u3002", ".")
-    return ".".join(map(_label_to_ascii, folded.split(".")))
+    labels = []
+    for label in _DOT.split(visible):
+        # Each character for itself: at the end of a word, Greek has another small sigma for the capital one.
+        lower = "".join(map(str.lower, unicodedata.normalize("NFKC", label)))
+        labels.append(unicodedata.normalize("NFKC", lower))
+    directions = ["".join(_BIDI_LETTERS.get(unicodedata.bidirectional(c), "x") for c in label) for label in labels]
+    is_right_to_left = re.search("[RA]", "".join(directions)) is not None
+    if is_right_to_left and not all(map(_BIDI_LABEL.fullmatch, directions)):
+        return " "
+    begins_with_mark = any(label and unicodedata.category(label[0]).startswith("M") for label in labels)
+    return " " if begins_with_mark else ".".join(map(_label_to_ascii, labels))
 
 
 def _label_to_ascii(label: str) -> str:
+    if "." in label or "\ufffd" in label or not label.isprintable():
+        return " "
     if label.isascii():
         return label
-    is_valid = label.isprintable() and "\ufffd" not in label
-    return "xn--" + label.encode("punycode").decode("ascii") if is_valid else " "
+    return "xn--" + label.encode("punycode").decode("ascii") if len(label) <= _MAX_LABEL else " "
 
 
 def _is_valid_label(label: str) -> bool:
     """Tell whether a label is what `_domain_to_ascii` makes of the name that it stands for."""
     if not label.startswith("xn--"):
         return True
+    if len(label) > 2 * _MAX_LABEL:
+        return False
     try:
         name = label[4:].encode("ascii").decode("punycode")
         return not name.isascii() and _domain_to_ascii(name) == label

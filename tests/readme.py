@@ -13,6 +13,11 @@ def python_blocks(page: str = "README.md") -> list[str]:
     return _blocks("python", page)
 
 
+def js_blocks(page: str) -> list[str]:
+    """Return a page's blocks of JavaScript, in their order."""
+    return _blocks("js", page)
+
+
 def nginx_blocks(page: str) -> list[str]:
     """Return a page's blocks of nginx's configuration, in their order."""
     return _blocks("nginx", page)

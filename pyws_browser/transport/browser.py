@@ -100,13 +100,15 @@ class BrowserTransport(Transport):
 
     def send(self, message: Message) -> None:
         """Hand the message to the browser, which discards it if there was an end that nobody has polled for."""
-        # A character has three bytes of UTF-8 at most, so only a text near the limit has to be encoded for its size.
+        # A character has three bytes of UTF-8 at most, so only a text near the limit has to be encoded for its size, or
+        # one that is counted by it.
         most = len(message) if isinstance(message, bytes) else 3 * len(message)
         self._most_buffered += most
-        if self._most_buffered > self.options.outbound_buffer_size or self._counts_packets:
+        limit, counts = self.options.outbound_buffer_size, self._counts_packets
+        if self._most_buffered > limit or counts:
             self._most_buffered = self.buffered_amount
             size = most
-            if isinstance(message, str) and self._most_buffered + most > self.options.outbound_buffer_size:
+            if isinstance(message, str) and (counts or self._most_buffered + most > limit):
                 size = len(encode_text(message))
             self._check_room_to_send(size)
             self._most_buffered += size
@@ -358,9 +360,12 @@ def _may_arrive(code: int) -> bool:
 
 
 def _base_url() -> str | None:
-    """Return the URL of the page or worker; Node has none."""
-    js_location = getattr(js, "location", None)
-    return None if js_location is None else str(js_location.href)
+    """Return what completes a relative URL: that of a page, which `<base>` may set, or of a worker; Node has none."""
+    for owner, name in (("document", "baseURI"), ("location", "href")):
+        url = getattr(getattr(js, owner, None), name, None)
+        if url is not None:
+            return str(url)
+    return None
 
 
 def _check_mixed_content(url: WebSocketURL) -> None:

@@ -11,8 +11,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from pyws_browser import (
+    AlreadyConnectedError,
     Backoff,
     InvalidOptionError,
+    InvalidSubprotocolError,
     InvalidURLError,
     MemoryNetwork,
     ReconnectingPeer,
@@ -315,6 +317,32 @@ class TestPolled:
         peer.connect_to_url(lambda: next(urls), list)
         with pytest.raises(InvalidURLError):
             pump(peer, until=lambda: False)
+        pump(peer, until=lambda: listener.waiting)
+
+    @pytest.mark.parametrize(("url", "protocols"), [("ws://[", None), (URL, ["no token"])])
+    def test_what_is_wrong_for_good_is_tried_once(self, url: str, protocols: list[str] | None) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network, QUICK._replace(max_attempts=1))
+        with pytest.raises((InvalidURLError, InvalidSubprotocolError)):
+            peer.connect_to_url(url, protocols)
+        assert (peer.reconnection.state, peer.reconnection.attempts) == (STOPPED, 0)
+        peer.poll()
+        assert peer.reconnection.state is STOPPED
+        peer.connect_to_url(self.URL)
+        assert listener.waiting
+
+    def test_connecting_twice_changes_nothing(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        peer.connect_to_url(self.URL)
+        server = listener.accept()
+        peer.poll()
+        with pytest.raises(AlreadyConnectedError):
+            peer.connect_to_url("ws://other.test/")
+        assert (peer.reconnection.state, peer.reconnection.attempts) == (CONNECTED, 1)
+        server.abort()
         pump(peer, until=lambda: listener.waiting)
 
     def test_a_socket_would_serve_only_once(self) -> None:

@@ -80,13 +80,28 @@ async def test_in_memory_messages_and_closes_are_told() -> None:
     ]
 
 
+async def test_a_text_is_shown_alike_on_both_sides() -> None:
+    lines: list[str] = []
+
+    def trace(_: object, frame: TracedFrame) -> None:
+        lines.append(str(frame))
+
+    async with served() as url, connect(url, compression=None, trace=trace) as connection:
+        await connection.send("ä")
+        await connection.recv()
+    assert lines[:2] == ["> text 'ä' [1 character]", "< text 'ä' [1 character]"]
+
+
 @pytest.mark.parametrize(
     ("frame", "line"),
     [
         (TracedFrame(True, "text", "hello"), "> text 'hello' [5 characters]"),
         (TracedFrame(False, "binary", b"\x00" * 100), f"< binary {bytes(48)!r}… [100 bytes]"),
         (TracedFrame(True, "close", b"\x03\xe8bye"), "> close 1000 b'bye' [5 bytes]"),
-        (TracedFrame.from_head(False, 0x41, b"x"), "< text b'x' [1 bytes, continued, compressed]"),
+        (TracedFrame.from_head(False, 0x41, b"x"), "< text b'x' [1 byte, continued, compressed]"),
+        (TracedFrame.from_head(True, 0x81, "grün".encode()), "> text 'grün' [4 characters]"),
+        (TracedFrame.from_head(True, 0x01, "ü".encode()[:1]), "> text '\ufffd' [1 character, continued]"),
+        (TracedFrame.from_head(True, 0x81, b"y" * 49), f"> text {'y' * 48!r}… [49 characters]"),
         (TracedFrame.from_head(False, 0x8A, memoryview(b"")), "< pong b'' [0 bytes]"),
     ],
 )

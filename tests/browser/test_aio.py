@@ -450,8 +450,8 @@ def test_the_trace_tells_of_messages_and_closes(run: Any) -> None:
             await ws.recv()
         told
     """) == [
-        "> text 'x' [1 characters]",
-        "< text 'x' [1 characters]",
+        "> text 'x' [1 character]",
+        "< text 'x' [1 character]",
         "< close 1000 b'' [2 bytes]",
         "> close 1000 b'' [2 bytes]",
     ]

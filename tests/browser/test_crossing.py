@@ -217,3 +217,21 @@ await echoed([data] * 5)
         backpressure=backpressure,
     )
     assert counts[0] == counts[1]
+
+
+def test_bytes_of_javascript_say_how_to_send_them(page_python: Interpreter) -> None:
+    page_python.run(
+        """
+        import js
+        from pyws_browser import InvalidMessageTypeError, WebSocketPeer
+
+        for js_bytes in (js.Uint8Array.new(3), js.ArrayBuffer.new(3)):
+            for put in (WebSocketPeer().send, WebSocketPeer().put_packet):
+                try:
+                    put(js_bytes)
+                except InvalidMessageTypeError as exc:
+                    assert str(exc).endswith("not JsProxy: send its to_bytes()")
+                else:
+                    raise AssertionError("JavaScript's bytes are not Python's")
+        """
+    )

@@ -34,6 +34,38 @@ def test_the_browser_has_the_same_normal_forms(page_python: Interpreter) -> None
     assert differences == []
 
 
+def test_a_relative_url_is_completed_as_the_browser_does_it(python_place: Interpreter) -> None:
+    """A page can say by what; a worker has no such element, and its own URL serves."""
+    ours, its = python_place.run(
+        """
+        import js
+        from pyws_browser import WebSocketPeer
+
+        def complete(url):
+            peer = WebSocketPeer()
+            peer.connect_to_url(url)
+            peer.abort()
+            return peer.get_requested_url()
+
+        js_document = getattr(js, "document", None)
+        if js_document is None:
+            its = js.location.href
+            ours = complete("echo")
+        else:
+            js_base = js_document.createElement("base")
+            js_base.href = "http://127.0.0.1:1234/elsewhere/"
+            js_document.head.prepend(js_base)
+            try:
+                its = js_document.baseURI
+                ours = complete("echo")
+            finally:
+                js_base.remove()
+        [ours, js.URL.new("echo", its).href.replace("http:", "ws:")]
+        """
+    )
+    assert ours == its
+
+
 def test_the_browser_refuses_what_we_refuse(page_python: Interpreter) -> None:
     """What it takes all the same: a fragment, an unknown scheme, in a host a space and Punycode of nothing."""
     accepted = page_python.run(

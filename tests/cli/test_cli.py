@@ -67,7 +67,7 @@ class TestConnectInAPipe:
 
     def test_every_frame_is_traced(self, echo: str) -> None:
         done = run("connect", "--trace", echo, given="hello\n")
-        assert "> text b'hello' [5 bytes]" in done.stderr
+        assert "> text 'hello' [5 characters]" in done.stderr
         assert "< close 1000" in done.stderr
 
     def test_a_server_that_goes_is_told(self) -> None:

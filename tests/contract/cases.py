@@ -725,6 +725,22 @@ async def a_full_outbound_buffer_loses_nothing(world: World) -> None:
 
 
 @case
+async def as_many_packets_wait_as_may(world: World) -> None:
+    peer = await world.connected(max_outbound_packets=2)
+    room = 3 if world.is_page and peer.has_backpressure else 2  # a stream hands on the first at once
+    for message in ("x", "é", b"x"):
+        with peer.batch():
+            for _ in range(room):
+                peer.send(message)
+            for _ in range(4):
+                with raises(OutboundBufferFullError, Error.ERR_OUT_OF_MEMORY):
+                    peer.send(message)
+        await world.until(lambda: peer.get_available_packet_count() == room)
+        assert list(peer) == [message] * room
+        await world.until(lambda: peer.get_current_outbound_buffered_amount() == 0)
+
+
+@case
 async def a_message_over_the_limit_ends_the_connection(world: World) -> None:
     for message in (b"x" * 101, "é" * 51):
         peer = await world.connected(inbound_buffer_size=100)

@@ -122,6 +122,21 @@ def test_an_unknown_dialect_begins_nothing(server: WebSocketServer, dialect: Any
     assert not server.is_listening()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tls", "certificate.pem"), ("bind_ip", 5), ("origins", 5), ("origins", [5]), ("max_connections", 0)],
+)
+def test_settings_that_cannot_be_used(server: WebSocketServer, name: str, value: object) -> None:
+    with pytest.raises(InvalidOptionError):
+        setattr(server, name, value)
+
+
+@pytest.mark.parametrize("value", [5, b"game", "game\n"])
+def test_a_server_header_that_cannot_be_sent(server: WebSocketServer, value: Any) -> None:
+    with pytest.raises(InvalidHeaderError):
+        server.server_header = value
+
+
 def test_in_a_page_there_is_no_server() -> None:
     with pytest.raises(UnsupportedInBrowserError, match="WebSocketServer is not available in a browser"):
         no_server.WebSocketServer()
@@ -140,11 +155,18 @@ def issued(authority: trustme.CA) -> trustme.LeafCert:
     return authority.issue_cert("localhost")
 
 
+@pytest.mark.parametrize("remark", [b"", "friendlyName: Müller\n".encode()])
 @pytest.mark.parametrize("form", ["paths", "bytes", "str"])
 def test_a_key_and_a_certificate_make_it_wss(
-    server: WebSocketServer, authority: trustme.CA, issued: trustme.LeafCert, tmp_path: Path, form: str
+    server: WebSocketServer, authority: trustme.CA, tmp_path: Path, form: str, remark: bytes
 ) -> None:
-    pems = {"private_key": issued.private_key_pem.bytes(), "ssl_certificate": issued.cert_chain_pems[0].bytes()}
+    intermediate = authority.create_child_ca()
+    issued = intermediate.issue_cert("localhost")
+    pems = {
+        "private_key": remark + issued.private_key_pem.bytes(),
+        "ssl_certificate": remark + issued.cert_chain_pems[0].bytes(),
+        "ca_chain": remark + intermediate.cert_pem.bytes(),
+    }
     for name, pem in pems.items():
         if form == "paths":
             (tmp_path / name).write_bytes(pem)
@@ -208,6 +230,8 @@ def test_certificates_that_cannot_be_used_begin_nothing(
         ({"private_key": other_key, "ssl_certificate": certificate}, "cannot be used together"),
         ({"private_key": encrypted, "ssl_certificate": certificate}, "private_key is encrypted"),
         ({"private_key": "no such file", "ssl_certificate": certificate}, "private_key is neither PEM nor"),
+        ({"private_key": key, "ssl_certificate": "no such\0file"}, "ssl_certificate is neither PEM nor"),
+        ({"private_key": key, "ssl_certificate": certificate, "ca_chain": 5}, "ca_chain is neither PEM nor"),
         ({"private_key": key, "ssl_certificate": b"rubbish"}, "ssl_certificate is no PEM"),
         ({"private_key": key, "ssl_certificate": certificate, "tls": ssl.create_default_context()}, "either tls or"),
     ):

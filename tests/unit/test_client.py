@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -451,9 +452,10 @@ def test_no_check_at_all() -> None:
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_NONE, False)
 
 
+@pytest.mark.parametrize("remark", ["", "friendlyName: Müller\n"])
 @pytest.mark.parametrize("form", ["path", "str of a path", "bytes", "str"])
-def test_one_certificate_is_trusted(authority: trustme.CA, tmp_path: Path, form: str) -> None:
-    pem = authority.cert_pem.bytes()
+def test_one_certificate_is_trusted(authority: trustme.CA, tmp_path: Path, form: str, remark: str) -> None:
+    pem = remark.encode() + authority.cert_pem.bytes()
     path = tmp_path / "ca.pem"
     path.write_bytes(pem)
     forms = {"path": path, "str of a path": str(path), "bytes": pem, "str": pem.decode()}
@@ -475,11 +477,14 @@ def test_a_context_says_everything_itself() -> None:
     ("certificate", "problem"),
     [
         ("no such file", "neither PEM nor a file"),
+        ("no such\0file", "neither PEM nor a file"),
+        (5, "neither PEM nor a file"),
         (b"\x30\x82", "is no PEM"),
+        (os.devnull, "no certificate in PEM"),
         ("-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n", "no certificate in PEM"),
     ],
 )
-def test_a_certificate_that_is_none_begins_nothing(certificate: str | bytes, problem: str) -> None:
+def test_a_certificate_that_is_none_begins_nothing(certificate: object, problem: str) -> None:
     case = Case(web_limits=False)
     with pytest.raises(InvalidOptionError, match=problem):
         tls_of(case, trusted_ssl_certificate=certificate)

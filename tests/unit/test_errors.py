@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 
 import pytest
 
@@ -15,8 +17,11 @@ from pyws_browser.errors import (
     HeartbeatTimeoutError,
     ListenError,
     MessageTooBigError,
+    OutboundBufferFullError,
+    ProxyError,
     RemoteProtocolError,
     VariantDecodeError,
+    VariantEncodeError,
     WebSocketError,
 )
 
@@ -56,6 +61,31 @@ def test_godots_numbers() -> None:
     assert list(Error) == list(range(49))
     assert Error.ERR_ALREADY_IN_USE == 22
     assert Error.ERR_PRINTER_ON_FIRE == 48
+
+
+ARGUMENTS: dict[type[WebSocketError], tuple[object, ...]] = {
+    OutboundBufferFullError: ("full", (2, 3)),
+    RemoteProtocolError: ("not UTF-8", 1007),
+    MessageTooBigError: (11, 10),
+    HandshakeError: ("refused", 403, [("Server", "x")], b"no"),
+    ProxyError: ("refused", 407, [("Server", "x")]),
+    ConnectTimeoutError: (2.5, "no answer"),
+    CloseTimeoutError: (2.5,),
+    HeartbeatTimeoutError: (2.5,),
+    ListenError: ("taken", Error.ERR_ALREADY_IN_USE),
+    VariantEncodeError: ("too deep", Error.ERR_OUT_OF_MEMORY),
+    VariantDecodeError: ("short", Error.ERR_FILE_EOF),
+}
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_copy_says_and_carries_the_same(cls: type[WebSocketError]) -> None:
+    original = cls(*ARGUMENTS.get(cls, ("it went wrong",)))
+    pickled = [pickle.loads(pickle.dumps(original, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for copied in (copy.copy(original), copy.deepcopy(original), *pickled):
+        assert type(copied) is cls
+        assert str(copied) == str(original) != ""
+        assert (copied.args, copied.error, vars(copied)) == (original.args, original.error, vars(original))
 
 
 def test_what_exceptions_carry() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,22 @@ def test_what_is_no_packet(wrong: object, advice: str) -> None:
         rules.as_bytes(wrong)  # type: ignore[arg-type]
 
 
+def test_a_view_that_was_released_is_no_message() -> None:
+    view = memoryview(b"abc")
+    view.release()
+    for check in (rules.as_bytes, rules.as_message):
+        with pytest.raises(InvalidMessageTypeError, match="it was released"):
+            check(view)
+
+
+@pytest.mark.parametrize(("members", "advice"), [({"to_bytes": bytes}, r"send its to_bytes\(\)"), ({}, "encode it")])
+def test_what_a_page_gives_says_what_to_send_in_its_place(members: dict[str, object], advice: str) -> None:
+    js_value = type("JsProxy", (), members)()
+    for check in (rules.as_bytes, rules.as_message):
+        with pytest.raises(InvalidMessageTypeError, match=f"not JsProxy: {advice}"):
+            check(js_value)
+
+
 def test_a_text_packet_is_utf8() -> None:
     assert rules.as_text("grün".encode()) == "grün"
     for data, position in ((b"\xff", 0), (b"ab\xc3", 2), (b"\xed\xa0\x80", 0), (b"\xc0\x80", 0)):
@@ -110,6 +127,9 @@ def test_subprotocols_are_tokens_named_once() -> None:
     for wrong in ("", " ", "a b", "a,b", 'a"b', "a/b", "a:b", "a;b", "a@b", "a[b", "{a", "(a)", "é", "\x7f", 5):
         with pytest.raises(InvalidSubprotocolError):
             rules.check_subprotocols([wrong])  # type: ignore[list-item]
+    for no_names in (5, None, b"chat", object()):
+        with pytest.raises(InvalidSubprotocolError):
+            rules.check_subprotocols(no_names)  # type: ignore[arg-type]
 
 
 def test_headers_come_in_three_forms() -> None:
@@ -130,11 +150,27 @@ def test_headers_come_in_three_forms() -> None:
         "X: grün",
         ("Host", "x"),
         ("sec-websocket-key", "x"),
+        5,
+        None,
+        (),
+        ("X",),
+        ("X", "a", "b"),
+        ("X", 5),
+        ("X", None),
+        ("X", b"a"),
+        (5, "x"),
+        b"X: a",
     ],
 )
-def test_headers_that_cannot_be_sent(header: str | tuple[str, str]) -> None:
+def test_headers_that_cannot_be_sent(header: Any) -> None:
     with pytest.raises(InvalidHeaderError):
         rules.check_headers([header])
+
+
+@pytest.mark.parametrize("headers", [5, None, "X: a", {"X": 5}, {5: "x"}, {"X": None}])
+def test_what_holds_no_headers(headers: Any) -> None:
+    with pytest.raises(InvalidHeaderError):
+        rules.check_headers(headers)
 
 
 def test_blocked_ports_are_those_of_fetch() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pyws_browser import InvalidOptionError, MemoryNetwork, UnsupportedInBrowserError, WebSocketPeer, WebSocketServer
@@ -37,20 +39,41 @@ def test_what_is_set_can_be_read() -> None:
     peer.heartbeat_interval = 0
 
 
-@pytest.mark.parametrize("value", [-1, "often", float("nan")])
-def test_a_heartbeat_interval_is_a_number_of_seconds(value: float) -> None:
-    with pytest.raises(InvalidOptionError, match="heartbeat_interval"):
-        WebSocketPeer(web_limits=False).heartbeat_interval = value
+@pytest.mark.parametrize("value", [-1, "often", "", None, [], float("nan"), pytest.param(10**400, id="10**400")])
+@pytest.mark.parametrize("name", ["handshake_timeout", "close_timeout", "heartbeat_interval"])
+def test_a_time_is_a_number_of_seconds(name: str, value: object) -> None:
+    with pytest.raises(InvalidOptionError, match=name):
+        setattr(WebSocketPeer(web_limits=False), name, value)
+
+
+def test_a_unix_path_is_a_path(tmp_path: Path) -> None:
+    peer = WebSocketPeer(web_limits=False)
+    with pytest.raises(InvalidOptionError, match="unix_path is a path"):
+        peer.unix_path = 5  # type: ignore[assignment]
+    peer.unix_path = tmp_path
+    assert peer.unix_path == str(tmp_path)
+
+
+def test_tls_is_a_context() -> None:
+    for peer in (WebSocketPeer(web_limits=False), MemoryNetwork().peer(web_limits=False)):
+        with pytest.raises(InvalidOptionError, match=r"tls is an ssl\.SSLContext"):
+            peer.connect_to_url("wss://game.example/", tls="certificate.pem")  # type: ignore[arg-type]
+        assert peer.requested_url == ""
 
 
 def test_a_page_refuses_what_it_cannot_keep_but_not_the_absence_of_it() -> None:
     peer = WebSocketPeer(web_limits=True)
     peer.heartbeat_interval = 0
     peer.handshake_headers = ()
+    peer.proxy = peer.unix_path = peer.compression = None
+    peer.proxy = peer.compression = False
     with pytest.raises(UnsupportedInBrowserError):
         peer.heartbeat_interval = 5
     with pytest.raises(UnsupportedInBrowserError):
         peer.handshake_headers = {"Authorization": "Bearer x"}
+    for name, value in (("proxy", True), ("proxy", "http://proxy:1"), ("unix_path", "x"), ("compression", True)):
+        with pytest.raises(UnsupportedInBrowserError):
+            setattr(peer, name, value)
 
 
 @pytest.mark.parametrize(("value", "limits"), [(None, False), ("", False), ("0", False), ("1", True), ("yes", True)])

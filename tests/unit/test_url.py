@@ -54,6 +54,14 @@ NORMAL_FORMS = [
     ("ws://ｅｘａｍｐｌｅ。com/", "ws://example.com/"),
     ("ws://m%C3%BCnchen.example/", "ws://xn--mnchen-3ya.example/"),
     ("ws://a_b-c.example./", "ws://a_b-c.example./"),
+    ("ws://a．b｡c。d/", "ws://a.b.c.d/"),
+    ("ws://ΟΔΟΣ.example/", "ws://xn--pxavbq.example/"),
+    ("ws://a..b/", "ws://a..b/"),
+    ("ws://.a/", "ws://.a/"),
+    ("ws://אב.example/", "ws://xn--4dbc.example/"),
+    ("ws://א1-ב.example./", "ws://xn--1--uldg.example./"),
+    ("ws://א\u0300..com/", "ws://xn--ksa35l..com/"),
+    ("ws://xn--4db.1a/", "ws://xn--4db.1a/"),
     ("ws://%41%40:%3A@example.com/", "ws://%41%40:%3A@example.com/"),
     ("ws://user:@example.com/", "ws://user@example.com/"),
     ("ws://xn--mnchen-3ya.example/", "ws://xn--mnchen-3ya.example/"),
@@ -88,6 +96,16 @@ BAD_URLS = {
     "ws://:80/": "host name",
     "ws://u@/": "host name",
     "ws://foo bar/": "host name",
+    "ws://אa.com/": "host name",
+    "ws://א-.com/": "host name",
+    "ws://א.1a/": "host name",
+    "ws://א\u06611.com/": "host name",
+    "ws://٣.com/": "host name",
+    "ws://\u0301a.com/": "host name",
+    "ws://ü.\u0301a/": "host name",
+    "ws://⒈com/": "host name",
+    "ws://㏂.com/": "host name",
+    "ws://a․b/": "host name",
     "ws://foo%20bar/": "host name",
     "ws://a<b/": "host name",
     "ws://a^b/": "host name",
@@ -127,6 +145,31 @@ def test_what_is_no_websocket_url(url: object, advice: str) -> None:
         parse_url(url)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("url", ["ws://h:{}/", "ws://{}/", "ws://{}.1/", "ws://0x{}/"])
+def test_no_number_is_too_long_to_be_refused(url: str) -> None:
+    with pytest.raises(InvalidURLError, match=r"end at 65535|no IPv4 address"):
+        parse_url(url.format("9" * 5000))
+
+
+@pytest.mark.parametrize(("url", "normal"), [("ws://h:{}80/", "ws://h/"), ("ws://{}177/", "ws://0.0.0.127/")])
+def test_a_number_may_have_many_leading_zeros(url: str, normal: str) -> None:
+    assert str(parse_url(url.format("0" * 5000))) == normal
+
+
+@pytest.mark.parametrize("label", ["ü" * 1001, "xn--" + "a" * 2000])
+def test_a_label_has_an_end(label: str) -> None:
+    assert str(parse_url(f"ws://{'ü' * 1000}/")).startswith("ws://xn--")
+    with pytest.raises(InvalidURLError, match="host name"):
+        parse_url(f"ws://{label}/")
+
+
+def test_a_url_has_an_end() -> None:
+    longest = "ws://h/".ljust(64 * 1024, "a")
+    assert str(parse_url(longest)) == longest
+    with pytest.raises(InvalidURLError, match="at most 65536 characters, not 65537"):
+        parse_url(longest + "a")
+
+
 @pytest.mark.parametrize("port", sorted(BLOCKED_PORTS))
 def test_blocked_ports(port: int) -> None:
     with pytest.raises(BlockedPortError, match=f"port {port}"):
@@ -141,6 +184,10 @@ REFERENCES = [
     ("", "ws://page.example:8000/dir/page.html?y"),
     ("//other.example/x", "ws://other.example/x"),
     ("\\echo", "ws://page.example:8000/echo"),
+    ("\\echo?a\\b", "ws://page.example:8000/echo?a\\b"),
+    ("/\\other.example/x?y", "ws://other.example/x?y"),
+    ("\\\\other.example?y", "ws://other.example/?y"),
+    ("a\\..\\echo?y", "ws://page.example:8000/dir/echo?y"),
     ("http:echo", "ws://page.example:8000/dir/echo"),
     ("http://other.example", "ws://other.example/"),
     ("ws:other.example", "ws://other.example/"),
