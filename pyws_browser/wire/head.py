@@ -47,7 +47,7 @@ class Head:
     def _may_be_http(self) -> bool:
         first_line, newline, _ = self._received.partition(b"\n")
         self._is_http = bool(newline) and _VERSION in first_line
-        return self._is_http or (not newline and first_line[:1].isalpha())
+        return self._is_http or (not newline and (not first_line or first_line[:1].isalpha()))
 
 
 def problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
