@@ -24,9 +24,11 @@ from pyws_browser import (
     WebSocketServer,
 )
 from pyws_browser.transport.native import transport as native
+from pyws_browser.wire.messages import MessageStream
 
 from ..contract.raw_server import _upgrade
 from ..support import LIMIT, open_descriptors, pump
+from ..wire.raw import close_frame
 
 
 class Wire:
@@ -193,6 +195,42 @@ def test_a_reset_after_the_close_frames_is_no_fault(wire: Wire, peer: WebSocketP
     wire.reset()
     end(peer)
     assert (peer.get_close_code(), peer.was_clean_close) == (4000, True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"\xff\xff\xff", close_frame(1005), close_frame(1000, b"\xff"), b"\x88\x01\x03", b"\x81\x01\xff"],
+    ids=["garbage", "a code that may not be sent", "a reason that is no text", "half a code", "a text that is none"],
+)
+def test_an_answer_to_the_close_frame_that_breaks_the_rules_is_none(
+    wire: Wire, peer: WebSocketPeer, answer: bytes
+) -> None:
+    wire.open(peer)
+    peer.close(1000, "bye")
+    wire.sock.sendall(answer)
+    end(peer)
+    assert (peer.get_close_code(), peer.get_close_reason(), peer.was_clean_close) == (1006, "", False)
+    assert type(peer.close_cause) is RemoteProtocolError
+
+
+def test_what_nobody_foresaw_ends_the_connection_and_is_raised(
+    wire: Wire, peer: WebSocketPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.open(peer)
+    woken: list[bool] = []
+    transport = peer._transport
+    assert transport is not None
+    transport.set_wakeup(lambda: woken.append(True))
+    monkeypatch.setattr(MessageStream, "parse", lambda *_: 1 // 0)
+    wire.sock.sendall(b"\x81\x02hi")
+    with pytest.raises(ZeroDivisionError):
+        pump(peer, until=lambda: False)
+    assert woken, "whoever watches the descriptor is told"
+    peer.poll()
+    assert peer.get_close_code() == 1006
+    assert type(peer.close_cause) is ConnectionLostError
+    assert type(peer.close_cause.__cause__) is ZeroDivisionError
+    assert wire.sock.recv(100) == b"", "its socket is closed"
 
 
 def test_a_server_that_never_ends_the_tcp_connection(

@@ -9,11 +9,13 @@ import socket
 import struct
 import time
 import tracemalloc
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 import trustme
+from websockets.http11 import Response
 
 from pyws_browser import (
     CloseTimeoutError,
@@ -27,6 +29,8 @@ from pyws_browser import (
     WebSocketServer,
 )
 from pyws_browser.transport.native import transport as native
+from pyws_browser.wire.handshake import ServerHandshake
+from pyws_browser.wire.messages import MessageStream
 
 from ..support import LIMIT, open_descriptors, pump, server_context
 from ..wire.raw import BINARY, CONTINUATION, MASK, PING, TEXT, close_frame, frame
@@ -470,3 +474,94 @@ def test_no_descriptors_for_a_moment(server: WebSocketServer) -> None:
         pump(server, until=lambda: server._clients)
         knocking.close()
         pump(server, until=lambda: not server._clients)
+
+
+class TestWhatNobodyForesaw:
+    """A bug ends the one connection that meets it, the others are served in the same poll, and the bug is seen."""
+
+    def test_in_a_handshake(self, server: WebSocketServer, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+        prepare = ServerHandshake.prepare
+
+        def prepare_badly(handshake: ServerHandshake) -> Response:
+            if handshake.path == "/bug":
+                raise ArithmeticError("a bug")
+            return prepare(handshake)
+
+        monkeypatch.setattr(ServerHandshake, "prepare", prepare_badly)
+        before = open_descriptors()
+        with ExitStack() as stack:
+            for path in ("/1", "/bug", "/2", "/bug", "/3"):
+                sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                sock.sendall(request(path))
+            select.select([server._listener], [], [], LIMIT)
+            problems = 0
+            end = time.monotonic() + LIMIT
+            while len(server.peer_ids) < 3 or problems < 2:
+                assert time.monotonic() < end
+                try:
+                    server.poll()
+                except ArithmeticError:
+                    problems += 1
+            server.poll()
+            assert not server.wait(0), "nothing is left of those who met the bug"
+            assert len(server._clients) == 3
+            assert log.names() == ["client_connected"] * 3
+        pump(server, until=lambda: not server._clients)
+        assert open_descriptors() == before
+
+    def test_while_it_is_open(
+        self,
+        server: WebSocketServer,
+        log: Log,
+        causes: list[WebSocketError | None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        parse = MessageStream.parse
+
+        def parse_badly(messages: MessageStream, inbox: deque[str | bytes], room: int) -> bool:
+            is_dry = parse(messages, inbox, room)
+            if "bug" in inbox:
+                raise ArithmeticError("a bug")
+            return is_dry
+
+        monkeypatch.setattr(MessageStream, "parse", parse_badly)
+        with client(server) as first, client(server) as second, client(server) as third:
+            first.sendall(frame(TEXT, b"1", mask=MASK))
+            second.sendall(frame(TEXT, b"bug", mask=MASK))
+            third.sendall(frame(TEXT, b"3", mask=MASK))
+            log.entries.clear()
+            with pytest.raises(ArithmeticError):
+                server.poll()
+            assert all(server.get_peer(id_).get_available_packet_count() for id_ in server.peer_ids)
+            server.poll()
+            assert sorted(log.names()) == ["client_disconnected", *["data_received"] * 3]
+            assert len(server.peer_ids) == 2
+            assert second.recv(100) == b""
+            assert type(causes[0]) is ConnectionLostError
+            assert causes[0] is not None
+            assert type(causes[0].__cause__) is ArithmeticError
+
+    def test_in_the_last_poll(self, server: WebSocketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        with client(server) as first, client(server) as second:
+            monkeypatch.setattr(MessageStream, "parse", lambda *_: 1 // 0)
+            first.sendall(b"\x89")
+            second.sendall(b"\x89")
+            with pytest.raises(ZeroDivisionError):
+                server.stop()
+            assert not server.is_listening()
+            for sock in (first, second):
+                with suppress(ConnectionResetError):
+                    while sock.recv(100):
+                        pass
+
+
+@pytest.mark.parametrize(
+    "host",
+    [b"9" * 5000, b"a:" + b"9" * 5000, b"1." + b"9" * 5000, b"a..b", b"a" * 64],
+    ids=["a huge number", "a huge port", "an address with a huge number", "an empty label", "a long label"],
+)
+def test_a_host_that_is_none_is_passed_over(server: WebSocketServer, host: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as sock:
+        sock.sendall(request("/room").replace(b"Host: ", b"Host: " + host + b"\r\nX: "))
+        pump(server, until=lambda: server.peer_ids)
+        assert server.get_peer(server.peer_ids[0]).get_requested_url().endswith("/room")

@@ -3,7 +3,9 @@
 Theory of operation. A connection goes through phases, each of them a method: the opening (see `opening.py`), the
 exchange of messages, and the end of the TCP connection. `poll()` runs the present phase, which does what can be done
 without waiting; when a phase is over it names the next one and says so, and that one runs in the same poll. Whatever
-goes wrong is raised inside a phase as one of our exceptions and ends the connection in one place, `_fail()`.
+goes wrong is raised inside a phase as one of our exceptions and ends the connection in one place, `_fail()`. An
+exception that is none of ours is a bug, or one of the program's own functions: it ends the connection as well, and
+`poll()` raises it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...admission import Admission
 from ...errors import (
     CloseTimeoutError,
+    ConnectError,
     ConnectionLostError,
     HeartbeatTimeoutError,
     NotConnectedError,
@@ -113,6 +116,9 @@ class NativeTransport(Transport):
                 self._time_out()
         except WebSocketError as exc:
             self._fail(exc)
+        except Exception as exc:  # nobody foresaw it: it ends this connection, and comes out so that it is seen
+            self._break_down(exc)
+            raise
 
     def send(self, message: Message) -> None:
         """Frame the message and try to send it at once."""
@@ -316,6 +322,8 @@ class NativeTransport(Transport):
             return False
         if self.ready_state is OPEN:
             self._enter(State.CLOSING)
+        elif messages.failure is not None:  # in place of an answer; our Close frame is sent, which said something else
+            raise messages.failure
         self._start_lingering()
         return True
 
@@ -509,6 +517,13 @@ class NativeTransport(Transport):
             self._outlet.flush()
         self._release_socket()
         self._end(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
+
+    def _break_down(self, exc: Exception) -> None:
+        what = f"what nobody foresaw ended the connection: {exc!r}"
+        cause = ConnectionLostError(what) if self.has_opened else ConnectError(what)
+        cause.__cause__ = exc
+        self._wake()  # whoever watches the socket for us has to see that there is none any more
+        self._fail(cause)
 
     def _release_socket(self) -> None:
         if self.on_release is not None:
