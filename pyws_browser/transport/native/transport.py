@@ -214,8 +214,10 @@ class NativeTransport(Transport):
         return self._local_address
 
     def set_no_delay(self, enabled: bool) -> None:
-        """Set TCP_NODELAY."""
-        self._connected_stream().sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+        """Set TCP_NODELAY; a unix socket delays nothing."""
+        sock = self._connected_stream().sock
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
 
     def ping(self, payload: bytes) -> None:
         """Send a Ping frame and remember when."""
