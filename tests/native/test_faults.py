@@ -303,6 +303,35 @@ def test_a_poll_comes_back_from_a_flood_of_what_no_program_sees(wire: Wire, peer
     assert woken, "whoever waits for a descriptor is told that there is more"
 
 
+def test_a_flood_of_small_frames_is_left_to_the_next_polls(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "READ_TIME", 0.0)
+    peer = WebSocketPeer(web_limits=False)
+    wire.open(peer)
+    wire.sock.sendall(b"\x89\x00" * 5000 + b"\x81\x02hi")
+    pump(peer, until=lambda: not select.select([peer], [], [], 0)[0])
+    assert not peer.get_available_packet_count()
+    polls = 0
+    while not peer.get_available_packet_count():
+        peer.poll()
+        polls += 1
+    assert polls > 2
+    assert peer.receive() == "hi"
+    peer.abort()
+
+
+def test_a_program_that_waits_for_the_descriptor_misses_no_message_among_many_small_ones(
+    wire: Wire, peer: WebSocketPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(native, "READ_TIME", 0.0)
+    wire.open(peer)
+    wire.sock.sendall(b"\x01\x01a\x80\x01b" * 5000)
+    count = 0
+    while count < 5000:
+        assert select.select([peer], [], [], LIMIT)[0], count
+        peer.poll()
+        count += len(list(peer))
+
+
 def test_writing_to_a_broken_connection_is_told_by_poll(wire: Wire, peer: WebSocketPeer) -> None:
     wire.open(peer)
     wire.reset()

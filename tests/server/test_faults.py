@@ -445,6 +445,21 @@ class TestHeldBackClients:
             assert type(peer.close_cause) is HeartbeatTimeoutError, "once it is read again, silence is silence"
 
 
+def test_a_flood_of_small_frames_holds_nobody_up(server: WebSocketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "READ_TIME", 0.0)
+    with client(server, "/hostile") as hostile, client(server, "/good") as good:
+        ids = {server.get_peer(id_).get_requested_url().rpartition("/")[2]: id_ for id_ in server.peer_ids}
+        hostile.sendall(frame(PING, mask=MASK) * 5000 + frame(TEXT, b"end", mask=MASK))
+        good.sendall(frame(TEXT, b"hi", mask=MASK))
+        pump(server, until=server.get_peer(ids["good"]).get_available_packet_count)
+        polls = 0
+        while not server.get_peer(ids["hostile"]).get_available_packet_count():
+            assert server.wait(LIMIT), "it knows that there is more, which no descriptor shows"
+            server.poll()
+            polls += 1
+        assert polls > 2
+
+
 def test_a_crowd_at_the_door_makes_no_poll_long(server: WebSocketServer) -> None:
     server.handshake_timeout = LIMIT
     with ExitStack() as stack:

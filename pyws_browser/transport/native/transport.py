@@ -30,7 +30,7 @@ from ...rules import CloseCode, encode_text
 from ...trace import TracedFrame
 from ...url import WebSocketURL
 from ...wire.fragments import split
-from ...wire.messages import BINARY, CONTINUATION, TEXT, MessageStream
+from ...wire.messages import BINARY, CONTINUATION, FRAMES_IN_A_ROW, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .client_opening import ClientOpening
 from .heart import Heart
@@ -59,6 +59,9 @@ READ_BUDGET: Final = 1024 * 1024
 More would not be faster: what was read first has then left the processor's caches, and its memory was fresh. A poll
 stays short enough for a frame of a game.
 """
+
+READ_TIME: Final = 0.01
+"""Seconds after which a poll stops in what it has read, where frames are so small that READ_BUDGET has a great many."""
 
 LEAVING_SIZE: Final = 8 * 1024 * 1024
 """Bytes over `inbound_buffer_size` that are taken in of a connection that was held back when it was ended."""
@@ -381,9 +384,12 @@ class NativeTransport(Transport):
         Returns whether anything came.
         """
         stream, messages = self._connected_stream(), self._messages
-        has_come = False
+        has_come = not self._is_dry  # by the poll before
         may_be_more = True
         budget = READ_BUDGET
+        before = len(self.inbox)
+        rows = 0
+        end = 0.0
         while True:
             is_open = self.ready_state is OPEN
             room = self._room() if is_open else self.options.max_queued_packets
@@ -409,9 +415,24 @@ class NativeTransport(Transport):
                 self._enforce_web_limits()
             if not messages.is_reading:
                 return has_come
+            if not self._is_dry:
+                rows += 1
+                now = time.monotonic()
+                if rows == 1:
+                    end = now + READ_TIME
+                elif now >= end and self._may_leave_rest(len(self.inbox) - before, rows * FRAMES_IN_A_ROW):
+                    self._wake()
+                    return has_come
         if budget <= 0:
             self._wake()  # more may be there
         return has_come
+
+    def _may_leave_rest(self, messages: int, frames: int) -> bool:
+        """Tell whether the next poll may go on with what was read, and no program waits for it that is not told.
+
+        That is so if it is woken, if the descriptor shows that there is more, and in a flood of what no program sees.
+        """
+        return self._wakeup is not None or 2 * messages < frames or self._connected_stream().shows_more()
 
     def _has_tcp_ended(self) -> bool:
         """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
