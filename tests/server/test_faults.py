@@ -208,7 +208,8 @@ LIMITS = {
         1009,
         MessageTooBigError,
     ),
-    "a length over 63 bits": (b"\x82\xff" + b"\xff" * 8 + MASK, 1009, MessageTooBigError),
+    "a length of 63 bits": (b"\x82\xff\x7f" + b"\xff" * 7 + MASK, 1009, MessageTooBigError),
+    "a length of more": (b"\x82\xff\x80" + bytes(7) + MASK, 1002, RemoteProtocolError),
     "a frame without a mask": (frame(BINARY, b"x"), 1002, RemoteProtocolError),
     "text that is none": (frame(TEXT, b"\xff", mask=MASK), 1007, RemoteProtocolError),
 }
