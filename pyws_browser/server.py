@@ -32,7 +32,7 @@ from .transport.native.watch import Watch
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Container, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -187,10 +187,11 @@ class WebSocketServer(ServerSettings):
         self._check_thread()
         active, is_knocking = watch.look()
         active |= self._held_back
-        if is_knocking:
-            self._accept(active)
         for client in active.values():
             if client.fd >= 0:
+                self._look_after(client)
+        if is_knocking:
+            for client in self._accept():
                 self._look_after(client)
         self._emit()
 
@@ -307,8 +308,8 @@ class WebSocketServer(ServerSettings):
         if get_ident() != self._thread:
             raise WrongThreadError("a server belongs to the thread that called listen()")
 
-    def _accept(self, active: dict[int, _Client]) -> None:
-        """Take in those who knock."""
+    def _accept(self) -> Iterator[_Client]:
+        """Take in those who knock, one after the other."""
         assert self._listener is not None and self._watch is not None  # noqa: S101, PT018
         options: Options | None = None  # one for all of them
         for _ in range(_MAX_ACCEPTED):
@@ -326,11 +327,17 @@ class WebSocketServer(ServerSettings):
                 continue
             if options is None:
                 options = self._options._replace(tls=self.tls or self._tls)
-            client = _Client(self._new_id(), ServerTransport(sock, address, options, admission), self)
+            try:
+                transport = ServerTransport(sock, address, options, admission)
+            except BaseException:
+                sock.close()
+                raise
+            client = _Client(self._new_id(), transport, self)
             client.is_refused = admission.refusal is not None
             self._refused += client.is_refused
             client.transport.set_wakeup(partial(self._watch.disturb, client))
-            self._clients[client.id] = active[client.id] = client
+            self._clients[client.id] = client
+            yield client
 
     def _admission(self) -> Admission:
         """Return what the next client is measured by."""

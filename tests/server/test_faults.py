@@ -12,6 +12,7 @@ import tracemalloc
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import pytest
 import trustme
@@ -28,6 +29,7 @@ from pyws_browser import (
     WebSocketPeer,
     WebSocketServer,
 )
+from pyws_browser.transport.native import ServerTransport
 from pyws_browser.transport.native import transport as native
 from pyws_browser.wire.handshake import ServerHandshake
 from pyws_browser.wire.messages import MessageStream
@@ -556,6 +558,31 @@ class TestWhatNobodyForesaw:
             assert type(causes[0]) is ConnectionLostError
             assert causes[0] is not None
             assert type(causes[0].__cause__) is ArithmeticError
+
+    def test_at_the_door(self, server: WebSocketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        made: list[ServerTransport] = []
+
+        def make_badly(*arguments: Any) -> ServerTransport:
+            if len(made) == 1:
+                made.clear()
+                raise ArithmeticError("a bug")
+            made.append(ServerTransport(*arguments))
+            return made[-1]
+
+        with client(server) as known, ExitStack() as stack:
+            known.sendall(frame(TEXT, b"hi", mask=MASK))
+            knocking = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(3)]
+            for sock in knocking:
+                sock.sendall(request())
+            select.select([server._listener], [], [], LIMIT)
+            monkeypatch.setattr("pyws_browser.server.ServerTransport", make_badly)
+            with pytest.raises(ArithmeticError):
+                server.poll()
+            assert server.get_peer(server.peer_ids[0]).receive() == "hi"
+            pump(server, until=lambda: len(server.peer_ids) == 3)
+            knocking[1].settimeout(LIMIT)
+            with suppress(ConnectionResetError):
+                assert knocking[1].recv(100) == b""
 
     def test_in_the_last_poll(self, server: WebSocketServer, monkeypatch: pytest.MonkeyPatch) -> None:
         with client(server) as first, client(server) as second:
