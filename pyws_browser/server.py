@@ -411,9 +411,11 @@ class WebSocketServer(ServerSettings):
 
 def _see_off(client: _Client) -> None:
     """Close a connection without waiting for the answer."""
-    client.peer.close()
-    client.transport.poll()
-    client.transport.abort()
+    try:
+        client.peer.close()
+        client.transport.poll()
+    finally:
+        client.transport.abort()
 
 
 def _raise(problem: Exception) -> None:

@@ -24,10 +24,9 @@ from pyws_browser import (
     WebSocketServer,
 )
 from pyws_browser.transport.native import transport as native
-from pyws_browser.wire.messages import MessageStream
 
 from ..contract.raw_server import _upgrade
-from ..support import LIMIT, open_descriptors, pump
+from ..support import LIMIT, fast_clock, open_descriptors, pump
 from ..wire.raw import close_frame
 
 
@@ -213,15 +212,13 @@ def test_an_answer_to_the_close_frame_that_breaks_the_rules_is_none(
     assert type(peer.close_cause) is RemoteProtocolError
 
 
-def test_what_nobody_foresaw_ends_the_connection_and_is_raised(
-    wire: Wire, peer: WebSocketPeer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_nobody_foresaw_ends_the_connection_and_is_raised(wire: Wire, peer: WebSocketPeer) -> None:
     wire.open(peer)
     woken: list[bool] = []
     transport = peer._transport
     assert transport is not None
     transport.set_wakeup(lambda: woken.append(True))
-    monkeypatch.setattr(MessageStream, "parse", lambda *_: 1 // 0)
+    transport.set_trace(lambda frame: 1 // 0)
     wire.sock.sendall(b"\x81\x02hi")
     with pytest.raises(ZeroDivisionError):
         pump(peer, until=lambda: False)
@@ -304,9 +301,9 @@ def test_a_poll_comes_back_from_a_flood_of_what_no_program_sees(wire: Wire, peer
 
 
 def test_a_flood_of_small_frames_is_left_to_the_next_polls(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "READ_TIME", 0.0)
     peer = WebSocketPeer(web_limits=False)
     wire.open(peer)
+    monkeypatch.setattr(time, "monotonic", fast_clock())
     wire.sock.sendall(b"\x89\x00" * 5000 + b"\x81\x02hi")
     pump(peer, until=lambda: not select.select([peer], [], [], 0)[0])
     assert not peer.get_available_packet_count()
@@ -322,8 +319,8 @@ def test_a_flood_of_small_frames_is_left_to_the_next_polls(wire: Wire, monkeypat
 def test_a_program_that_waits_for_the_descriptor_misses_no_message_among_many_small_ones(
     wire: Wire, peer: WebSocketPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native, "READ_TIME", 0.0)
     wire.open(peer)
+    monkeypatch.setattr(time, "monotonic", fast_clock())
     wire.sock.sendall(b"\x01\x01a\x80\x01b" * 5000)
     count = 0
     while count < 5000:
