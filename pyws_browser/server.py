@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from _thread import get_ident
+from contextlib import ExitStack
 from functools import partial
 from math import inf
 from random import SystemRandom
@@ -31,7 +32,7 @@ from .transport.native.watch import Watch
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Container, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
@@ -161,19 +162,10 @@ class WebSocketServer(ServerSettings):
 
     def stop(self) -> None:
         """Close every connection with 1000, without waiting for answers, and listen no more; emits nothing (Godot)."""
-        for client in self._clients.values():
-            client.peer.close()
-            client.transport.poll()
-            client.transport.abort()
-        for registry in (self._clients, self._held_back, self._events):
-            registry.clear()
-        self._refused = 0
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
+        with ExitStack() as ends:  # all of them come about, whatever one of them raises
+            ends.callback(self._stop_listening)
+            for client in self._clients.values():
+                ends.callback(_see_off, client)
 
     def __enter__(self) -> Self:
         return self
@@ -187,6 +179,7 @@ class WebSocketServer(ServerSettings):
         """Accept, receive, send, and emit the signals of what happened.
 
         An exception from a connected function comes out here; what had not been emitted is emitted by the next poll.
+        So does one that nobody foresaw, which has ended the one connection that it came from.
         """
         watch = self._watch
         if watch is None:
@@ -194,11 +187,11 @@ class WebSocketServer(ServerSettings):
         self._check_thread()
         active, is_knocking = watch.look()
         active |= self._held_back
-        if is_knocking:
-            self._accept(active)
         for client in active.values():
             if client.fd >= 0:
-                client.transport.poll()
+                self._look_after(client)
+        if is_knocking:
+            for client in self._accept():
                 self._look_after(client)
         self._emit()
 
@@ -300,12 +293,23 @@ class WebSocketServer(ServerSettings):
 
     # What a poll is made of.
 
+    def _stop_listening(self) -> None:
+        for registry in (self._clients, self._held_back, self._events):
+            registry.clear()
+        self._refused = 0
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+
     def _check_thread(self) -> None:
         if get_ident() != self._thread:
             raise WrongThreadError("a server belongs to the thread that called listen()")
 
-    def _accept(self, active: dict[int, _Client]) -> None:
-        """Take in those who knock."""
+    def _accept(self) -> Iterator[_Client]:
+        """Take in those who knock, one after the other."""
         assert self._listener is not None and self._watch is not None  # noqa: S101, PT018
         options: Options | None = None  # one for all of them
         for _ in range(_MAX_ACCEPTED):
@@ -323,11 +327,17 @@ class WebSocketServer(ServerSettings):
                 continue
             if options is None:
                 options = self._options._replace(tls=self.tls or self._tls)
-            client = _Client(self._new_id(), ServerTransport(sock, address, options, admission), self)
+            try:
+                transport = ServerTransport(sock, address, options, admission)
+            except BaseException:
+                sock.close()
+                raise
+            client = _Client(self._new_id(), transport, self)
             client.is_refused = admission.refusal is not None
             self._refused += client.is_refused
             client.transport.set_wakeup(partial(self._watch.disturb, client))
-            self._clients[client.id] = active[client.id] = client
+            self._clients[client.id] = client
+            yield client
 
     def _admission(self) -> Admission:
         """Return what the next client is measured by."""
@@ -356,7 +366,6 @@ class WebSocketServer(ServerSettings):
             raise
         finally:
             if client.fd >= 0 and self._clients.get(client.id) is client:  # and not stopped by what was called
-                client.transport.poll()
                 self._look_after(client)
 
     def _new_id(self) -> int:
@@ -367,7 +376,12 @@ class WebSocketServer(ServerSettings):
                 return id_
 
     def _look_after(self, client: _Client) -> None:
-        """See what a poll changed: what to tell, what to wait for, when to look again."""
+        """Poll, and see what that changed: what to tell, what to wait for, when to look again."""
+        problem: Exception | None = None
+        try:
+            client.transport.poll()
+        except Exception as exc:  # it is raised when the others have been served
+            problem = exc
         is_drained = self._take_in(client)
         status = client.transport.close_status
         if status is None and (client.transport.is_held_back or not is_drained):
@@ -385,9 +399,24 @@ class WebSocketServer(ServerSettings):
             if client.is_announced:
                 self._take_end(client, status)
             self._events.append(partial(self._clients.pop, client.id))
+        if problem is not None:
+            self._events.append(partial(_raise, problem))
 
     def _can_resume(self, client: _Client) -> bool:
         """Tell whether a client that was held back has room again."""
         if self._session is not None and client.transport.inbox:
             return self._session.has_room
         return client.transport.can_resume
+
+
+def _see_off(client: _Client) -> None:
+    """Close a connection without waiting for the answer."""
+    try:
+        client.peer.close()
+        client.transport.poll()
+    finally:
+        client.transport.abort()
+
+
+def _raise(problem: Exception) -> None:
+    raise problem

@@ -21,6 +21,9 @@ _PIECE_SIZE: Final = 16 * 1024
 BLOCK_SIZE: Final = 64 * 1024
 """Inflated bytes that are asked of zlib at a time: how far a bomb gets beyond the limit."""
 
+MAX_FINAL_BLOCKS: Final = 32
+"""In one message: a sender that makes any ends the message with one (§7.2.3.4), and zlib takes a new state for each."""
+
 _SAMPLE_SIZE: Final = 4 * 1024
 _SAMPLED_FROM: Final = 64 * 1024
 """Messages from here on are tried by a sample first: most large ones are images and archives, deflated already."""
@@ -85,6 +88,7 @@ class Inflater:
         self._window_bits = terms.receive_window_bits
         self._keeps_window = terms.receive_keeps_window
         self._zlib: zlib._Decompress | None = None
+        self._final_blocks = 0
 
     def inflate(self, part: bytes | memoryview, *, is_last: bool) -> Iterator[bytes]:
         """Yield what a part of a message inflates to, in blocks of at most BLOCK_SIZE bytes.
@@ -98,8 +102,10 @@ class Inflater:
                 yield from self._blocks(_EMPTY_BLOCK)
         except zlib.error as exc:
             raise RemoteProtocolError(f"a compressed message came that cannot be inflated: {exc}", 1007) from exc
-        if is_last and not self._keeps_window:
-            self._zlib = None
+        if is_last:
+            self._final_blocks = 0
+            if not self._keeps_window:
+                self._zlib = None
 
     def _blocks(self, piece: bytes | memoryview) -> Iterator[bytes]:
         while True:
@@ -113,5 +119,8 @@ class Inflater:
             if decompressor.eof:  # a final block: it ends zlib's stream, but not the message (§7.2.3.4)
                 piece = decompressor.unused_data
                 self._zlib = None
+                self._final_blocks += 1
+                if self._final_blocks > MAX_FINAL_BLOCKS:
+                    raise RemoteProtocolError(f"a compressed message came in more than {MAX_FINAL_BLOCKS} parts", 1008)
             elif len(block) < BLOCK_SIZE:
                 return

@@ -137,6 +137,8 @@ class FrameParser:
                         length = int.from_bytes(buffer[start - 8 : start], "big")
                         if length < 0x10000:
                             raise _long_form()
+                        if length >> 63:
+                            raise RemoteProtocolError("a frame's length came with its highest bit set")
                     elif length > 127:
                         raise RemoteProtocolError(
                             "a client's frame came without a mask" if mask_bit else "a server's frame came with a mask"

@@ -6,6 +6,7 @@ They are given exactly the bytes of the HTTP message; what follows its blank lin
 from __future__ import annotations
 
 import logging
+import re
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
@@ -20,11 +21,10 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
 from ..errors import HandshakeError, InvalidStateError, InvalidSubprotocolError
-from .head import Head, problem_of
+from .head import MAX_HEAD_BYTES, Head, problem_of
 from .negotiation import client_deflate, server_deflate, terms_of
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Iterable, Sequence
 
     from websockets.typing import Origin
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES: Final = 64 * 1024
 """How much of a refusing answer's content is kept for the exception."""
 
+_STATUS_LINE: Final = re.compile(rb"[^ \r]+ ([0-9]{3})[ \r]")
 _TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
 
 _SILENT: Final = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class ClientHandshake:
         )
         self._offered = subprotocols
         self._head = Head()
+        self._interim_size = 0
         self._refusal: list[str] = []  # the lines of the head, once it is known that there is content to come
         self._content = bytearray()
         request = self._protocol.connect()
@@ -86,7 +88,7 @@ class ClientHandshake:
         if self._refusal:
             self._receive_content(data)
             return None
-        found = self._head.feed(data)
+        found = self._feed(data)
         if found is None:
             return None
         head, rest = found
@@ -132,6 +134,22 @@ class ClientHandshake:
     def refusal(self) -> HandshakeError | None:
         """What is known of a refusal whose content is still coming."""
         return self._cut_off() if self._refusal else None
+
+    def _feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """Return the head of the answer and what follows it; interim ones before it are ignored (RFC 9110 §15.2)."""
+        while (found := self._head.feed(data)) is not None:
+            head, data = found
+            status = _STATUS_LINE.match(head)
+            if status is None:
+                line = head.partition(b"\r\n")[0].decode("latin-1")
+                raise HandshakeError(f"the server's answer is wrong: invalid HTTP status line {line!r}")
+            if status[1] == b"101" or not status[1].startswith(b"1"):
+                break
+            self._interim_size += len(head)
+            if self._interim_size > MAX_HEAD_BYTES:
+                raise HandshakeError(f"the server's interim answers are longer than {MAX_HEAD_BYTES} bytes")
+            self._head = Head()
+        return found
 
     def _receive_content(self, data: bytes) -> None:
         """Take in what follows the head of a refusal; raises HandshakeError at its end, or at MAX_BODY_BYTES."""

@@ -48,6 +48,9 @@ MAX_WAITING_PONGS: Final = 64
 MAX_KEPT_PONGS: Final = 256
 """Who sends more in one go than anybody asked for is not listened to any further back."""
 
+FRAMES_IN_A_ROW: Final = 256
+"""Of the frames that are taken one by one, so many until the caller is to look at the clock."""
+
 _SMALL: Final = 4 * 1024
 """Parts of a message below this size are put together as they come."""
 
@@ -104,6 +107,7 @@ class MessageStream:
         self._size = 0
         self._fragment_size = 0
         self._is_compressed = False
+        self._frames_in_a_row = 0
         self._waiting_pongs = 0
         self._late_pong: bytes | None = None
 
@@ -120,8 +124,9 @@ class MessageStream:
     def parse(self, inbox: deque[str | bytes], room: int) -> bool:
         """Put up to `room` messages into `inbox`, answer pings, notice the Close frame.
 
-        Returns whether it stopped for want of input. Otherwise there is more in what was received, but `room` is used
-        up, or messages inflated to so much that the caller should look at its own limits before it calls again.
+        Returns whether it stopped for want of input. Otherwise there may be more in what was received, but `room` is
+        used up, or messages inflated to so much, or frames that are no whole messages were so many (FRAMES_IN_A_ROW),
+        that the caller should look at its own limits before it calls again.
 
         What breaks the protocol ends it: `failure` is set and the Close frame that says so stands in `outbox`.
         """
@@ -136,6 +141,10 @@ class MessageStream:
                 if frame is None:
                     return len(inbox) < full
                 self._handle(frame[0], frame[1], inbox)
+                self._frames_in_a_row += 1
+                if self._frames_in_a_row == FRAMES_IN_A_ROW:
+                    self._frames_in_a_row = 0
+                    return False
         except RemoteProtocolError as exc:
             self.is_reading = False
             self.failure = exc  # RFC 6455 §7.1.7, "fail the connection"
@@ -370,4 +379,4 @@ class MessageStream:
             raise RemoteProtocolError("a text message came that is not UTF-8", 1007) from None
 
 
-__all__ = ["BINARY", "CONTINUATION", "TEXT", "MessageStream"]
+__all__ = ["BINARY", "CONTINUATION", "FRAMES_IN_A_ROW", "TEXT", "MessageStream"]

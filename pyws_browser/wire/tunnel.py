@@ -21,6 +21,7 @@ MAX_HEAD_BYTES: Final = 16 * 1024
 """How long a proxy's answer may be up to its blank line."""
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
+_MAX_NAME: Final = 255  # bytes (RFC 1928 §5)
 _STATUS_LINE: Final = re.compile(r"HTTP/1\.[01] [1-5][0-9]{2}( |$)")
 
 
@@ -170,6 +171,8 @@ def _socks_address(host: str) -> bytes:
     try:
         address = ip_address(host)
     except ValueError:
-        name = host.encode("ascii")  # a URL's host is ASCII, and no longer than DNS has it
+        name = host.encode()
+        if len(name) > _MAX_NAME:
+            raise ProxyError(f"a SOCKS5 proxy takes no name of more than {_MAX_NAME} bytes, as {host} is") from None
         return bytes((3, len(name))) + name
     return bytes((1 if address.version == 4 else 4,)) + address.packed

@@ -101,6 +101,12 @@ def test_an_unknown_name(monkeypatch: pytest.MonkeyPatch) -> None:
         outcome(Dialler("nowhere.example", 80, nothing))
 
 
+@pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example"])
+def test_a_name_that_cannot_be_one(host: str) -> None:
+    with pytest.raises(NameResolutionError, match=rf"{host} has no address: .*label"):
+        outcome(Dialler(host, 80, nothing))
+
+
 def test_refused_everywhere_tells_every_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = port_of(sock)

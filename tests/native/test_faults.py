@@ -26,7 +26,8 @@ from pyws_browser import (
 from pyws_browser.transport.native import transport as native
 
 from ..contract.raw_server import _upgrade
-from ..support import LIMIT, open_descriptors, pump
+from ..support import LIMIT, fast_clock, open_descriptors, pump
+from ..wire.raw import close_frame
 
 
 class Wire:
@@ -195,6 +196,40 @@ def test_a_reset_after_the_close_frames_is_no_fault(wire: Wire, peer: WebSocketP
     assert (peer.get_close_code(), peer.was_clean_close) == (4000, True)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"\xff\xff\xff", close_frame(1005), close_frame(1000, b"\xff"), b"\x88\x01\x03", b"\x81\x01\xff"],
+    ids=["garbage", "a code that may not be sent", "a reason that is no text", "half a code", "a text that is none"],
+)
+def test_an_answer_to_the_close_frame_that_breaks_the_rules_is_none(
+    wire: Wire, peer: WebSocketPeer, answer: bytes
+) -> None:
+    wire.open(peer)
+    peer.close(1000, "bye")
+    wire.sock.sendall(answer)
+    end(peer)
+    assert (peer.get_close_code(), peer.get_close_reason(), peer.was_clean_close) == (1006, "", False)
+    assert type(peer.close_cause) is RemoteProtocolError
+
+
+def test_what_nobody_foresaw_ends_the_connection_and_is_raised(wire: Wire, peer: WebSocketPeer) -> None:
+    wire.open(peer)
+    woken: list[bool] = []
+    transport = peer._transport
+    assert transport is not None
+    transport.set_wakeup(lambda: woken.append(True))
+    transport.set_trace(lambda frame: 1 // 0)
+    wire.sock.sendall(b"\x81\x02hi")
+    with pytest.raises(ZeroDivisionError):
+        pump(peer, until=lambda: False)
+    assert woken, "whoever watches the descriptor is told"
+    peer.poll()
+    assert peer.get_close_code() == 1006
+    assert type(peer.close_cause) is ConnectionLostError
+    assert type(peer.close_cause.__cause__) is ZeroDivisionError
+    assert wire.sock.recv(100) == b"", "its socket is closed"
+
+
 def test_a_server_that_never_ends_the_tcp_connection(
     wire: Wire, peer: WebSocketPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,6 +298,35 @@ def test_a_poll_comes_back_from_a_flood_of_what_no_program_sees(wire: Wire, peer
     stream.sock = Flood(b"\x89\x00")  # type: ignore[assignment]
     peer.poll()
     assert woken, "whoever waits for a descriptor is told that there is more"
+
+
+def test_a_flood_of_small_frames_is_left_to_the_next_polls(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = WebSocketPeer(web_limits=False)
+    wire.open(peer)
+    monkeypatch.setattr(time, "monotonic", fast_clock())
+    wire.sock.sendall(b"\x89\x00" * 5000 + b"\x81\x02hi")
+    pump(peer, until=lambda: not select.select([peer], [], [], 0)[0])
+    assert not peer.get_available_packet_count()
+    polls = 0
+    while not peer.get_available_packet_count():
+        peer.poll()
+        polls += 1
+    assert polls > 2
+    assert peer.receive() == "hi"
+    peer.abort()
+
+
+def test_a_program_that_waits_for_the_descriptor_misses_no_message_among_many_small_ones(
+    wire: Wire, peer: WebSocketPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire.open(peer)
+    monkeypatch.setattr(time, "monotonic", fast_clock())
+    wire.sock.sendall(b"\x01\x01a\x80\x01b" * 5000)
+    count = 0
+    while count < 5000:
+        assert select.select([peer], [], [], LIMIT)[0], count
+        peer.poll()
+        count += len(list(peer))
 
 
 def test_writing_to_a_broken_connection_is_told_by_poll(wire: Wire, peer: WebSocketPeer) -> None:

@@ -20,6 +20,7 @@ from pyws_browser import (
     WebSocketServer,
 )
 
+from ..contract.raw_server import _upgrade
 from ..support import client_context, open_descriptors, pump, server_context
 
 
@@ -124,6 +125,18 @@ class TestGivenSockets:
         assert server.get_peer(server.peer_ids[0]).get_requested_url() == "ws://game.example/room"
         peer.abort()
         assert sock.fileno() == -1
+
+    def test_there_is_no_delay_to_switch_off(self, peer: WebSocketPeer) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            peer.connect_to_url("ws://game.example/", sock=ours)
+            peer.poll()
+            theirs.sendall(_upgrade(theirs.recv(4096)))
+            pump(peer, until=lambda: peer.ready_state is State.OPEN)
+            peer.set_no_delay(False)
+            peer.set_no_delay(True)
+            peer.send("hi")
+            assert theirs.recv(1) == b"\x81", "it is open all the same"
 
     def test_a_pair_needs_no_network(self, server: WebSocketServer, peer: WebSocketPeer) -> None:
         ours, theirs = socket.socketpair()

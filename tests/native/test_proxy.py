@@ -22,8 +22,10 @@ from pyws_browser import (
 )
 from pyws_browser.proxy import Proxy as ProxyURL
 from pyws_browser.proxy import parse_proxy, proxy_for
+from pyws_browser.transport.base import Options
 from pyws_browser.transport.native import client_opening
-from pyws_browser.url import parse_url
+from pyws_browser.transport.native.transport import ClientTransport
+from pyws_browser.url import WebSocketURL, parse_url
 
 from ..support import client_context, open_descriptors, pump, server_context
 from .proxies import Conversation, Proxy, http_connect, script, socks5
@@ -229,6 +231,16 @@ def test_a_malformed_answer(scheme: str, answers: list[bytes], start: Start, pee
     cause = outcome(peer)
     assert type(cause) is ProxyError
     assert cause.status == 0
+
+
+def test_a_name_that_is_too_long_for_socks_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        proxy = f"socks5://127.0.0.1:{sock.getsockname()[1]}"
+        transport = ClientTransport(WebSocketURL("ws", "a." * 128 + "b", 80), Options(proxy=proxy))
+        pump(transport, until=lambda: transport.close_status)
+    assert transport.close_status is not None
+    assert type(transport.close_status.cause) is ProxyError
+    assert "255 bytes" in str(transport.close_status.cause)
 
 
 @pytest.mark.parametrize(("number", "words"), [(2, "rules"), (4, "host cannot be reached"), (5, "was refused")])

@@ -26,8 +26,10 @@ from pyws_browser import (
     WebSocketServer,
     WrongHostError,
 )
+from pyws_browser.transport.base import Options
 from pyws_browser.transport.native import client_opening as native
 from pyws_browser.transport.native.transport import ClientTransport
+from pyws_browser.url import WebSocketURL
 
 from ..support import LIMIT, client_context, pump, server_context
 
@@ -304,6 +306,17 @@ def test_a_server_that_answers_in_plain_text() -> None:
         pump(peer, until=lambda: peer.ready_state is State.CLOSED)
         assert type(peer.close_cause) is TLSError
         assert "is ws: meant" in str(peer.close_cause)
+
+
+@pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example", ".example"])
+def test_a_name_that_no_certificate_can_be_for(host: str) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        transport = ClientTransport(WebSocketURL("wss", host, 443), Options(sock=ours))
+        pump(transport, until=lambda: transport.close_status)
+        assert transport.close_status is not None
+        assert type(transport.close_status.cause) is TLSError
+        assert theirs.recv(1) == b"", "its socket is closed"
 
 
 def test_a_program_that_waits_for_the_descriptor_misses_nothing_that_tls_holds(

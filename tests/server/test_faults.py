@@ -11,9 +11,11 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
 
 import pytest
 import trustme
+from websockets.http11 import Response
 
 from pyws_browser import (
     CloseTimeoutError,
@@ -26,9 +28,11 @@ from pyws_browser import (
     WebSocketPeer,
     WebSocketServer,
 )
+from pyws_browser.transport.native import ServerTransport
 from pyws_browser.transport.native import transport as native
+from pyws_browser.wire.handshake import ServerHandshake
 
-from ..support import LIMIT, open_descriptors, pump, server_context
+from ..support import LIMIT, fast_clock, open_descriptors, pump, server_context
 from ..wire.raw import BINARY, CONTINUATION, MASK, PING, TEXT, close_frame, frame
 from .test_server import Log, request
 
@@ -204,7 +208,8 @@ LIMITS = {
         1009,
         MessageTooBigError,
     ),
-    "a length over 63 bits": (b"\x82\xff" + b"\xff" * 8 + MASK, 1009, MessageTooBigError),
+    "a length of 63 bits": (b"\x82\xff\x7f" + b"\xff" * 7 + MASK, 1009, MessageTooBigError),
+    "a length of more": (b"\x82\xff\x80" + bytes(7) + MASK, 1002, RemoteProtocolError),
     "a frame without a mask": (frame(BINARY, b"x"), 1002, RemoteProtocolError),
     "text that is none": (frame(TEXT, b"\xff", mask=MASK), 1007, RemoteProtocolError),
 }
@@ -441,6 +446,21 @@ class TestHeldBackClients:
             assert type(peer.close_cause) is HeartbeatTimeoutError, "once it is read again, silence is silence"
 
 
+def test_a_flood_of_small_frames_holds_nobody_up(server: WebSocketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    with client(server, "/hostile") as hostile, client(server, "/good") as good:
+        monkeypatch.setattr(time, "monotonic", fast_clock())
+        ids = {server.get_peer(id_).get_requested_url().rpartition("/")[2]: id_ for id_ in server.peer_ids}
+        hostile.sendall(frame(PING, mask=MASK) * 5000 + frame(TEXT, b"end", mask=MASK))
+        good.sendall(frame(TEXT, b"hi", mask=MASK))
+        pump(server, until=server.get_peer(ids["good"]).get_available_packet_count)
+        polls = 0
+        while not server.get_peer(ids["hostile"]).get_available_packet_count():
+            assert server.wait(LIMIT), "it knows that there is more, which no descriptor shows"
+            server.poll()
+            polls += 1
+        assert polls > 2
+
+
 def test_a_crowd_at_the_door_makes_no_poll_long(server: WebSocketServer) -> None:
     server.handshake_timeout = LIMIT
     with ExitStack() as stack:
@@ -470,3 +490,108 @@ def test_no_descriptors_for_a_moment(server: WebSocketServer) -> None:
         pump(server, until=lambda: server._clients)
         knocking.close()
         pump(server, until=lambda: not server._clients)
+
+
+def fail(*arguments: object) -> None:
+    raise ZeroDivisionError
+
+
+class TestWhatNobodyForesaw:
+    """A bug ends the one connection that meets it, the others are served in the same poll, and the bug is seen."""
+
+    def test_in_a_handshake(self, server: WebSocketServer, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+        prepare = ServerHandshake.prepare
+
+        def prepare_badly(handshake: ServerHandshake) -> Response:
+            if handshake.path == "/bug":
+                raise ArithmeticError("a bug")
+            return prepare(handshake)
+
+        monkeypatch.setattr(ServerHandshake, "prepare", prepare_badly)
+        before = open_descriptors()
+        with ExitStack() as stack:
+            for path in ("/1", "/bug", "/2", "/bug", "/3"):
+                sock = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                sock.sendall(request(path))
+            select.select([server._listener], [], [], LIMIT)
+            problems = 0
+            end = time.monotonic() + LIMIT
+            while len(server.peer_ids) < 3 or problems < 2:
+                assert time.monotonic() < end
+                try:
+                    server.poll()
+                except ArithmeticError:
+                    problems += 1
+            server.poll()
+            assert not server.wait(0), "nothing is left of those who met the bug"
+            assert len(server._clients) == 3
+            assert log.names() == ["client_connected"] * 3
+        pump(server, until=lambda: not server._clients)
+        assert open_descriptors() == before
+
+    def test_while_it_is_open(self, server: WebSocketServer, log: Log, causes: list[WebSocketError | None]) -> None:
+        with client(server) as first, client(server) as second, client(server) as third:
+            server._client(server.peer_ids[1]).transport.set_trace(fail)
+            first.sendall(frame(TEXT, b"1", mask=MASK))
+            second.sendall(frame(TEXT, b"2", mask=MASK))
+            third.sendall(frame(TEXT, b"3", mask=MASK))
+            log.entries.clear()
+            with pytest.raises(ZeroDivisionError):
+                server.poll()
+            assert all(server.get_peer(id_).get_available_packet_count() for id_ in server.peer_ids)
+            server.poll()
+            assert sorted(log.names()) == ["client_disconnected", *["data_received"] * 3]
+            assert len(server.peer_ids) == 2
+            assert second.recv(100) == b""
+            assert type(causes[0]) is ConnectionLostError
+            assert causes[0] is not None
+            assert type(causes[0].__cause__) is ZeroDivisionError
+
+    def test_at_the_door(self, server: WebSocketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        made: list[ServerTransport] = []
+
+        def make_badly(*arguments: Any) -> ServerTransport:
+            if len(made) == 1:
+                made.clear()
+                raise ArithmeticError("a bug")
+            made.append(ServerTransport(*arguments))
+            return made[-1]
+
+        with client(server) as known, ExitStack() as stack:
+            known.sendall(frame(TEXT, b"hi", mask=MASK))
+            knocking = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(3)]
+            for sock in knocking:
+                sock.sendall(request())
+            select.select([server._listener], [], [], LIMIT)
+            monkeypatch.setattr("pyws_browser.server.ServerTransport", make_badly)
+            with pytest.raises(ArithmeticError):
+                server.poll()
+            assert server.get_peer(server.peer_ids[0]).receive() == "hi"
+            pump(server, until=lambda: len(server.peer_ids) == 3)
+            knocking[1].settimeout(LIMIT)
+            with suppress(ConnectionResetError):
+                assert knocking[1].recv(100) == b""
+
+    def test_at_the_end(self, server: WebSocketServer) -> None:
+        with client(server) as first, client(server) as second:
+            for id_ in server.peer_ids:
+                server._client(id_).transport.set_trace(fail)
+            with pytest.raises(ZeroDivisionError):
+                server.stop()
+            assert not server.is_listening()
+            for sock in (first, second):
+                with suppress(ConnectionResetError):
+                    while sock.recv(100):
+                        pass
+
+
+@pytest.mark.parametrize(
+    "host",
+    [b"9" * 5000, b"a:" + b"9" * 5000, b"1." + b"9" * 5000, b"a..b", b"a" * 64],
+    ids=["a huge number", "a huge port", "an address with a huge number", "an empty label", "a long label"],
+)
+def test_a_host_that_is_none_is_passed_over(server: WebSocketServer, host: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as sock:
+        sock.sendall(request("/room").replace(b"Host: ", b"Host: " + host + b"\r\nX: "))
+        pump(server, until=lambda: server.peer_ids)
+        assert server.get_peer(server.peer_ids[0]).get_requested_url().endswith("/room")

@@ -12,7 +12,7 @@ import pytest
 from pyws_browser import InvalidOptionError, State, UnsupportedInBrowserError, WebSocketPeer, WebSocketServer
 from pyws_browser.compression import Compression
 from pyws_browser.errors import MessageTooBigError
-from pyws_browser.wire.deflate import BLOCK_SIZE, Deflater, DeflateTerms, Inflater
+from pyws_browser.wire.deflate import BLOCK_SIZE, MAX_FINAL_BLOCKS, Deflater, DeflateTerms, Inflater
 from pyws_browser.wire.messages import BINARY, TEXT, MessageStream
 
 from .raw import CONTINUATION, RSV1, frame
@@ -89,6 +89,13 @@ class TestReceiving:
         parse(stream, frame(TEXT, b"\xff\xff\xff", rsv=RSV1))
         assert stream.close_sent == (1007, "")
         assert "inflated" in str(stream.failure)
+
+    def test_a_flood_of_final_blocks_fails_with_1008(self) -> None:
+        final = b"\x03\x00"
+        stream = client()
+        assert parse(stream, frame(BINARY, final * MAX_FINAL_BLOCKS + b"\0", rsv=RSV1) * 2) == [b"", b""]
+        parse(stream, frame(BINARY, final * (MAX_FINAL_BLOCKS + 1), rsv=RSV1))
+        assert stream.close_sent == (1008, "")
 
     def test_bad_text_fails_with_1007_before_its_end(self) -> None:
         stream = client()

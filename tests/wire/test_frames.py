@@ -244,6 +244,7 @@ VIOLATIONS = {  # what breaks a rule, whether clients are being read, between fr
     "a server with a mask": (frame(TEXT, b"a", mask=MASK), False, False, "with a mask"),
     "16 bits for a length of 125": (b"\x82\x7e\x00\x7d" + bytes(125), False, False, "shortest form"),
     "64 bits for a length of 65535": (b"\x82\x7f" + bytes(6) + b"\xff\xff", False, False, "shortest form"),
+    "the highest bit of a length": (b"\x82\x7f\x80" + bytes(7), False, False, "highest bit"),
     "a masked client's half head": (b"\xf2\x81", True, False, "reserved bit"),
     "an unknown opcode's half head": (b"\x83\x7e\x01", False, False, "unknown opcode"),
 }
@@ -251,7 +252,7 @@ TOO_BIG = {
     "by the 7-bit length": (frame(BINARY, bytes(101)), 101),
     "by the 16-bit length": (frame(BINARY, bytes(200)), 200),
     "by the 64-bit length": (b"\x82\x7f" + _HUGE, 1 << 40),
-    "the highest bit of the length": (b"\x82\x7f" + b"\xff" * 8, 2**64 - 1),
+    "the largest length": (b"\x82\x7f\x7f" + b"\xff" * 7, 2**63 - 1),
     "as a fragment": (frame(BINARY, bytes(101), fin=False), 101),
 }
 
@@ -272,6 +273,12 @@ class TestViolations:
         p.in_fragments = opcode == CONTINUATION
         with pytest.raises(RemoteProtocolError, match="reserved bit"):
             parse(p, frame(opcode, b"a", rsv=rsv))
+
+    def test_the_highest_bit_of_a_compressed_frames_length(self) -> None:
+        p = parser()
+        p.may_compress = True
+        with pytest.raises(RemoteProtocolError, match="highest bit"):
+            parse(p, b"\xc2\x7f" + b"\xff" * 8)
 
     @pytest.mark.parametrize(("data", "size"), TOO_BIG.values(), ids=TOO_BIG)
     def test_a_frame_over_the_limit_is_refused_by_its_head(self, data: bytes, size: int) -> None:

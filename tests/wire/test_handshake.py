@@ -117,6 +117,27 @@ class TestServersAnswer:
         assert handshake.subprotocol == "game"
 
     @pytest.mark.parametrize(
+        "interim", [b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n", b"HTTP/1.1 100 \r\n\r\n" * 2]
+    )
+    @pytest.mark.parametrize("size", [1, 1000])
+    def test_interim_ones_before_it_are_passed_over(self, interim: bytes, size: int) -> None:
+        handshake = client()
+        data = interim + answer_to(handshake, b"\x81\x00")
+        received = [handshake.receive(data[at : at + size]) for at in range(0, len(data) - 2, size)]
+        assert received[-1] == (b"" if size == 1 else b"\x81\x00")
+        assert handshake.messages[1].status_code == 101
+
+    def test_interim_ones_without_end_are_refused(self) -> None:
+        with pytest.raises(HandshakeError, match="interim answers are longer than 16384 bytes"):
+            client().receive(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000)
+
+    @pytest.mark.parametrize("status", ["0404", "40", "+40", "4_04", "-404", "\u0664\u0660\u0664", ""])
+    def test_a_status_that_is_not_three_digits_is_no_http(self, status: str) -> None:
+        with pytest.raises(HandshakeError, match="invalid HTTP status line") as caught:
+            client().receive(http(f"HTTP/1.1 {status} Not Found", {"Content-Length": "9"}))
+        assert caught.value.status == 0
+
+    @pytest.mark.parametrize(
         ("changes", "words"),
         [
             ({"Sec_WebSocket_Accept": ACCEPT}, "accept"),

@@ -8,7 +8,7 @@ from collections import deque
 import pytest
 
 from pyws_browser.errors import MessageTooBigError, RemoteProtocolError
-from pyws_browser.wire.messages import BINARY, MAX_WAITING_PONGS, TEXT, MessageStream
+from pyws_browser.wire.messages import BINARY, FRAMES_IN_A_ROW, MAX_WAITING_PONGS, TEXT, MessageStream
 
 from .raw import CLOSE, CONTINUATION, MASK, PING, PONG, close_frame, frame
 
@@ -28,7 +28,8 @@ def server(limit: int = LIMIT) -> MessageStream:
 def parse(stream: MessageStream, data: bytes, room: int = 1000) -> list[str | bytes]:
     inbox: deque[str | bytes] = deque()
     stream.receive(data)
-    stream.parse(inbox, room)
+    while not stream.parse(inbox, room - len(inbox)) and stream.is_reading and len(inbox) < room:
+        pass
     return list(inbox)
 
 
@@ -70,6 +71,19 @@ class TestReceiving:
         stream = client()
         data = fragments(TEXT, b"a", b"b") + frame(TEXT, b"c") + fragments(BINARY, b"d", b"e")
         assert parse(stream, data) == ["ab", "c", b"de"]
+
+    @pytest.mark.parametrize(
+        "data", [frame(PING), frame(PONG), fragments(BINARY, b"", b"")], ids=["pings", "pongs", "fragments"]
+    )
+    def test_after_many_frames_that_are_no_whole_messages_the_caller_looks_at_the_clock(self, data: bytes) -> None:
+        stream = client()
+        inbox: deque[str | bytes] = deque()
+        stream.receive(data * FRAMES_IN_A_ROW + frame(BINARY, b"end"))
+        calls = 1
+        while not stream.parse(inbox, 1000):
+            calls += 1
+        assert inbox[-1] == b"end"
+        assert calls == 1 + len(data) // 2, "once for each row of frames"
 
     def test_parse_says_whether_it_wants_more_input(self) -> None:
         stream = client()

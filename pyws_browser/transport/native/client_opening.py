@@ -6,7 +6,7 @@ import functools
 import ssl
 from typing import TYPE_CHECKING
 
-from ...errors import ConnectError, ConnectTimeoutError, InvalidOptionError, ProxyError
+from ...errors import ConnectError, ConnectTimeoutError, InvalidOptionError, ProxyError, TLSError
 from ...proxy import proxy_for
 from ...wire.handshake import ClientHandshake
 from ...wire.tunnel import tunnel_through
@@ -144,7 +144,10 @@ class ClientOpening(Opening):
         super()._time_out()
 
     def _secure(self, context: ssl.SSLContext, host: str) -> None:
-        self._stream = TLSStream(self._connected_stream(), context, host)
+        try:
+            self._stream = TLSStream(self._connected_stream(), context, host)
+        except ValueError as exc:  # as the resolver raises it, which may not have been asked
+            raise TLSError(f"no certificate can be for {host}: {exc}") from exc
 
 
 @functools.cache

@@ -47,7 +47,7 @@ class Dialler:
         self._port = port
         self._on_resolved = on_resolved
         self._addresses: list[Address] | None = None
-        self._resolve_error: OSError | None = None
+        self._resolve_error: OSError | ValueError | None = None
         self._attempts: list[socket.socket] = []
         self._failures: list[str] = []
         self._codes: set[int] = set()
@@ -67,9 +67,8 @@ class Dialler:
         Raises NameResolutionError or ConnectError when nothing is left to try.
         """
         if self._resolve_error is not None:
-            raise NameResolutionError(
-                f"{self._host} has no address: {self._resolve_error.strerror}"
-            ) from self._resolve_error
+            reason = getattr(self._resolve_error, "strerror", None) or str(self._resolve_error)
+            raise NameResolutionError(f"{self._host} has no address: {reason}") from self._resolve_error
         if self._addresses is None:
             return None
         while True:
@@ -109,7 +108,7 @@ class Dialler:
     def _resolve(self) -> None:
         try:
             found = socket.getaddrinfo(self._host, self._port, family=self._family, type=socket.SOCK_STREAM)
-        except OSError as exc:
+        except (OSError, ValueError) as exc:  # a name with an empty label, or one that is too long
             self._resolve_error = exc
         else:
             self._addresses = _interleave([(family, (str(address[0]), 0)) for family, _, _, _, address in found])

@@ -63,6 +63,16 @@ class TCPStream:
             self._read_size = READ_SIZES[0]
         return data
 
+    def shows_more(self) -> bool:
+        """Tell whether the descriptor is readable."""
+        try:
+            self.sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:  # reading will tell, and is due
+            return True
+        return True
+
     @property
     def unsent_size(self) -> int:
         """Bytes that `write()` took and the kernel did not: none."""
@@ -151,6 +161,10 @@ class TLSStream:
     def has_more(self) -> bool:
         """Whether the last read may have left something: it gives one record."""
         return self._arrived.pending > 0 or self._tls.pending() > 0 or self._tcp.has_more
+
+    def shows_more(self) -> bool:
+        """Tell whether the descriptor is readable."""
+        return self._tcp.shows_more()
 
     def read_memory(self) -> bytes | None:
         """Return what has been fetched from the socket, decrypted, None if that is no whole record.

@@ -3,7 +3,9 @@
 Theory of operation. A connection goes through phases, each of them a method: the opening (see `opening.py`), the
 exchange of messages, and the end of the TCP connection. `poll()` runs the present phase, which does what can be done
 without waiting; when a phase is over it names the next one and says so, and that one runs in the same poll. Whatever
-goes wrong is raised inside a phase as one of our exceptions and ends the connection in one place, `_fail()`.
+goes wrong is raised inside a phase as one of our exceptions and ends the connection in one place, `_fail()`. An
+exception that is none of ours is a bug, or one of the program's own functions: it ends the connection as well, and
+`poll()` raises it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...admission import Admission
 from ...errors import (
     CloseTimeoutError,
+    ConnectError,
     ConnectionLostError,
     HeartbeatTimeoutError,
     NotConnectedError,
@@ -27,7 +30,7 @@ from ...rules import CloseCode, encode_text
 from ...trace import TracedFrame
 from ...url import WebSocketURL
 from ...wire.fragments import split
-from ...wire.messages import BINARY, CONTINUATION, TEXT, MessageStream
+from ...wire.messages import BINARY, CONTINUATION, FRAMES_IN_A_ROW, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
 from .client_opening import ClientOpening
 from .heart import Heart
@@ -56,6 +59,9 @@ READ_BUDGET: Final = 1024 * 1024
 More would not be faster: what was read first has then left the processor's caches, and its memory was fresh. A poll
 stays short enough for a frame of a game.
 """
+
+READ_TIME: Final = 0.01
+"""Seconds after which a poll stops in what it has read, where frames are so small that READ_BUDGET has a great many."""
 
 LEAVING_SIZE: Final = 8 * 1024 * 1024
 """Bytes over `inbound_buffer_size` that are taken in of a connection that was held back when it was ended."""
@@ -113,6 +119,9 @@ class NativeTransport(Transport):
                 self._time_out()
         except WebSocketError as exc:
             self._fail(exc)
+        except Exception as exc:  # nobody foresaw it: it ends this connection, and comes out so that it is seen
+            self._break_down(exc)
+            raise
 
     def send(self, message: Message) -> None:
         """Frame the message and try to send it at once."""
@@ -208,8 +217,10 @@ class NativeTransport(Transport):
         return self._local_address
 
     def set_no_delay(self, enabled: bool) -> None:
-        """Set TCP_NODELAY."""
-        self._connected_stream().sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
+        """Set TCP_NODELAY; a unix socket delays nothing."""
+        sock = self._connected_stream().sock
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
 
     def ping(self, payload: bytes) -> None:
         """Send a Ping frame and remember when."""
@@ -316,6 +327,8 @@ class NativeTransport(Transport):
             return False
         if self.ready_state is OPEN:
             self._enter(State.CLOSING)
+        elif messages.failure is not None:  # in place of an answer; our Close frame is sent, which said something else
+            raise messages.failure
         self._start_lingering()
         return True
 
@@ -371,9 +384,12 @@ class NativeTransport(Transport):
         Returns whether anything came.
         """
         stream, messages = self._connected_stream(), self._messages
-        has_come = False
+        has_come = not self._is_dry  # by the poll before
         may_be_more = True
         budget = READ_BUDGET
+        before = len(self.inbox)
+        rows = 0
+        end = 0.0
         while True:
             is_open = self.ready_state is OPEN
             room = self._room() if is_open else self.options.max_queued_packets
@@ -399,9 +415,24 @@ class NativeTransport(Transport):
                 self._enforce_web_limits()
             if not messages.is_reading:
                 return has_come
+            if not self._is_dry:
+                rows += 1
+                now = time.monotonic()
+                if rows == 1:
+                    end = now + READ_TIME
+                elif now >= end and self._may_leave_rest(len(self.inbox) - before, rows * FRAMES_IN_A_ROW):
+                    self._wake()
+                    return has_come
         if budget <= 0:
             self._wake()  # more may be there
         return has_come
+
+    def _may_leave_rest(self, messages: int, frames: int) -> bool:
+        """Tell whether the next poll may go on with what was read, and no program waits for it that is not told.
+
+        That is so if it is woken, if the descriptor shows that there is more, and in a flood of what no program sees.
+        """
+        return self._wakeup is not None or 2 * messages < frames or self._connected_stream().shows_more()
 
     def _has_tcp_ended(self) -> bool:
         """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
@@ -509,6 +540,13 @@ class NativeTransport(Transport):
             self._outlet.flush()
         self._release_socket()
         self._end(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
+
+    def _break_down(self, exc: Exception) -> None:
+        what = f"what nobody foresaw ended the connection: {exc!r}"
+        cause = ConnectionLostError(what) if self.has_opened else ConnectError(what)
+        cause.__cause__ = exc
+        self._wake()  # whoever watches the socket for us has to see that there is none any more
+        self._fail(cause)
 
     def _release_socket(self) -> None:
         if self.on_release is not None:
