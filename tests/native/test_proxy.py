@@ -378,4 +378,4 @@ class TestWhichProxy:
 
     def test_a_page_has_no_say(self) -> None:
         with pytest.raises(UnsupportedInBrowserError, match="proxy is not available"):
-            WebSocketPeer(web_limits=True).proxy = None
+            WebSocketPeer(web_limits=True).proxy = "http://proxy.example:3128"

@@ -115,6 +115,7 @@ BAD_URLS = {
     "ws://\ud800/": "host name",
     "ws://xn--/": "host name",
     "ws://xn--a/": "host name",
+    "ws://xn--999999999/": "host name",
     "ws://xn--abc-/": "host name",
     "ws://h:x/": "a port is a number",
     "ws://h:-1/": "a port is a number",
