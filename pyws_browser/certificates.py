@@ -36,8 +36,9 @@ def client_context(certificate: PEM | ssl.SSLContext | None, *, verify: bool) ->
     if verify:
         assert certificate is not None  # noqa: S101
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        trusted = _read(certificate, "trusted_ssl_certificate")
         try:
-            context.load_verify_locations(cadata=_read(certificate, "trusted_ssl_certificate"))
+            context.load_verify_locations(cadata=trusted)
         except (ssl.SSLError, ValueError) as exc:  # ValueError for nothing at all
             raise InvalidOptionError(f"trusted_ssl_certificate holds no certificate in PEM: {exc}") from exc
     else:

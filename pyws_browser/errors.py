@@ -120,11 +120,12 @@ class WebSocketError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Have it copied and pickled as it is; Exception's own way asks `__init__` to make the message once more."""
-        return _bare, (type(self),), {"args": self.args, **self.__dict__}
+        return _bare, (type(self), self.args), {"args": self.args, **self.__dict__}
 
 
-def _bare(cls: type[WebSocketError]) -> WebSocketError:
-    return cls.__new__(cls)
+def _bare(cls: type[WebSocketError], args: tuple[object, ...]) -> WebSocketError:
+    # What is an OSError as well takes its `errno` from there.
+    return cls.__new__(cls, *args)
 
 
 class LocalProtocolError(WebSocketError):

@@ -132,7 +132,7 @@ class WebSocketServer(ServerSettings):
         spoken = self._dialect(gd_mp_api, dialect)
         self._tls = self._context()
         if protocols is not None:
-            self.supported_protocols = tuple(protocols)
+            self.supported_protocols = protocols
         try:
             self._listener = listening_socket(self._bind_ip, port) if sock is None else given_listener(sock)
         except OSError as exc:

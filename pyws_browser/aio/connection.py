@@ -13,7 +13,7 @@ import sys
 from contextlib import aclosing
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from uuid import UUID, uuid4
 from weakref import proxy
 
@@ -230,7 +230,7 @@ class Connection:
         try:
             return message if decode is None else Decoder(decode).whole(message)
         except UnicodeDecodeError as exc:
-            raise await self._fail_text(exc) from exc
+            await self._fail_text(exc)
 
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Message]:
         """Receive the next message fragment by fragment, as they come; `decode` and what it raises are as for `recv()`.
@@ -245,7 +245,7 @@ class Connection:
                     yield decoder(fragment)
                 decoder.finish()
             except UnicodeDecodeError as exc:
-                raise await self._fail_text(exc) from exc
+                await self._fail_text(exc)
 
     async def _receive_fragments(self) -> AsyncGenerator[Message]:
         if self._receiver is not None:
@@ -386,14 +386,14 @@ class Connection:
             return None
         return closing_frames(status, self._asked_to_close)[0] or Close(CloseCode.ABNORMAL_CLOSURE)
 
-    async def _fail_text(self, error: UnicodeDecodeError) -> ConnectionClosed:
-        """Close because a message that was to be text is none, and return what to raise."""
+    async def _fail_text(self, error: UnicodeDecodeError) -> NoReturn:
+        """Close because a message that was to be text is none."""
         self._failure = InvalidTextError(f"the message is no UTF-8, which decode=True asks for: {error}")
         web = self._transport.options.web_limits
         code = CloseCode.INBOUND_TEXT_INVALID if web else CloseCode.INVALID_PAYLOAD_DATA
         self._begin_to_close(code, "")
         await self.wait_closed()
-        return self.closed_error()
+        raise self.closed_error()
 
     def _refuse_in_browser(self, feature: str) -> None:
         if self._transport.options.web_limits:

@@ -37,10 +37,11 @@ def is_data(message: object) -> bool:
         return True
     if isinstance(message, Mapping):
         raise InvalidMessageTypeError("a message is no dict: encode it, as JSON say, or send its keys()")
-    if isinstance(message, (Iterable, AsyncIterable)):
+    if isinstance(message, (Iterable, AsyncIterable)) and not hasattr(message, "to_bytes"):  # JavaScript's bytes
         return False
+    advice = ": send its to_bytes()" if hasattr(message, "to_bytes") else ""
     raise InvalidMessageTypeError(
-        f"a message is str, bytes-like, or an iterable of those as fragments, not {type(message).__name__}"
+        f"a message is str, bytes-like, or an iterable of those as fragments, not {type(message).__name__}{advice}"
     )
 
 

@@ -192,4 +192,6 @@ def listening_tls(options: argparse.Namespace) -> SSLContext | None:
 def _cause_of(exc: InvalidOptionError) -> str:
     """Return why files with certificates or keys were not accepted, without the names that settings have elsewhere."""
     cause = exc.__cause__
-    return reason_of(cause) if isinstance(cause, OSError) else "the key is encrypted: decrypt it"
+    if cause is None:
+        return "the key is encrypted: decrypt it"
+    return reason_of(cause) if isinstance(cause, OSError) else str(cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import ssl
 from typing import Any
@@ -179,6 +180,26 @@ def test_a_certificate_that_was_not_accepted_says_why_as_that_of_ssl_does() -> N
     error = opening_error(caused(WrongHostError("x"), problem), "wss://x/", 3.0)
     assert isinstance(error, ssl.SSLCertVerificationError)
     assert (error.verify_code, error.verify_message) == (10, "certificate has expired")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.OpeningRefusedError(111, "nobody there"),
+        exceptions.OpeningCertificateError(1, "expired"),
+        exceptions.NameNotFoundError(-2, "no such name"),
+        exceptions.OpeningTimeoutError(3),
+        exceptions.InvalidProxyStatus(Response(407, "Proxy Authentication Required", Headers([("a", "b")]))),
+        exceptions.ConnectionClosedError(Close(1011, "x"), None),
+        exceptions.InvalidHeader("Origin", "x"),
+    ],
+)
+def test_they_can_be_pickled(error: Exception) -> None:
+    error.__dict__["more"] = 1
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), again.args, str(again)) == (type(error), error.args, str(error))
+    assert getattr(again, "errno", None) == getattr(error, "errno", None)
+    assert vars(again).keys() == vars(error).keys()
 
 
 def test_a_closing_handshake_that_timed_out_is_a_timeout() -> None:

@@ -108,6 +108,30 @@ def test_messages_of_every_kind_come_back(run: Any) -> None:
     """) == [1000, "", 3]
 
 
+def test_bytes_of_javascripts_are_no_fragments(run: Any) -> None:
+    assert "send its to_bytes()" in run("""
+        import js
+        async with connect(URL + "echo") as ws:
+            try:
+                await ws.send(js.Uint8Array.new(3))
+            except TypeError as exc:
+                said = str(exc)
+        said
+    """)
+
+
+def test_bytes_that_are_to_be_text_and_are_none_end_the_connection(run: Any) -> None:
+    assert run("""
+        async with connect(URL + "echo") as ws:
+            await ws.send(b"\\xff")
+            try:
+                await ws.recv(decode=True)
+            except ConnectionClosedError as exc:
+                ended = [exc.sent.code, type(exc.__cause__).__name__]
+        ended
+    """) == [4007, "InvalidTextError"]
+
+
 def test_iteration_over_a_flood_loses_none(run: Any) -> None:
     assert run("""
         async with connect(URL + "count/5000") as ws:
