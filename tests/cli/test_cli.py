@@ -151,6 +151,11 @@ def test_info_tells_what_runs_here() -> None:
     assert f"pyws_browser  {facts['pyws_browser']}" in run("info").stdout
 
 
+def _heed_interrupts() -> None:
+    # What a shell runs in the background ignores them, and so does what that starts.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """A person at a terminal."""
 
@@ -160,7 +165,13 @@ class Terminal:
         self._descriptor, its = pty.openpty()
         environment = os.environ | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"}
         self._program = subprocess.Popen(
-            command, stdin=its, stdout=its, stderr=its, start_new_session=True, env=environment
+            command,
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,
+            env=environment,
+            preexec_fn=_heed_interrupts,
         )
         os.close(its)
         self._seen = ""
