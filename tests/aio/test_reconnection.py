@@ -248,6 +248,14 @@ class TestPolled:
     def peer(self, network: MemoryNetwork, backoff: Backoff = QUICK) -> ReconnectingPeer:
         return ReconnectingPeer(backoff=backoff, connector=network.connect)
 
+    def connected(self) -> tuple[ReconnectingPeer, Any, Any]:
+        """Return a peer, the server's end of its connection, and where others of its connections arrive."""
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        peer.connect_to_url(self.URL)
+        return peer, listener.accept(), listener
+
     def test_it_connects_again_after_a_loss(self) -> None:
         network = MemoryNetwork()
         listener = network.listen(self.URL)
@@ -264,11 +272,7 @@ class TestPolled:
         assert states == [CONNECTING, CONNECTED, WAITING] * 3
 
     def test_packets_of_the_lost_connection_are_fetched_first(self) -> None:
-        network = MemoryNetwork()
-        listener = network.listen(self.URL)
-        peer = self.peer(network)
-        peer.connect_to_url(self.URL)
-        server = listener.accept()
+        peer, server, listener = self.connected()
         server.send("last words")
         peer.poll()
         server.abort()
@@ -280,11 +284,7 @@ class TestPolled:
 
     @pytest.mark.parametrize("how", ["close", "abort"])
     def test_after_close_or_abort_it_stays_closed(self, how: str) -> None:
-        network = MemoryNetwork()
-        listener = network.listen(self.URL)
-        peer = self.peer(network)
-        peer.connect_to_url(self.URL)
-        server = listener.accept()
+        peer, server, listener = self.connected()
         peer.poll()
         getattr(peer, how)()
         pump(peer, server, until=lambda: peer.get_ready_state() is State.CLOSED)
@@ -294,11 +294,7 @@ class TestPolled:
         assert not listener.waiting
 
     def test_after_1001_it_stays_closed(self) -> None:
-        network = MemoryNetwork()
-        listener = network.listen(self.URL)
-        peer = self.peer(network)
-        peer.connect_to_url(self.URL)
-        server = listener.accept()
+        peer, server, _ = self.connected()
         server.close(1001)
         pump(peer, server, until=lambda: peer.reconnection.state is STOPPED)
 
@@ -333,11 +329,7 @@ class TestPolled:
         assert listener.waiting
 
     def test_connecting_twice_changes_nothing(self) -> None:
-        network = MemoryNetwork()
-        listener = network.listen(self.URL)
-        peer = self.peer(network)
-        peer.connect_to_url(self.URL)
-        server = listener.accept()
+        peer, server, listener = self.connected()
         peer.poll()
         with pytest.raises(AlreadyConnectedError):
             peer.connect_to_url("ws://other.test/")
