@@ -194,6 +194,11 @@ async def test_a_server_that_never_answers_is_a_timeout() -> None:
         await over.wait()
 
 
+async def test_who_does_not_wait_for_the_handshake_has_no_open_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(TimeoutError, match="opening handshake"):
+        await connect(f"ws://127.0.0.1:{deaf.getsockname()[1]}/", open_timeout=0)
+
+
 async def test_held_to_a_pages_limits_it_refuses_what_a_page_would(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYWS_WEB_LIMITS", "1")
     with pytest.raises(UnsupportedInBrowserError):
