@@ -91,6 +91,8 @@ class MessageStream:
         """The bytes that compressed parts became in the last `parse()`."""
         self.trace: Callable[[bool, int, bytes | str | memoryview], object] | None = None
         """Called for each frame with whether it is sent, its first byte and its payload."""
+        self.waiting_pongs: int = 0
+        """How many Pong frames were put since `outbox_was_sent()`."""
         self.fragments: Fragments | None = Fragments() if keeps_fragments else None
         self._max_fragment_size = min(max_fragment_size or max_size, max_size)
         self._parser = FrameParser(masked=not is_client, max_payload=self._max_fragment_size)
@@ -108,7 +110,6 @@ class MessageStream:
         self._fragment_size = 0
         self._is_compressed = False
         self._frames_in_a_row = 0
-        self._waiting_pongs = 0
         self._late_pong: bytes | None = None
 
     def compress(self, terms: DeflateTerms, compression: Compression) -> None:
@@ -233,7 +234,7 @@ class MessageStream:
 
     def outbox_was_sent(self) -> None:
         """Be told that all that was taken is sent, so that pongs have room again."""
-        self._waiting_pongs = 0
+        self.waiting_pongs = 0
         if self._late_pong is not None and self.close_sent is None:
             self._pong(self._late_pong)
         self._late_pong = None
@@ -269,10 +270,10 @@ class MessageStream:
             self._handle_part(head, payload, inbox)
 
     def _pong(self, payload: bytes) -> None:
-        if self._waiting_pongs == MAX_WAITING_PONGS:
+        if self.waiting_pongs == MAX_WAITING_PONGS:
             self._late_pong = payload
         else:
-            self._waiting_pongs += 1
+            self.waiting_pongs += 1
             self._put(PONG, payload)
 
     def _handle_close(self, payload: bytes) -> None:

@@ -80,7 +80,8 @@ class Outlet:
             return True
         if self.is_flushed:
             self.put_size = 0
-            messages.outbox_was_sent()
+            if messages.waiting_pongs:
+                messages.outbox_was_sent()
         return self.is_flushed
 
 

@@ -383,7 +383,7 @@ class NativeTransport(Transport):
 
         Returns whether anything came.
         """
-        stream, messages = self._connected_stream(), self._messages
+        stream, messages, options = self._connected_stream(), self._messages, self.options
         has_come = not self._is_dry  # by the poll before
         may_be_more = True
         budget = READ_BUDGET
@@ -392,37 +392,40 @@ class NativeTransport(Transport):
         end = 0.0
         while True:
             is_open = self.ready_state is OPEN
-            room = self._room() if is_open else self.options.max_queued_packets
+            room = self._room() if is_open else options.max_queued_packets
             self._is_held_back = room <= 0
             if room <= 0:
                 return has_come
             if self._is_dry:
-                if not may_be_more:
-                    return has_come
                 data = self._read(stream, from_memory=budget <= 0)
                 if data is None:
                     break
                 has_come = True
-                budget -= max(len(data), _LEAST_READ)
+                size = len(data)
+                budget -= size if size > _LEAST_READ else _LEAST_READ
                 may_be_more = stream.has_more
-                self._inbox_bytes += len(data)
+                self._inbox_bytes += size
                 messages.receive(data)
             self._is_dry = messages.parse(
-                self.inbox if is_open else deque(), sys.maxsize if self.options.parses_ahead else room
+                self.inbox if is_open else deque(), sys.maxsize if options.parses_ahead else room
             )
             self._inbox_bytes += messages.inflated_size
-            if self.options.web_limits:
+            if options.web_limits:
                 self._enforce_web_limits()
             if not messages.is_reading:
                 return has_come
-            if not self._is_dry:
-                rows += 1
-                now = time.monotonic()
-                if rows == 1:
-                    end = now + READ_TIME
-                elif now >= end and self._may_leave_rest(len(self.inbox) - before, rows * FRAMES_IN_A_ROW):
-                    self._wake()
+            if self._is_dry:
+                # Whether the inbox is full now is for the next poll to see.
+                if not may_be_more:
                     return has_come
+                continue
+            rows += 1
+            now = time.monotonic()
+            if rows == 1:
+                end = now + READ_TIME
+            elif now >= end and self._may_leave_rest(len(self.inbox) - before, rows * FRAMES_IN_A_ROW):
+                self._wake()
+                return has_come
         if budget <= 0:
             self._wake()  # more may be there
         return has_come
