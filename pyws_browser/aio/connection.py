@@ -28,7 +28,7 @@ from ..errors import (
 from ..rules import CloseCode
 from ..trace import TracedFrame
 from ..transport import IN_BROWSER
-from ..transport.base import State
+from ..transport.base import CLOSED, OPEN, State
 from .data import Decoder, as_message, each, is_data
 from .endings import closed_error, closing_frames
 from .exceptions import Close, ConcurrencyError, ConnectionClosed, ConnectionClosedOK
@@ -300,7 +300,7 @@ class Connection:
             return
         if text is not None or not isinstance(message, (str, bytes)):
             message = as_message(message, text=text)  # type: ignore[arg-type]
-        if self._transport.ready_state is not State.OPEN:
+        if self._transport.ready_state is not OPEN:
             await self._raise_closed()
         try:
             self._sender.put(message)
@@ -314,7 +314,7 @@ class Connection:
 
         Raises NotConnectedError unless it is open, ConcurrencyError while a fragmented message is sent.
         """
-        if self._transport.ready_state is not State.OPEN:
+        if self._transport.ready_state is not OPEN:
             raise NotConnectedError(f"the connection is {self._transport.ready_state.name}, not open")
         if self._sending is not None:
             raise ConcurrencyError("sending a fragmented message")
@@ -333,7 +333,7 @@ class Connection:
         """
         self._refuse_in_browser("ping()")
         payload = None if data is None else _control_payload(data)
-        if self._transport.ready_state is not State.OPEN:
+        if self._transport.ready_state is not OPEN:
             await self._raise_closed()
         self._sender.flush()
         return self._pings.send(payload)
@@ -342,7 +342,7 @@ class Connection:
         """Send a pong of at most 125 bytes that nobody asked for, as a sign of life; raises as `ping()` does."""
         self._refuse_in_browser("pong()")
         payload = _control_payload(data)
-        if self._transport.ready_state is not State.OPEN:
+        if self._transport.ready_state is not OPEN:
             await self._raise_closed()
         self._sender.flush()
         self._transport.pong(payload)
@@ -402,14 +402,14 @@ class Connection:
     def _look_and_close(self, code: int, reason: str) -> None:
         """Take in what is here, which can still be received, and begin to close."""
         rules.check_close(code, reason, web=self._transport.options.web_limits)
-        if self._transport.ready_state is State.OPEN:
+        if self._transport.ready_state is OPEN:
             self._pump.look()
         self._begin_to_close(code, reason)
 
     def _begin_to_close(self, code: int, reason: str) -> None:
         transport = self._transport
         rules.check_close(code, reason, web=transport.options.web_limits)
-        if transport.ready_state not in (State.CONNECTING, State.OPEN):
+        if transport.ready_state not in (State.CONNECTING, OPEN):
             return
         if self._sending is not None and not transport.drop_fragments():
             code, reason = CloseCode.INTERNAL_ERROR, "close during fragmented message"
@@ -438,7 +438,7 @@ class Connection:
                 await self._put_fragment(part)
             await self._put_fragment(part[:0], is_last=True)
         except BaseException:
-            if self._transport.ready_state is State.OPEN and not self._transport.drop_fragments():
+            if self._transport.ready_state is OPEN and not self._transport.drop_fragments():
                 self._sending.set_result(None)
                 self._sending = None
                 self._begin_to_close(CloseCode.INTERNAL_ERROR, _FRAGMENTS_FAILED)
@@ -449,7 +449,7 @@ class Connection:
                 self._sending = None
 
     async def _put_fragment(self, fragment: Message, *, is_last: bool = False) -> None:
-        if self._transport.ready_state is not State.OPEN:
+        if self._transport.ready_state is not OPEN:
             await self._raise_closed()
         try:
             self._transport.send_fragment(fragment, is_last=is_last)
@@ -491,7 +491,7 @@ class Connection:
 
     def _next_news(self) -> Waiter:
         """Return what to await for a turn that brings a message, or raise ConnectionClosed if none will."""
-        if self._transport.ready_state is State.CLOSED:
+        if self._transport.ready_state is CLOSED:
             raise self.closed_error()
         self._refills = 0
         self._receiver = waiter = Waiter(self._loop)
@@ -524,7 +524,7 @@ class Connection:
             self._seen_state = state
             self._on_state(state)
         receiver = self._receiver
-        if receiver is not None and (self._inbox or self._is_streaming or state is State.CLOSED):
+        if receiver is not None and (self._inbox or self._is_streaming or state is CLOSED):
             receiver.wake()
 
     def _start_trace(self, trace: Trace | None) -> None:
@@ -559,7 +559,7 @@ class Connection:
                 return
 
     def _on_state(self, state: State) -> None:
-        if state is State.CLOSED:
+        if state is CLOSED:
             error = self.closed_error()
             self._pings.end(error)
             self._lost.set_result(None)
@@ -569,7 +569,7 @@ class Connection:
                         payload = close.code.to_bytes(2, "big") + close.reason.encode()
                         self._message_trace(TracedFrame(is_sent, "close", payload))
             self.logger.info("connection closed: %s", error)
-        elif state is State.OPEN:
+        elif state is OPEN:
             self.logger.info("connection open: %s", self._transport.url)
 
 

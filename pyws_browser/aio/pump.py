@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ..errors import NotConnectedError
 from ..transport import IN_BROWSER
-from ..transport.base import State
+from ..transport.base import CLOSED, OPEN, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ class Pump:
 
     def look(self) -> None:
         """Take in what has arrived by now; without effect from within a poll."""
-        if not self._is_in_turn and self._transport.ready_state is not State.CLOSED:
+        if not self._is_in_turn and self._transport.ready_state is not CLOSED:
             self.turn()
 
     def resume(self) -> None:
@@ -91,13 +91,13 @@ class Pump:
 
     def update(self) -> None:
         """Watch for what the transport needs now, which is nothing once it is CLOSED."""
-        if self._transport.ready_state is State.CLOSED:
+        if self._transport.ready_state is CLOSED:
             self._transport.set_wakeup(None)
             self._set_timer(inf)
 
     def _scheduled_turn(self) -> None:
         self._is_scheduled = False
-        if self._transport.ready_state is State.CLOSED:
+        if self._transport.ready_state is CLOSED:
             self.update()
             self._after_turn()
         else:
@@ -144,9 +144,9 @@ class EventPump(Pump):
         """Set a timer for the time limits of opening and closing: an open connection has none."""
         super().update()
         state, options = self._transport.ready_state, self._transport.options
-        if state is State.OPEN:
+        if state is OPEN:
             self._set_timer(inf)
-        elif state is not State.CLOSED and self._timer is None:
+        elif state is not CLOSED and self._timer is None:
             limit = options.handshake_timeout if state is State.CONNECTING else options.close_timeout
             if limit != inf:
                 self._set_timer(monotonic() + limit + 0.001)  # not a moment too early, for nothing else would follow
@@ -175,7 +175,7 @@ class ReaderPump(Pump):
         """Bring what the loop watches to what the transport needs."""
         super().update()
         native = self._native
-        if native.ready_state is State.CLOSED:
+        if native.ready_state is CLOSED:
             native.on_release = None
             return
         if self._fd < 0:
@@ -196,11 +196,11 @@ class ReaderPump(Pump):
             self.is_paused: bool = True
             self._watch(reading=False, writing=self._is_writing)
             return
-        was_open = native.ready_state is State.OPEN
+        was_open = native.ready_state is OPEN
         native.poll()
         # Nothing changes on the way that nearly every read takes. One that fills the queue stays watched, for its
         # messages will be fetched before the loop comes round in most cases.
-        if not was_open or native.ready_state is not State.OPEN or native.wants_write is not self._is_writing:
+        if not was_open or native.ready_state is not OPEN or native.wants_write is not self._is_writing:
             self.update()
         self._after_turn()
 
@@ -250,7 +250,7 @@ class CompletionPump(Pump):
         """Have a read under way while there is a socket and room for what it brings."""
         super().update()
         native = self._native
-        if native.ready_state is State.CLOSED:
+        if native.ready_state is CLOSED:
             if self._read is not None:
                 self._read.cancel()
             return
@@ -275,7 +275,7 @@ class CompletionPump(Pump):
         self._loop.call_soon(self._on_input)
 
     def _on_input(self) -> None:
-        if self._native.ready_state is not State.CLOSED:
+        if self._native.ready_state is not CLOSED:
             self.turn()
 
 

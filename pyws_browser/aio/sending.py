@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..trace import TracedFrame
 from ..transport import IN_BROWSER
-from ..transport.base import State
+from ..transport.base import CLOSED, OPEN
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Sender:
 
     def _has_drained(self) -> bool:
         transport = self._transport
-        return transport.ready_state is not State.OPEN or transport.buffered_amount <= self._low
+        return transport.ready_state is not OPEN or transport.buffered_amount <= self._low
 
     def _look_later(self) -> None:
         self._timer = self._loop.call_later(self._wait, self._on_timer)
@@ -128,5 +128,5 @@ class Sender:
     def _release(self) -> None:
         self._is_release_due = False
         self._has_sent = False
-        if self._transport.ready_state is not State.CLOSED:
+        if self._transport.ready_state is not CLOSED:
             self.flush()

@@ -56,8 +56,9 @@ class State(IntEnum):
     CLOSED = 3
 
 
+# For what runs with every message: CPython 3.11 takes 0.1 µs to find a member in its enum.
 OPEN: Final = State.OPEN
-"""For what runs with every message: CPython 3.11 takes 0.1 µs to find a member in its enum."""
+CLOSED: Final = State.CLOSED
 
 _NEXT_STATES = {
     State.CONNECTING: (State.OPEN, State.CLOSING, State.CLOSED),
