@@ -42,9 +42,13 @@ _LEFT_OUT_METADATA = ("/py.typed", ".dist-info/entry_points.txt")
 _FOR_INDEXES = (b"Classifier:", b"Keywords:", b"Description-Content-Type:")
 """The metadata that nobody reads who installs a wheel."""
 
-NOT_POLLING = ("pyws_browser/aio/", "pyws_browser/sync.py", "pyws_browser/transport/page_stream.py")
+NOT_POLLING = (
+    "pyws_browser/aio/",
+    "pyws_browser/sync.py",
+    "pyws_browser/trace.py",
+    "pyws_browser/transport/page_stream.py",
+)
 """What a page that polls, as a game does, never imports either; it has no backpressure then."""
-
 
 _INDENTATION = 4
 

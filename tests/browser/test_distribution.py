@@ -204,6 +204,18 @@ def test_a_self_hosted_distribution_has_it_by_name(site: Site, contract_urls: di
     assert site.run("pyodide", way, contract_urls["server"] + "echo") == HEARD
 
 
+def test_the_wheel_for_pages_that_poll_is_small_and_echoes(
+    site: Site, bare: Path, built_wheel: Path, contract_urls: dict[str, str]
+) -> None:
+    shutil.copytree(bare, site.folder / "polling")
+    page_wheel = tool("page_wheel")
+    small = page_wheel.make(built_wheel, site.folder / "for-polling", page_wheel.LEFT_OUT + page_wheel.NOT_POLLING)
+    make_distribution(site.folder / "polling", small)
+
+    assert small.stat().st_size < 60 * 1024
+    assert site.run("polling", "import", contract_urls["server"] + "echo") == HEARD
+
+
 @pytest.mark.usefixtures("bare", "index")
 def test_micropip_installs_it_from_a_local_index(site: Site, contract_urls: dict[str, str]) -> None:
     assert site.run("bare", "index", contract_urls["server"] + "echo") == HEARD
