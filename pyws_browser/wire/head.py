@@ -22,19 +22,23 @@ _FOLD: Final = re.compile(rb"\r\n[ \t]+")
 class Head:
     """Gathers bytes until the blank line that ends an HTTP head; fields that go over several lines are made one.
 
-    What cannot become HTTP, as TLS or another protocol's greeting, is given out at once, for the parser to refuse.
+    What cannot become HTTP, as TLS or another protocol's greeting, is not waited for: its first line, or what there is
+    of it, is given out at once, and `is_http` says so.
     """
 
     def __init__(self) -> None:
+        self.is_http: bool = True
+        """Whether it may be HTTP, as far as is known."""
         self._received = bytearray()
-        self._is_http = False
+        self._is_sure = False
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
         """Return the head and what follows it, once it is complete."""
         searched = max(0, len(self._received) - len(_END_OF_HEAD))
         self._received += data
-        if not self._is_http and not self._may_be_http():
-            return bytes(self._received) + _END_OF_HEAD, b""
+        if not self._is_sure and not self._may_be_http():
+            self.is_http = False
+            return bytes(self._received.partition(b"\n")[0].removesuffix(b"\r")) + _END_OF_HEAD, b""
         end = self._received.find(_END_OF_HEAD, searched)
         if end < 0 and len(self._received) <= MAX_HEAD_BYTES:
             return None
@@ -45,9 +49,12 @@ class Head:
         return head, bytes(self._received[end:])
 
     def _may_be_http(self) -> bool:
+        # Each byte is judged by itself and in its turn, so that it does not matter how many come at once.
+        if not self._received[:1].isalpha():
+            return not self._received
         first_line, newline, _ = self._received.partition(b"\n")
-        self._is_http = bool(newline) and _VERSION in first_line
-        return self._is_http or (not newline and (not first_line or first_line[:1].isalpha()))
+        self._is_sure = bool(newline) and _VERSION in first_line
+        return self._is_sure or not newline
 
 
 def problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:

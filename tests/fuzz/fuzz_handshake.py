@@ -78,6 +78,7 @@ SEEDS = [
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nOrigin: https://game.example\r\n"
     b"Sec-WebSocket-Protocol: game\r\n"
     b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10\r\n\r\n\x81",
+    b"\x00\x10\x10\x10\x00 is no method HTTP/1.1\r\nHost: a\r\n",
     b"\x00\x10\x10\x10POST / HTTP/1.0\r\nX:\r\n y\r\nContent-Length: 1\r\n\r\nx",
     b"\x01\x10\x10\x10HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Protocol: game\r\n"

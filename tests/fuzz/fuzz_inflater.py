@@ -1,4 +1,4 @@
-"""The inflater: the same as zlib's own, never more than a block at a time, and no error but the one for bad data."""
+"""The inflater: the same as zlib's own, never more than a block at a time, and no error but those for bad data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def inflate(inflater: Inflater, pieces: list[bytes]) -> bytes | None:
                 if len(message) > ENOUGH:
                     return message[:ENOUGH]
     except RemoteProtocolError as exc:
-        if exc.close_code != 1007:
+        if exc.close_code not in (1007, 1008):
             raise
         return None
     return message
@@ -63,6 +63,7 @@ SEEDS = [
         deflated(b"hello " * 100)[:-4],
         deflated(bytes(300_000))[:-4],
         deflated(b"final", zlib.Z_FINISH) + deflated(b"and more")[:-4],
+        deflated(b"", zlib.Z_FINISH) * 40,
         b"\x00\x05\x00\xfa\xffHello\x00",
     )
 ]

@@ -258,6 +258,17 @@ class TestClientsRequestAtTheServer:
         assert server.failure is not None
         assert server.response.startswith(b"HTTP/1.1 400 ")
 
+    @pytest.mark.parametrize(
+        "beginning",
+        [b"\0GET / HTTP/1.1\r\nHost: a", b"\r\n" + request(), b"\x10" * 9000],
+        ids=["a byte before it", "a line before it", "a long line"],
+    )
+    @pytest.mark.parametrize("size", [1, 10_000])
+    def test_what_begins_as_no_http_does_is_none_however_much_comes_at_once(self, beginning: bytes, size: int) -> None:
+        server = ServerHandshake()
+        assert server.receive(beginning[:size]) == b""
+        assert server.response.startswith(b"HTTP/1.1 400 ")
+
     def test_one_as_in_the_rfc_is_accepted(self) -> None:
         server = ServerHandshake()
         assert server.receive(request()) == b""
