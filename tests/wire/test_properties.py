@@ -75,7 +75,8 @@ def outcome(pieces: list[bytes], is_client: bool) -> tuple[object, ...]:
     inbox: deque[str | bytes] = deque()
     for piece in pieces:
         stream.receive(piece)
-        stream.parse(inbox, 1000)
+        while stream.is_reading and not stream.parse(inbox, 1000):
+            pass
     kind = stream.failure and type(stream.failure)
     return list(inbox), stream.close_received, stream.close_sent, list(stream.pongs), kind, len(stream.outbox)
 
