@@ -75,7 +75,6 @@ class FrameParser:
         """Set by the caller if compression was agreed on."""
         self._mask_bit = 0x80 if masked else 0
         self._max_payload = max_payload
-        self._short = min(125, max_payload)
         self._buffer = b""
         self._position = 0
         # A frame of which only a part has arrived: what is missing, how it goes on, and the mask for its next byte.
@@ -109,7 +108,7 @@ class FrameParser:
         mask_bit = self._mask_bit
         mask = b""
         limit = self._max_payload
-        short = self._short
+        short = min(125, limit)
         # Between fragments no frame can be a whole message.
         whole_text = _NO_HEAD if self.in_fragments else _WHOLE_TEXT
         whole_binary = _NO_HEAD if self.in_fragments else _WHOLE_BINARY

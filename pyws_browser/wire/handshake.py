@@ -240,10 +240,6 @@ class ServerHandshake:
         if found is None:
             return None
         head, rest = found
-        if not self._head.is_http:
-            line = head.partition(b"\r\n")[0].decode("latin-1")
-            self._refuse(HTTPStatus.BAD_REQUEST, f"the client's request is no HTTP, but begins with {line[:80]!r}")
-            return b""
         problem = problem_of(head)
         if problem is not None:
             self._refuse(*problem)

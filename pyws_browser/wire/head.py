@@ -23,21 +23,18 @@ class Head:
     """Gathers bytes until the blank line that ends an HTTP head; fields that go over several lines are made one.
 
     What cannot become HTTP, as TLS or another protocol's greeting, is not waited for: its first line, or what there is
-    of it, is given out at once, and `is_http` says so.
+    of it, is given out at once, for whoever reads it to refuse.
     """
 
     def __init__(self) -> None:
-        self.is_http: bool = True
-        """Whether it may be HTTP, as far as is known."""
         self._received = bytearray()
-        self._is_sure = False
+        self._is_http = False
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
         """Return the head and what follows it, once it is complete."""
         searched = max(0, len(self._received) - len(_END_OF_HEAD))
         self._received += data
-        if not self._is_sure and not self._may_be_http():
-            self.is_http = False
+        if not self._is_http and not self._may_be_http():
             return bytes(self._received.partition(b"\n")[0].removesuffix(b"\r")) + _END_OF_HEAD, b""
         end = self._received.find(_END_OF_HEAD, searched)
         if end < 0 and len(self._received) <= MAX_HEAD_BYTES:
@@ -49,17 +46,27 @@ class Head:
         return head, bytes(self._received[end:])
 
     def _may_be_http(self) -> bool:
-        # Each byte is judged by itself and in its turn, so that it does not matter how many come at once.
-        if not self._received[:1].isalpha():
-            return not self._received
         first_line, newline, _ = self._received.partition(b"\n")
-        self._is_sure = bool(newline) and _VERSION in first_line
-        return self._is_sure or not newline
+        if not newline:
+            return not first_line or _begins_as_http(first_line)
+        self._is_http = _is_first_line(first_line)
+        return self._is_http
+
+
+def _begins_as_http(line: bytes | bytearray) -> bool:
+    return line[:1].isalpha()
+
+
+def _is_first_line(line: bytes | bytearray) -> bool:
+    return _begins_as_http(line) and _VERSION in line
 
 
 def problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
     """Return the status of a request that is refused before it is parsed, and the reason."""
     first, *fields = head.split(b"\r\n")[:-2]
+    if not _is_first_line(first):
+        beginning = first[:80].decode("latin-1")
+        return HTTPStatus.BAD_REQUEST, f"the client's request is no HTTP, but begins with {beginning!r}"
     if len(first) > MAX_LINE_BYTES:
         return HTTPStatus.REQUEST_URI_TOO_LONG, f"the request line is longer than {MAX_LINE_BYTES} bytes"
     if len(fields) > MAX_FIELDS or any(len(field) > MAX_LINE_BYTES for field in fields):

@@ -16,8 +16,8 @@ from tests.fuzz.target import cut, run
 ENOUGH = 1 << 20
 
 
-def inflate(inflater: Inflater, pieces: list[bytes]) -> bytes | None:
-    """Return the message, as far as the limit of its reader lets it come, or None if it is none."""
+def inflate(inflater: Inflater, pieces: list[bytes]) -> bytes | int:
+    """Return the message, as far as the limit of its reader lets it come, or the code to close with if it is none."""
     message = b""
     try:
         for number, piece in enumerate(pieces, 1):
@@ -30,7 +30,7 @@ def inflate(inflater: Inflater, pieces: list[bytes]) -> bytes | None:
     except RemoteProtocolError as exc:
         if exc.close_code not in (1007, 1008):
             raise
-        return None
+        return exc.close_code
     return message
 
 

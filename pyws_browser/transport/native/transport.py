@@ -401,10 +401,9 @@ class NativeTransport(Transport):
                 if data is None:
                     break
                 has_come = True
-                size = len(data)
-                budget -= size if size > _LEAST_READ else _LEAST_READ
+                budget -= max(len(data), _LEAST_READ)
                 may_be_more = stream.has_more
-                self._inbox_bytes += size
+                self._inbox_bytes += len(data)
                 messages.receive(data)
             self._is_dry = messages.parse(
                 self.inbox if is_open else deque(), sys.maxsize if options.parses_ahead else room
