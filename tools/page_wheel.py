@@ -4,7 +4,8 @@
 
 It is the same program. What goes: docstrings, comments, annotations, imports for type checkers, three of four spaces
 of the indentation, the modules that only CPython loads, and in the metadata the README and what indexes show. What is
-left stands on the same lines, so a traceback names the lines of the sources.
+left stands on the same lines, so a traceback names the lines of the sources. All modules are joined into one file, from
+which `page_bundle.py` loads them: what they have in common is then compressed once, a quarter of the whole.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ import ast
 import base64
 import hashlib
 import io
+import struct
 import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+import zopfli.zlib
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,13 +47,10 @@ _LEFT_OUT_METADATA = ("/py.typed", ".dist-info/entry_points.txt")
 _FOR_INDEXES = (b"Classifier:", b"Keywords:", b"Description-Content-Type:")
 """The metadata that nobody reads who installs a wheel."""
 
-NOT_POLLING = (
-    "pyws_browser/aio/",
-    "pyws_browser/sync.py",
-    "pyws_browser/trace.py",
-    "pyws_browser/transport/page_stream.py",
-)
-"""What a page that polls, as a game does, never imports either; it has no backpressure then."""
+_TIME_AND_DATE = 0, (2020 - 1980) << 9 | 2 << 5 | 2
+"""For a wheel that is the same whenever it is made, as hatchling has it."""
+
+_LOADER = Path(__file__).with_name("page_bundle.py")
 
 _INDENTATION = 4
 
@@ -66,38 +68,62 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make a smaller wheel, for pages.")
     parser.add_argument("wheel", type=Path, help="the wheel to make it from")
     parser.add_argument("folder", type=Path, help="where to write the one of the same name")
-    parser.add_argument(
-        "--polling", action="store_true", help="leave out the asyncio side and backpressure, which a game does not need"
-    )
     arguments = parser.parse_args()
-    left_out = LEFT_OUT + NOT_POLLING * arguments.polling
-    made = make(arguments.wheel, arguments.folder, left_out)
+    made = make(arguments.wheel, arguments.folder)
     print(f"{made}: {made.stat().st_size} bytes, of {arguments.wheel.stat().st_size}")
 
 
-def make(wheel: Path, folder: Path, left_out: tuple[str, ...] = LEFT_OUT) -> Path:
+def make(wheel: Path, folder: Path) -> Path:
     """Write the smaller wheel into `folder`, and return its path."""
     with zipfile.ZipFile(wheel) as archive:
         files = {
             name: archive.read(name)
             for name in archive.namelist()
-            if not name.startswith(left_out) and not name.endswith(_LEFT_OUT_METADATA)
+            if not name.startswith(LEFT_OUT) and not name.endswith(_LEFT_OUT_METADATA)
         }
     record = next(name for name in files if name.endswith(".dist-info/RECORD"))
     del files[record]
+    modules = {name: without_prose(files.pop(name).decode()) for name in sorted(files) if name.endswith(".py")}
+    files |= _bundled(modules)
     for name, content in files.items():
-        if name.endswith(".py"):
-            files[name] = without_prose(content.decode()).encode()
-        elif name.endswith(".dist-info/METADATA"):
+        if name.endswith(".dist-info/METADATA"):
             headers = content.partition(b"\n\n")[0].splitlines(keepends=True)
             files[name] = b"".join(line for line in headers if not line.startswith(_FOR_INDEXES))
     files[record] = _record(files, record)
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / wheel.name
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, (2020, 2, 2, 0, 0, 0)), content, zipfile.ZIP_DEFLATED, 9)
+    made.write_bytes(_zip(files))
     return made
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    """Return the archive (APPNOTE.TXT 4.3), deflated by Zopfli, of which Python's `zipfile` knows nothing."""
+    parts, directory, offset = [], [], 0
+    for name, content in files.items():
+        deflated = zopfli.zlib.compress(content)[2:-4]  # without what zlib puts around it
+        sizes = zlib.crc32(content), len(deflated), len(content), len(name), 0
+        header = struct.pack("<5H3L2H", 20, 0, zipfile.ZIP_DEFLATED, *_TIME_AND_DATE, *sizes)
+        parts.append(b"PK\x03\x04" + header + name.encode() + deflated)
+        directory.append(struct.pack("<4sH26s3H2L", b"PK\x01\x02", 20, header, 0, 0, 0, 0, offset) + name.encode())
+        offset += len(parts[-1])
+    size = sum(map(len, directory))
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, len(files), len(files), size, offset, 0)
+    return b"".join([*parts, *directory, end])
+
+
+def _bundled(modules: dict[str, str]) -> dict[str, bytes]:
+    """Return the files of a package whose modules are joined into one, and are loaded from it."""
+    package = "pyws_browser/"
+    init = f"{package}__init__.py"
+    first_line, rest = modules.pop(init).split("\n", 1)
+    assert not first_line, f"{init} is to begin with a docstring, where the bundle's import stands"
+    texts = [f"\f{name.removeprefix(package)}\n{text}" for name, text in modules.items()]
+    assert "".join(texts).count("\f") == len(texts), "a form feed in a source is taken for the begin of a module"
+    return {
+        init: f"from . import _bundle\n{rest}".encode(),
+        f"{package}_bundle.py": without_prose(_LOADER.read_text("utf-8")).encode(),
+        f"{package}_bundle.txt": "".join(texts).encode(),
+    }
 
 
 def without_prose(source: str) -> str:

@@ -15,7 +15,6 @@ Read this first:
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -330,10 +329,9 @@ class BrowserTransport(Transport):
 def _socket_type(options: Options) -> type[WebSocket | WebSocketStream]:
     """Return what the page connects with."""
     if options.backpressure and hasattr(js, "WebSocketStream"):
-        with suppress(ModuleNotFoundError):  # the smallest wheel leaves it out (tools/page_wheel.py)
-            from .page_stream import WebSocketStream
+        from .page_stream import WebSocketStream
 
-            return WebSocketStream
+        return WebSocketStream
     return WebSocket
 
 

@@ -204,16 +204,9 @@ def test_a_self_hosted_distribution_has_it_by_name(site: Site, contract_urls: di
     assert site.run("pyodide", way, contract_urls["server"] + "echo") == HEARD
 
 
-def test_the_wheel_for_pages_that_poll_is_small_and_echoes(
-    site: Site, bare: Path, built_wheel: Path, contract_urls: dict[str, str]
-) -> None:
-    shutil.copytree(bare, site.folder / "polling")
-    page_wheel = tool("page_wheel")
-    small = page_wheel.make(built_wheel, site.folder / "for-polling", page_wheel.LEFT_OUT + page_wheel.NOT_POLLING)
-    make_distribution(site.folder / "polling", small)
-
-    assert small.stat().st_size < 60 * 1024
-    assert site.run("polling", "import", contract_urls["server"] + "echo") == HEARD
+def test_the_wheel_for_pages_has_less_than_60_kilobytes(served: Path) -> None:
+    (wheel,) = served.glob("pyws_browser-*.whl")
+    assert wheel.stat().st_size < 60_000
 
 
 @pytest.mark.usefixtures("bare", "index")
