@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 _ENDS: Final = ("open", "error", "close")
 
+_MESSAGE: Final = 0
+_END: Final = 1
+_TURN: Final = 2
+
 _FEW: Final = 4
 _FLOOD_TIME: Final = 0.00025
 """Where _FEW events come within so many seconds there is a flood. A page's clock may be as coarse as 0.1 ms."""
@@ -38,16 +42,16 @@ class Alarm:
         self._looked_at = 0.0
         self._js_channel: Any = None
         self._js_call = create_proxy(self._call)
-        # Bound like this it is called without the event, which would cost a proxy.
-        self._js_listener = js.Reflect.apply.bind(None, self._js_call, None, js.Array.of(False))
+        self._js_on_message = self._js_bound(_MESSAGE)
+        self._js_on_end = self._js_bound(_END)
         for event in _ENDS:
-            js_target.addEventListener(event, self._js_listener)
+            js_target.addEventListener(event, self._js_on_end)
         self._hear()
 
     def stop(self) -> None:
         """Call back no more."""
         for event in _ENDS:
-            self._js_target.removeEventListener(event, self._js_listener)
+            self._js_target.removeEventListener(event, self._js_on_end)
         self._hear_no_more()
         if self._js_channel is not None:
             self._js_channel.port1.onmessage = None  # Firefox delivers what is on its way
@@ -55,31 +59,41 @@ class Alarm:
         self._js_call.destroy()
         self._wakeup = _nothing
 
+    def _js_bound(self, what: int) -> Any:
+        """Return a listener that is told what has happened, and not the event, which would cost a proxy."""
+        return js.Reflect.apply.bind(None, self._js_call, None, js.Array.of(what))
+
     def _hear(self) -> None:
-        """Be called for each message."""
-        if not self._messages.hand_over(self._js_call):
-            self._js_target.addEventListener("message", self._js_listener)
+        """Be called for each message, behind the queue's own listener."""
+        self._messages.tell_each(True)
+        self._js_target.addEventListener("message", self._js_on_message)
 
     def _hear_no_more(self) -> None:
-        if not self._messages.hand_over(None):
-            self._js_target.removeEventListener("message", self._js_listener)
+        self._messages.tell_each(False)
+        self._js_target.removeEventListener("message", self._js_on_message)
 
     # It must return None, since JavaScript would keep a proxy of all else.
-    def _call(self, js_event: Any) -> None:
-        """Take what a message event brings, or False for another event, or True for a turn."""
-        if js_event is True:
+    def _call(self, what: int) -> None:
+        if what == _TURN:
             self._turn()
             return
+        messages = self._messages
         try:
-            if js_event is not False:
-                self._messages.take_in(js_event)
+            if what == _MESSAGE and messages.tells_each:
+                if messages.is_told:  # in an event that has not ended yet: its program waits, on a stack of its own
+                    messages.keep()
+                messages.is_told = messages.is_fresh = True
+                if messages.backlog:
+                    messages.keep()
             self._heard += 1
             if self._heard == _FEW:
                 self._heard = 0
                 self._look_at_clock()
             self._wakeup()
         finally:
-            self._messages.is_fresh = False
+            messages.is_fresh = False
+            if messages.is_told:
+                messages.keep()
 
     def _look_at_clock(self) -> None:
         now = perf_counter()
@@ -101,7 +115,7 @@ class Alarm:
             return
         if self._js_channel is None:
             self._js_channel = js.MessageChannel.new()
-            self._js_channel.port1.onmessage = js.Reflect.apply.bind(None, self._js_call, None, js.Array.of(True))
+            self._js_channel.port1.onmessage = self._js_bound(_TURN)
             self._js_post = self._js_channel.port2.postMessage
         self._js_post(None)
 

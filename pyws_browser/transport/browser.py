@@ -75,8 +75,18 @@ class BrowserTransport(Transport):
 
     def poll(self) -> None:
         """Take in the events that the page has queued."""
-        if self.ready_state is OPEN and not self._events and (self._messages.is_fresh or not self._socket.js_events):
-            self._take_messages()  # as nearly always
+        messages = self._messages
+        if self.ready_state is OPEN and not self._events and (messages.is_fresh or not self._socket.js_events):
+            if messages.is_told and not self.inbox:  # the shortest way for a message that comes alone
+                message = messages.take_told()
+                self._inbox_bytes = len(message)
+                if 3 * self._inbox_bytes <= self.options.inbound_buffer_size:
+                    self.inbox.append(message)
+                    self.received_count += 1
+                else:
+                    self._add_messages([message])
+            else:
+                self._add_messages(messages.take())
             return
         if self.ready_state is State.CLOSED:
             return
@@ -85,12 +95,12 @@ class BrowserTransport(Transport):
         while self._events:
             # Messages come between the opening and all other events.
             if self.ready_state is State.OPEN:
-                self._take_messages()
+                self._add_messages(self._messages.take())
                 if self.ready_state is State.OPEN and self._messages:
                     return  # there is no room for them yet
             self._take(self._events.popleft())
         if self.ready_state is State.OPEN:
-            self._take_messages()
+            self._add_messages(self._messages.take())
             return
         if self._has_failed and not self.has_opened:
             self._end_unopened()
@@ -111,7 +121,9 @@ class BrowserTransport(Transport):
                 size = len(encode_text(message))
             self._check_room_to_send(size)
             self._most_buffered += size
-        self._socket.send(message)
+        # In the event that told of a message there was no end yet.
+        if self._messages.is_fresh or self._socket.can_send():
+            self._socket.sender(message)
 
     def close(self, code: int | None, reason: str) -> None:
         """Let the browser close, once what has arrived is safe."""
@@ -199,8 +211,7 @@ class BrowserTransport(Transport):
             self._socket.cut()
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or self._guess_cause()))
 
-    def _take_messages(self) -> None:
-        messages = self._messages.take()
+    def _add_messages(self, messages: list[Message]) -> None:
         options, inbox = self.options, self.inbox
         size = sum(map(len, messages))
         inbox_bytes = self._inbox_bytes + size if inbox else size

@@ -61,6 +61,17 @@ def js_applied(js_method: Any, js_this: Any) -> Any:
     return js.Reflect.apply.bind(None, js_method, js_this)
 
 
+def js_composed(js_method: Any, js_this: Any, *js_givers: Any) -> Any:
+    """Return a function of JavaScript that calls a method with what functions without arguments then return."""
+    js_arguments = js.Object.new()
+    js_arguments.length = len(js_givers)
+    for index, js_giver in enumerate(js_givers):
+        js_property = js.Object.new()
+        js_property.get = js_giver
+        js.Object.defineProperty(js_arguments, str(index), js_property)
+    return js.Reflect.apply.bind(None, js_method, js_this, js_arguments)
+
+
 def _js_make_decoder() -> Any:
     js_options = js.Object.new()
     js_options.ignoreBOM = True  # or a text would lose one at its start
@@ -77,10 +88,15 @@ _js_encoder = js.TextEncoder.new()
 _js_encode_each = _js_encoder.encode.bind(_js_encoder)
 _js_encode = js_applied(_js_encoder.encode, _js_encoder)
 _js_encode_into = js_applied(_js_encoder.encodeInto, _js_encoder)
+_js_room = js.Array.new(1)  # has the array of the room that serves
+_js_give_room = js.Reflect.get.bind(None, _js_room, 0)
+_js_give_written = js.String.bind(None, "written")
 _js_decoder = _js_make_decoder()
 _js_decode = js_applied(_js_decoder.decode, _js_decoder)
 _js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
 _js_array_of = js.Array.of
+_js_call = js.Function.prototype.call
+_js_shift_method = js.Reflect.get(js.Array.prototype, "shift")
 _js_one = _js_array_of(None)
 _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
 _BUFFER_AS_TEXT: Final = "[object ArrayBuffer]"
@@ -99,7 +115,7 @@ def _js_buffer_of(data: Buffer) -> Any:
 
 
 class _Room:
-    """Where texts that come are encoded: Python's own memory, and an event that has it as its data.
+    """Where texts that come are encoded: Python's own memory.
 
     JavaScript's view of it is of no use any more once WebAssembly's memory has grown, and is renewed then.
     """
@@ -112,25 +128,40 @@ class _Room:
 
     def _look(self) -> None:
         self._js_buffer = _js_buffer_of(self._memory)
-        self.js_array = self._js_buffer.data
-        js_options = js.Object.new()
-        js_options.data = self.js_array
-        self.js_event = js.MessageEvent.new("message", js_options)
+        self.js_array = _js_room[0] = self._js_buffer.data
 
-    def encode(self, js_text_and_room: Any) -> str | None:
-        """Return the text, or None if there may not be room for it."""
-        written: int = _js_encode_into(js_text_and_room).written
+    def text(self, encode: Callable[[], int]) -> str | None:
+        """Return what a function encodes into the array, or None if there may not be room for it.
+
+        The function returns how many bytes it has written.
+        """
+        written = encode()
         if not written and not self.js_array.length:
             self._js_buffer.release()
             self._look()
-            js_text_and_room[1] = self.js_array
-            written = _js_encode_into(js_text_and_room).written
+            written = encode()
         if written >= self.size - 3:  # or there was no room for another character
             return None
         return str(self._memory[:written], "utf-8")
 
 
 _rooms = [_Room(_SCRATCH_SIZE)]  # the last one serves; they grow
+
+
+class Slot:
+    """Where an event waits until its message is taken, which is one crossing, and three for a long text."""
+
+    def __init__(self, js_getter: Any) -> None:
+        """Take the function that gives the message of the event on which it is called."""
+        js_events = js.Array.new()
+        js_data = js_composed(_js_call, js_getter, js.Reflect.get.bind(None, js_events, 0))
+        js_encode = js_composed(_js_encoder.encodeInto, _js_encoder, js_data, _js_give_room)
+        self.js_put = js_events.push.bind(js_events)
+        self.js_take = js_composed(_js_call, js_getter, _js_shift_method.bind(js_events))
+        self.js_clear = js.Reflect.set.bind(None, js_events, "length", 0)
+        self.js_is_long_text = js_composed(_js_long_text.test, _js_long_text, js_data)
+        self.js_encode = js_composed(js.Reflect.get, None, js_encode, _js_give_written)
+        """Encodes it into the room, and returns how many bytes that are."""
 
 
 class Sender:
@@ -186,29 +217,35 @@ class Queue(ABC):
     bounded, and no message costs a call of Python. `read` is the method of an array of what comes, with its argument,
     that makes an array of messages.
 
-    A message of which Python is told anyway crosses cheapest if it is not queued at all: see `hand_over()`.
+    Where Python is told of each message (`tell_each()`) it is not queued, but taken within its event, or kept here.
     """
+
+    tells_each: bool = False
+    """Whether Python is told of each message, once there is one in the slot."""
+    is_told: bool = False
+    """Whether one is there, with none waiting before it."""
+    _slot: Slot
 
     def __init__(self, on_full: Callable[[], None], read: tuple[str, Any]) -> None:
         self._on_full = on_full
         self._read = read
         self.is_fresh: bool = False
         """Whether what came last is being told of, so that nothing else can have come since."""
-        self._is_handed_over = False
         self._last_size = _LONG_BYTES  # the first one may be long
         self._are_texts = False  # all that came together last
         self._may_join = True
         self._to_ask_about: float = _FEW  # how many more messages, before it is taken for granted that texts are short
-        self._backlog: list[Message] = []
+        self.backlog: list[Message] = []
+        """Those of them that are in Python."""
         self._known = 0  # how many of those that wait are not new
         self.backlog_bytes: int = 0
-        """The size of those that are in Python; a character counts as a byte."""
+        """Their size; a character counts as a byte."""
         self._key = next(_keys)
         _queues[self._key] = self
         self._begin()
 
     def __len__(self) -> int:
-        return self._count() + len(self._backlog)
+        return self._count() + len(self.backlog)
 
     @property
     def has_new(self) -> bool:
@@ -221,9 +258,10 @@ class Queue(ABC):
 
     def take(self) -> list[Message]:
         """Return the messages that wait, and let go of what brought them."""
-        backlog, self._backlog = self._backlog, []
+        self.keep()
+        backlog, self.backlog = self.backlog, []
         self._known = self.backlog_bytes = 0
-        return backlog if self._is_handed_over else backlog + self._take_queued()
+        return backlog if self.tells_each else backlog + self._take_queued()
 
     def _take_queued(self) -> list[Message]:
         count = len(self._js_items)
@@ -239,48 +277,40 @@ class Queue(ABC):
         self._js_clear()
         return self._cross(js_datas, count)
 
-    def hand_over(self, js_tell: Any) -> bool:
-        """Have this function given each event instead of queueing it, which has to `take_in()`; return whether it is.
+    @abstractmethod
+    def tell_each(self, tells: bool) -> None:
+        """Put what comes next into the slot, or queue it as at first."""
 
-        With None all is queued again.
-        """
-        return False
+    def keep(self) -> None:
+        """Have the message that is told of wait for the next `take()`."""
+        if self.is_told:
+            message = self.take_told()
+            self._add([message], len(message))
 
-    def take_in(self, js_event: Any) -> None:
-        """Have the next `take()` give the message of this event as well."""
-        self.is_fresh = True
-        message = self._message_of(js_event)
+    def take_told(self) -> Message:
+        """Return the message that is told of."""
+        self.is_told = False
+        slot = self._slot
+        # Somebody waits for the answer, and each function called on the way takes time: hence as few as can be.
+        message: Any
+        if self._to_ask_about and slot.js_is_long_text():
+            message = _rooms[-1].text(slot.js_encode)
+            if message is None:
+                message = _text(_js_one.map(slot.js_take))
+            else:
+                slot.js_clear()
+        else:
+            message = slot.js_take()
+            if type(message) is not str:
+                message = message.to_bytes()
         self._last_size = len(message)
-        self._add([message], self._last_size)
-
-    def _message_of(self, js_event: Any) -> Message:
-        if not self._to_ask_about:
-            message = _as_it_is(js_event.data)
-            if len(message) >= _LONG_TEXT:
-                self._look_at([message])
-            return message
-        if self._are_texts and self._last_size >= _LONG_TEXT:
-            text = self._expected_text(js_event)
-            if text is not None:
-                return text
-        return self._cross(self._read_from(_js_array_of(js_event)), 1)[0]
-
-    def _expected_text(self, js_event: Any) -> str | None:
-        """Return the message if it is a text, as the last one was, and there is room for it."""
-        room = _rooms[-1]
-        try:
-            text = room.encode(self._read_from(_js_array_of(js_event, room.js_event)))
-        except JsException:  # Node makes no text of a buffer, as browsers do
-            return None
-        return None if text is None or len(text) == len(_BUFFER_AS_TEXT) else text
-
-    def _read_from(self, js_items: Any) -> Any:
-        method, argument = self._read
-        return getattr(js_items, method)(argument)
+        if self._to_ask_about or self._last_size >= _LONG_TEXT:
+            self._look_at([message])
+        return message  # type: ignore[no-any-return]
 
     def put_back(self, messages: list[Message]) -> None:
         """Have the next `take()` begin with these, which the last one gave."""
-        self._backlog = messages
+        self.backlog = messages
         self._known = len(messages)
         self.backlog_bytes = sum(map(len, messages))
 
@@ -311,17 +341,18 @@ class Queue(ABC):
     def relieve(self, js_item: Any) -> None:
         """Take over what is in the full queue, and what it has no room for."""
         js_items = self._js_items.concat(_js_array_of(js_item))
-        messages = self._cross(self._read_from(js_items), len(js_items))
+        method, argument = self._read
+        messages = self._cross(getattr(js_items, method)(argument), len(js_items))
         self._begin()
         self._add(messages, sum(map(len, messages)))
 
     def _count(self) -> int:
-        return 0 if self._is_handed_over else len(self._js_items)
+        return self.is_told + (0 if self.tells_each else len(self._js_items))
 
     def _add(self, messages: list[Message], size: int) -> None:
-        self._backlog += messages
+        self.backlog += messages
         self.backlog_bytes += size
-        if len(self._backlog) > 1:
+        if len(self.backlog) > 1:
             self._on_full()
 
     def _cross(self, js_datas: Any, count: int) -> list[Message]:
@@ -413,8 +444,14 @@ def _text(js_texts: Any) -> str:
 def _text_in_room(js_texts: Any, most: int) -> str | None:
     """Return the only text of an array, None if there was no room; there is more next time, up to `most`."""
     room = _rooms[-1]
+
+    def encode() -> int:
+        js_texts[1] = room.js_array
+        written: int = _js_encode_into(js_texts).written
+        return written
+
     js_texts.push(room.js_array)
-    text = room.encode(js_texts)
+    text = room.text(encode)
     if text is None and room.size < most:
         with suppress(JsException):
             _rooms[-1] = _Room(4 * room.size)

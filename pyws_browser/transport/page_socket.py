@@ -10,12 +10,11 @@ import js
 from pyodide.ffi import to_js
 
 from ..rules import CloseCode
-from .crossing import Queue, Sender
+from .crossing import Queue, Sender, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .base import Message
 
 _JS_OPEN: Final = 1
 _EVENTS: Final = ("open", "error", "close")
@@ -45,6 +44,9 @@ class PageSocket(ABC):
 
     has_backpressure: ClassVar[bool]
     """Whether `hold()` and `resume()` do something."""
+
+    sender: Sender
+    """What sends messages, once it is open."""
 
     def __init__(self, js_target: Any, messages: Queue, js_close: Any) -> None:
         self.js_target: Any = js_target
@@ -83,8 +85,8 @@ class PageSocket(ABC):
         """The subprotocol that the server chose, "" for none; the connection has been opened."""
 
     @abstractmethod
-    def send(self, message: Message) -> None:
-        """Send a message, once it is open; lone surrogates in a text become U+FFFD. Behind an end it does nothing."""
+    def can_send(self) -> bool:
+        """Tell whether `sender` may be called: there was no end, as far as the page knows."""
 
     @property
     @abstractmethod
@@ -122,7 +124,7 @@ class WebSocket(PageSocket):
         js_close = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
         super().__init__(js_socket, _EventQueue(js_socket, on_full), js_close)
         self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
-        self._sender = Sender(js_socket, js_socket.send, js_socket.send)
+        self.sender = Sender(js_socket, js_socket.send, js_socket.send)
         for event in _EVENTS:
             js_socket.addEventListener(event, self._js_note)
 
@@ -137,10 +139,9 @@ class WebSocket(PageSocket):
         """The browser's `protocol`."""
         return str(self._js_socket.protocol)
 
-    def send(self, message: Message) -> None:
-        """Send by the browser's `send`, which would complain in the console if it were behind an end."""
-        if self.messages.is_fresh or self._js_ready_state() == _JS_OPEN:
-            self._sender(message)
+    def can_send(self) -> bool:
+        """Ask the browser, whose `send` would complain in the console if it were behind an end."""
+        return bool(self._js_ready_state() == _JS_OPEN)
 
     @property
     def buffered_amount(self) -> int:
@@ -176,22 +177,23 @@ class _EventQueue(Queue):
         self._js_socket = js_socket
         self._js_listener: Any = None
         self._is_stopped = False
-        super().__init__(on_full, ("map", _js_data_getter()))
+        super().__init__(on_full, ("map", js.Function.prototype.call.bind(_js_data_getter())))
 
     def stop(self) -> None:
         """Queue no more, and hand over nothing."""
         self._is_stopped = True
-        self.is_fresh = False  # an overflow ends the connection within the event
+        self.tells_each = self.is_fresh = False  # an overflow ends the connection within the event
         self._listen(None)
 
-    def hand_over(self, js_tell: Any) -> bool:
-        """Have the socket call this function instead of the queue's own."""
-        if js_tell is not None:
+    def tell_each(self, tells: bool) -> None:
+        """Put what comes next into the slot, and Python's own backlog is all that waits, or queue it."""
+        if tells:
             messages = self._take_queued()
             self._add(messages, sum(map(len, messages)))
-        self._is_handed_over = js_tell is not None
-        self._listen(self._js_push if js_tell is None else js_tell)
-        return True
+            if not hasattr(self, "_slot"):
+                self._slot = Slot(_js_data_getter())
+        self.tells_each = tells and not self._is_stopped
+        self._listen(self._slot.js_put if tells else self._js_push)
 
     def _listen(self, js_push: Any) -> None:
         if self._js_listener is not None:
@@ -206,6 +208,5 @@ class _EventQueue(Queue):
 
 @lru_cache(maxsize=1)
 def _js_data_getter() -> Any:
-    """Return the function that takes a message event and gives its data."""
-    js_property = js.Object.getOwnPropertyDescriptor(js.MessageEvent.prototype, "data")
-    return js.Function.prototype.call.bind(js_property.get)
+    """Return the function that gives the data of the message event on which it is called."""
+    return js.Object.getOwnPropertyDescriptor(js.MessageEvent.prototype, "data").get

@@ -88,10 +88,9 @@ class WebSocketStream(PageSocket):
         self._js_readable: Any = None
         self._is_ending = False
 
-    def send(self, message: Message) -> None:
-        """Send a message, unless there is word of an end."""
-        if not self._is_ending and not self.js_events:
-            self._sender(message)
+    def can_send(self) -> bool:
+        """Tell whether there is no word of an end."""
+        return not self._is_ending and not self.js_events
 
     @property
     def buffered_amount(self) -> int:
@@ -158,7 +157,7 @@ class WebSocketStream(PageSocket):
         self._js_sink = js.WritableStream.new(_js_object(write=self._js_tell_message), js_strategy)
         self._js_received = self._js_stream.opened
         self.resume()
-        self._sender = sender = _ChunkSender()
+        self.sender = sender = _ChunkSender()
         self._js_controller = sender.js_controller
         self._js_abort_sending = js_abort = js.AbortController.new()
         self._js_sent = _js_promise(_js_pipe(sender.js_readable, js_opened.writable, self._js_abort_sending.signal))
@@ -203,6 +202,9 @@ class _ChunkQueue(Queue):
     def _listen(self, js_push: Any) -> None:
         js_property = _js_object(set=js_push, configurable=True)
         js.Object.defineProperty(self._js_entrance, "last", js_property)
+
+    def tell_each(self, tells: bool) -> None:
+        """Do nothing: others may have been queued before one is told of."""
 
     def _js_first_data(self) -> Any:
         return self._js_items[0]
