@@ -80,7 +80,7 @@ class Alarm:
         messages = self._messages
         try:
             if what == _MESSAGE and messages.tells_each:
-                if messages.is_told:  # in an event that has not ended yet: its program waits, on a stack of its own
+                if messages.is_told:  # by the event within which a program dispatched this one
                     messages.keep()
                 messages.is_told = messages.is_fresh = True
                 if messages.backlog:

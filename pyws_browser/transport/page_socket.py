@@ -182,7 +182,7 @@ class _EventQueue(Queue):
     def stop(self) -> None:
         """Queue no more, and hand over nothing."""
         self._is_stopped = True
-        self.tells_each = self.is_fresh = False  # an overflow ends the connection within the event
+        self.tells_each = self.is_told = self.is_fresh = False  # an overflow ends the connection within the event
         self._listen(None)
 
     def tell_each(self, tells: bool) -> None:

@@ -228,6 +228,35 @@ peer.abort()
     assert told == [True, 1000]
 
 
+@pytest.mark.parametrize("polls", [False, True])
+def test_a_message_dispatched_within_the_event_of_another_comes_behind_it(run: Callable[..., Any], polls: bool) -> None:
+    received = run(
+        CONNECT
+        + """
+import js
+options = js.Object.new()
+def dispatch(text):
+    options.data = text
+    transport._socket.js_target.dispatchEvent(js.MessageEvent.new("message", options))
+left = ["second", "third"]
+def wake():
+    if left:
+        dispatch(left.pop(0))
+    if polls:
+        peer.poll()
+transport.set_wakeup(wake)
+dispatch("first")
+waiting = len(messages)
+peer.poll()
+received = list(peer)
+peer.abort()
+[received, waiting]
+""",
+        polls=polls,
+    )
+    assert received == [["first", "second", "third"], 0 if polls else 3]
+
+
 def test_no_turn_of_a_flood_comes_behind_the_wakeups_end(run: Callable[..., Any]) -> None:
     """Firefox delivers what is on its way through a channel that was closed, which must reach nobody."""
     told = run(
