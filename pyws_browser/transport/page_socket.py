@@ -124,7 +124,7 @@ class WebSocket(PageSocket):
         js_close = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
         super().__init__(js_socket, _EventQueue(js_socket, on_full), js_close)
         self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
-        self.sender = Sender(js_socket, js_socket.send, js_socket.send)
+        self.sender: Sender = Sender(js_socket, js_socket.send, js_socket.send)
         for event in _EVENTS:
             js_socket.addEventListener(event, self._js_note)
 

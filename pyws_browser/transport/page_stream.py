@@ -157,7 +157,8 @@ class WebSocketStream(PageSocket):
         self._js_sink = js.WritableStream.new(_js_object(write=self._js_tell_message), js_strategy)
         self._js_received = self._js_stream.opened
         self.resume()
-        self.sender = sender = _ChunkSender()
+        sender = _ChunkSender()
+        self.sender: Sender = sender
         self._js_controller = sender.js_controller
         self._js_abort_sending = js_abort = js.AbortController.new()
         self._js_sent = _js_promise(_js_pipe(sender.js_readable, js_opened.writable, self._js_abort_sending.signal))
