@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ..contract.engine_quirks import HAVE_STREAMS
+from .crashes import Crashes
 from .engines import ENGINES, Setting, start_engine
 from .report import Report
 from .site_server import site
@@ -30,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("dist_dir", default=None) is not None:
+        config.pluginmanager.register(Crashes(), "pyws-crashes")
     file, dist = config.getoption("report", default=None), config.getoption("dist_dir", default=None)
     if file is not None and dist is not None:
         pyodide = json.loads(Path(dist, "package.json").read_text("utf-8"))["version"]
