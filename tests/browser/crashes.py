@@ -1,8 +1,8 @@
 """Tests whose tab has crashed run once more, in a new browser, and the end of the run tells which.
 
-Chromium 156 crashes now and then, once in some thousand tests, in whatever test it may be: a segmentation fault in
-its own garbage collector, which scans the stack of a WebAssembly program that can be suspended (JSPI) and runs into a
-page that it may not read. A crash for which a test is the cause comes again, and so fails it.
+Chromium 156 crashes now and then, once in some thousand tests, in whatever test it may be. As far as its dumps tell,
+its own garbage collector scans the stack of a WebAssembly program that can be suspended (JSPI), and runs into a page
+that it may not read. A crash for which a test is the cause comes again, and so fails it.
 """
 
 from __future__ import annotations
