@@ -120,7 +120,7 @@ def _bundled(modules: dict[str, str]) -> dict[str, bytes]:
     # Side by side, the modules of a folder have more in common, which makes the whole 1 % smaller.
     names = sorted(modules, key=lambda name: (name.count("/"), name))
     texts = [f"\f{name.removeprefix(package)}\n{modules[name]}" for name in names]
-    assert "".join(texts).count("\f") == len(texts), "a form feed in a source is taken for the begin of a module"
+    assert "".join(texts).count("\f") == len(texts), "a form feed in a source is taken for the beginning of a module"
     return {
         init: f"from . import _bundle\n{rest}".encode(),
         f"{package}_bundle.py": without_prose(_LOADER.read_text("utf-8")).encode(),

@@ -61,21 +61,20 @@ def js_applied(js_method: Any, js_this: Any) -> Any:
     return js.Reflect.apply.bind(None, js_method, js_this)
 
 
+def js_object(**fields: Any) -> Any:
+    """Return an object of JavaScript that has these properties."""
+    js_result = js.Object.new()
+    for name, value in fields.items():
+        setattr(js_result, name, value)
+    return js_result
+
+
 def js_composed(js_method: Any, js_this: Any, *js_givers: Any) -> Any:
     """Return a function of JavaScript that calls a method with what functions without arguments then return."""
-    js_arguments = js.Object.new()
-    js_arguments.length = len(js_givers)
+    js_arguments = js_object(length=len(js_givers))
     for index, js_giver in enumerate(js_givers):
-        js_property = js.Object.new()
-        js_property.get = js_giver
-        js.Object.defineProperty(js_arguments, str(index), js_property)
+        js.Object.defineProperty(js_arguments, str(index), js_object(get=js_giver))
     return js.Reflect.apply.bind(None, js_method, js_this, js_arguments)
-
-
-def _js_make_decoder() -> Any:
-    js_options = js.Object.new()
-    js_options.ignoreBOM = True  # or a text would lose one at its start
-    return js.TextDecoder.new("utf-8", js_options)
 
 
 _js_box = js.Object
@@ -91,13 +90,14 @@ _js_encode_into = js_applied(_js_encoder.encodeInto, _js_encoder)
 _js_room = js.Array.new(1)  # has the array of the room that serves
 _js_give_room = js.Reflect.get.bind(None, _js_room, 0)
 _js_give_written = js.String.bind(None, "written")
-_js_decoder = _js_make_decoder()
+_js_decoder = js.TextDecoder.new("utf-8", js_object(ignoreBOM=True))  # or a text would lose one at its start
 _js_decode = js_applied(_js_decoder.decode, _js_decoder)
 _js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
 _js_array_of = js.Array.of
 _js_call = js.Function.prototype.call
 _js_shift_method = js.Reflect.get(js.Array.prototype, "shift")
 _js_one = _js_array_of(None)
+_js_set = js.Reflect.set
 _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
 _BUFFER_AS_TEXT: Final = "[object ArrayBuffer]"
 
@@ -159,7 +159,7 @@ class Slot:
         self.js_put: Any = js_events.push.bind(js_events)
         self.js_take: Any = js_composed(_js_call, js_getter, _js_shift_method.bind(js_events))
         self.js_clear: Any = js.Reflect.set.bind(None, js_events, "length", 0)
-        self.js_is_long_text: Any = js_composed(_js_long_text.test, _js_long_text, js_data)
+        self.js_is_long_text: Any = js_composed(_js_is_long_text, None, js_data)
         self.js_encode: Any = js_composed(js.Reflect.get, None, js_encode, _js_give_written)
         """Encodes it into the room, and returns how many bytes that are."""
 
@@ -245,7 +245,7 @@ class Queue(ABC):
         self._begin()
 
     def __len__(self) -> int:
-        return self._count() + len(self.backlog)
+        return len(self.backlog) + self.is_told + (0 if self.tells_each else len(self._js_items))
 
     @property
     def has_new(self) -> bool:
@@ -294,9 +294,9 @@ class Queue(ABC):
         # Somebody waits for the answer, and each function called on the way takes time: hence as few as can be.
         message: Any
         if self._to_ask_about and slot.js_is_long_text():
-            message = _rooms[-1].text(slot.js_encode)
+            message = _text_in_room(slot.js_encode, _MOST_ROOM)
             if message is None:
-                message = _text(_js_one.map(slot.js_take))
+                message = _text_of_its_own(_js_one.map(slot.js_take))
             else:
                 slot.js_clear()
         else:
@@ -346,9 +346,6 @@ class Queue(ABC):
         self._begin()
         self._add(messages, sum(map(len, messages)))
 
-    def _count(self) -> int:
-        return self.is_told + (0 if self.tells_each else len(self._js_items))
-
     def _add(self, messages: list[Message], size: int) -> None:
         self.backlog += messages
         self.backlog_bytes += size
@@ -386,7 +383,7 @@ class Queue(ABC):
         step = _MOST_JOINED // size
         for start in range(0, count, step):
             js_some = js_datas.slice(start, start + step)
-            joined = _text_in_room(_js_one.map(js_some.join.bind(js_some, _SEPARATOR)), 3 * _MOST_JOINED)
+            joined = _text_in_room(_encoding(_js_one.map(js_some.join.bind(js_some, _SEPARATOR))), 3 * _MOST_JOINED)
             if joined is None:
                 return None
             messages += joined.split(_SEPARATOR)
@@ -414,10 +411,8 @@ def _js_prototype(room: int) -> Any:
 
     That one is not put into the array, which is in disorder afterwards.
     """
-    js_property = js.Object.new()
-    js_property.set = _js_relieve
     js_prototype = js.Object.create(js.Array.prototype)
-    return js.Object.defineProperty(js_prototype, str(room), js_property)
+    return js.Object.defineProperty(js_prototype, str(room), js_object(set=_js_relieve))
 
 
 def _relieve(js_items: Any, js_item: Any) -> None:
@@ -437,22 +432,31 @@ def _as_it_is(js_data: Any) -> Message:
 
 def _text(js_texts: Any) -> str:
     """Return the only text of an array, by way of UTF-8."""
-    text = _text_in_room(js_texts, _MOST_ROOM)
-    return str(_js_encode(js_texts).to_bytes(), "utf-8") if text is None else text
+    text = _text_in_room(_encoding(js_texts), _MOST_ROOM)
+    return _text_of_its_own(js_texts) if text is None else text
 
 
-def _text_in_room(js_texts: Any, most: int) -> str | None:
-    """Return the only text of an array, None if there was no room; there is more next time, up to `most`."""
+def _text_of_its_own(js_texts: Any) -> str:
+    """Return the only text of an array, by an array of bytes that is made for it."""
+    return str(_js_encode(js_texts).to_bytes(), "utf-8")
+
+
+def _text_in_room(encode: Callable[[], int], most: int) -> str | None:
+    """Return what a function encodes into the room, None if that is too small; it is larger next time, up to `most`."""
     room = _rooms[-1]
-
-    def encode() -> int:
-        js_texts[1] = room.js_array
-        written: int = _js_encode_into(js_texts).written
-        return written
-
-    js_texts.push(room.js_array)
     text = room.text(encode)
     if text is None and room.size < most:
         with suppress(JsException):
             _rooms[-1] = _Room(4 * room.size)
     return text
+
+
+def _encoding(js_texts: Any) -> Callable[[], int]:
+    """Return the function that encodes the only text of an array into the room, and returns how many bytes that are."""
+
+    def encode() -> int:
+        _js_set(js_texts, 1, _rooms[-1].js_array)
+        written: int = _js_encode_into(js_texts).written
+        return written
+
+    return encode

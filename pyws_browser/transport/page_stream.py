@@ -24,7 +24,7 @@ import js
 from pyodide.ffi import create_proxy, to_js
 
 from ..rules import CloseCode, encode_text
-from .crossing import Queue, Sender
+from .crossing import Queue, Sender, js_object
 from .page_socket import Event, PageSocket
 
 if TYPE_CHECKING:
@@ -35,13 +35,6 @@ if TYPE_CHECKING:
 _js_then_method = js.Reflect.get(js.Promise.prototype, "then")
 _js_ignore = js.Boolean  # a function that does nothing, and whose result means nothing
 _js_is_view = js.ArrayBuffer.isView
-
-
-def _js_object(**fields: Any) -> Any:
-    js_object = js.Object.new()
-    for name, value in fields.items():
-        setattr(js_object, name, value)
-    return js_object
 
 
 def _js_promise(js_function: Any) -> Any:
@@ -59,7 +52,7 @@ def _js_then(js_promise: Any, js_fulfilled: Any, js_rejected: Any = None) -> Any
 
 def _js_pipe(js_readable: Any, js_writable: Any, js_signal: Any = None) -> Any:
     """Return a function that begins a pipe which leaves both ends as they are, and returns its promise."""
-    js_options = _js_object(preventCancel=True, preventAbort=True, preventClose=True)
+    js_options = js_object(preventCancel=True, preventAbort=True, preventClose=True)
     if js_signal is not None:
         js_options.signal = js_signal
     return js.Reflect.apply.bind(None, js_readable.pipeTo, js_readable, js.Array.of(js_writable, js_options))
@@ -72,7 +65,7 @@ class WebSocketStream(PageSocket):
     protocol: str = ""
 
     def __init__(self, url: str, protocols: Sequence[str], on_full: Callable[[], None]) -> None:
-        self._js_stream = js_stream = js.WebSocketStream.new(url, _js_object(protocols=to_js(protocols)))
+        self._js_stream = js_stream = js.WebSocketStream.new(url, js_object(protocols=to_js(protocols)))
         self._queue = _ChunkQueue(on_full)
         js_target = js.EventTarget.new()
         super().__init__(js_target, self._queue, self._js_close_bound(CloseCode.NORMAL_CLOSURE, ""))
@@ -125,7 +118,7 @@ class WebSocketStream(PageSocket):
         return _js_then_bound(self._js_sent, js_close, js_close)
 
     def _js_close_bound(self, code: int | None, reason: str) -> Any:
-        js_info = js.Object.new() if code is None else _js_object(closeCode=int(code), reason=reason)
+        js_info = js.Object.new() if code is None else js_object(closeCode=int(code), reason=reason)
         return self._js_stream.close.bind(self._js_stream, js_info)
 
     def hold(self) -> None:
@@ -153,8 +146,8 @@ class WebSocketStream(PageSocket):
         self._js_readable = js_opened.readable
         # The size is asked for once for each message, before it is written. So that is when it is queued, and the
         # writing tells of it.
-        js_strategy = _js_object(highWaterMark=inf, size=self._queue.js_push)
-        self._js_sink = js.WritableStream.new(_js_object(write=self._js_tell_message), js_strategy)
+        js_strategy = js_object(highWaterMark=inf, size=self._queue.js_push)
+        self._js_sink = js.WritableStream.new(js_object(write=self._js_tell_message), js_strategy)
         self._js_received = self._js_stream.opened
         self.resume()
         sender = _ChunkSender()
@@ -201,7 +194,7 @@ class _ChunkQueue(Queue):
         self._listen(_js_ignore)
 
     def _listen(self, js_push: Any) -> None:
-        js_property = _js_object(set=js_push, configurable=True)
+        js_property = js_object(set=js_push, configurable=True)
         js.Object.defineProperty(self._js_entrance, "last", js_property)
 
     def tell_each(self, tells: bool) -> None:
@@ -222,8 +215,8 @@ class _ChunkSender(Sender):
     def __init__(self) -> None:
         js_message = js.Object.new()
         self._js_set_size = js.Reflect.set.bind(None, js_message, "size")
-        js_source = _js_object(start=js.Reflect.set.bind(None, js_message, "controller"))
-        js_strategy = _js_object(highWaterMark=0, size=js.Reflect.get.bind(None, js_message, "size"))
+        js_source = js_object(start=js.Reflect.set.bind(None, js_message, "controller"))
+        js_strategy = js_object(highWaterMark=0, size=js.Reflect.get.bind(None, js_message, "size"))
         self.js_readable = js.ReadableStream.new(js_source, js_strategy)
         self.js_controller = js_controller = js_message.controller
         js_enqueue = js_controller.enqueue

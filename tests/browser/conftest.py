@@ -31,9 +31,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("dist_dir", default=None) is not None:
-        config.pluginmanager.register(Crashes(), "pyws-crashes")
     file, dist = config.getoption("report", default=None), config.getoption("dist_dir", default=None)
+    if dist is not None:
+        config.pluginmanager.register(Crashes(), "pyws-crashes")
     if file is not None and dist is not None:
         pyodide = json.loads(Path(dist, "package.json").read_text("utf-8"))["version"]
         config.pluginmanager.register(Report(file, config.getoption("engine"), pyodide), "pyws-report")
