@@ -123,6 +123,24 @@ class Options(NamedTuple):
     max_fragment_size: int = 0
 
 
+class Waker:
+    """Holds the function that asks for another `poll()`.
+
+    What a transport is made of calls it through this object, so that no part refers back to the whole: a transport that
+    nobody refers to any more is freed at once, and its socket closed.
+    """
+
+    __slots__ = ("callback",)
+
+    def __init__(self) -> None:
+        self.callback: Callable[[], None] | None = None
+
+    def wake(self) -> None:
+        """Call the function, if there is one."""
+        if self.callback is not None:
+            self.callback()
+
+
 class Transport(ABC):
     """One connection.
 
@@ -152,7 +170,7 @@ class Transport(ABC):
         self.received_count = 0
         """How many messages ever came into `inbox`."""
         self._fragments: list[Message] = []
-        self._wakeup: Callable[[], None] | None = None
+        self._waker = Waker()
         self._inbox_bytes = 0
         self._counts_packets = options.max_outbound_packets > 0
         self._put_bytes = 0
@@ -224,7 +242,7 @@ class Transport(ABC):
         That is a JavaScript event, a message in memory, a finished name look-up, bytes that the kernel did not take,
         or a new time limit. It may be called from another thread and must return at once.
         """
-        self._wakeup = wakeup
+        self._waker.callback = wakeup
 
     def set_trace(self, trace: Callable[[TracedFrame], object]) -> bool:
         """Have `trace` called with each frame; return False if frames are not known here, but only messages."""
@@ -274,8 +292,7 @@ class Transport(ABC):
     # What the transports share.
 
     def _wake(self) -> None:
-        if self._wakeup is not None:
-            self._wakeup()
+        self._waker.wake()
 
     def _enter(self, state: State) -> None:
         if state not in _NEXT_STATES[self.ready_state]:

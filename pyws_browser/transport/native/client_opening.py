@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import ssl
-from typing import TYPE_CHECKING
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
 
 from ...errors import ConnectError, ConnectTimeoutError, InvalidOptionError, ProxyError, TLSError
 from ...proxy import proxy_for
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
     from ..base import Options
 
 
+class ClientPhase(IntEnum):
+    """What comes next. Without a proxy START_TLS follows on DIAL. Each phase has its method in `_STEPS`."""
+
+    DIAL = 0
+    GREET_PROXY = 1
+    PASS_PROXY = 2
+    START_TLS = 3
+    ASK = 4
+    AWAIT_RESPONSE = 5
+
+
 class ClientOpening(Opening):
     """A client's: it dials, perhaps a proxy, and asks.
 
@@ -32,7 +44,8 @@ class ClientOpening(Opening):
     _handshake: ClientHandshake
 
     def __init__(self, url: WebSocketURL, options: Options, wake: Callable[[], None]) -> None:
-        super().__init__(url, options, self._dial, wake)
+        super().__init__(url, options, wake)
+        self._phase = ClientPhase.DIAL
         self._handshake = ClientHandshake(url, options.subprotocols, options.headers, options.compression)
         self._proxy: Proxy | None = None
         self._target: tuple[str, int] = options.dial or (url.host, url.port)
@@ -65,6 +78,9 @@ class ClientOpening(Opening):
         """When another attempt is due, or the deadline."""
         return min(self.deadline, self._dialler.next_attempt) if self._stream is None else self.deadline
 
+    def _step(self) -> bool:
+        return _STEPS[self._phase](self)
+
     def _dial(self) -> bool:
         proxy = self._proxy
         try:
@@ -81,12 +97,12 @@ class ClientOpening(Opening):
             sock.close()
             raise ConnectError(f"the connection broke at once: {reason_of(exc)}") from exc
         if proxy is None:
-            self._phase = self._start_tls
+            self._phase = ClientPhase.START_TLS
         elif proxy.scheme == "https":
             self._secure(_default_context(), proxy.host)
-            self._phase = self._greet_proxy
+            self._phase = ClientPhase.GREET_PROXY
         else:
-            self._phase = self._greet_proxy
+            self._phase = ClientPhase.GREET_PROXY
         return True
 
     def _greet_proxy(self) -> bool:
@@ -94,7 +110,7 @@ class ClientOpening(Opening):
         if not self._is_tls_ready(self._proxy.host):
             return False
         self._tunnel = tunnel_through(self._proxy, *self._target)
-        self._phase = self._pass_proxy
+        self._phase = ClientPhase.PASS_PROXY
         return True
 
     def _pass_proxy(self) -> bool:
@@ -112,20 +128,20 @@ class ClientOpening(Opening):
             if not data:
                 raise ProxyError(f"the proxy {self._proxy} closed the connection before its answer was complete")
             if tunnel.receive(data):
-                self._phase = self._start_tls
+                self._phase = ClientPhase.START_TLS
                 return True
 
     def _start_tls(self) -> bool:
         if self._url.secure:
             self._secure(self._options.tls or _default_context(), self._options.server_hostname or self._url.host)
-        self._phase = self._ask
+        self._phase = ClientPhase.ASK
         return True
 
     def _ask(self) -> bool:
         if not self._is_tls_ready(self._url.host):
             return False
         self._unsent = memoryview(self._handshake.request)
-        self._phase = self._await_response
+        self._phase = ClientPhase.AWAIT_RESPONSE
         return True
 
     def _await_response(self) -> bool:
@@ -138,7 +154,7 @@ class ClientOpening(Opening):
     def _time_out(self) -> None:
         if self._handshake.refusal is not None:
             raise self._handshake.refusal
-        if self._phase == self._pass_proxy:
+        if self._phase is ClientPhase.PASS_PROXY:
             seconds = self._options.handshake_timeout
             raise ConnectTimeoutError(seconds, f"the proxy {self._proxy} had not connected")
         super()._time_out()
@@ -148,6 +164,17 @@ class ClientOpening(Opening):
             self._stream = TLSStream(self._connected_stream(), context, host)
         except ValueError as exc:  # as the resolver raises it, which may not have been asked
             raise TLSError(f"no certificate can be for {host}: {exc}") from exc
+
+
+_STEPS: Final[dict[ClientPhase, Callable[[ClientOpening], bool]]] = {
+    ClientPhase.DIAL: ClientOpening._dial,
+    ClientPhase.GREET_PROXY: ClientOpening._greet_proxy,
+    ClientPhase.PASS_PROXY: ClientOpening._pass_proxy,
+    ClientPhase.START_TLS: ClientOpening._start_tls,
+    ClientPhase.ASK: ClientOpening._ask,
+    ClientPhase.AWAIT_RESPONSE: ClientOpening._await_response,
+}
+"""What `poll()` calls, by the phase."""
 
 
 @functools.cache

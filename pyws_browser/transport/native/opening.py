@@ -1,13 +1,15 @@
 """How a connection comes about: what the openings of clients and of servers have in common.
 
-An opening is polled until it returns what was opened, or raises why nothing came of it. Its phases are methods; each
-does what can be done without waiting and returns whether the next one, which it has named, can go on at once.
+An opening is polled until it returns what was opened, or raises why nothing came of it. It goes through phases, which
+a client's opening and a server's list in an enum, with a table of the method of each. Such a method does what can be
+done without waiting, sets the next phase when its own is over, and returns whether that one can go on at once.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import ConnectError, ConnectTimeoutError, NotConnectedError
@@ -41,21 +43,18 @@ class Opened(NamedTuple):
     response: http11.Response
 
 
-class Opening:
+class Opening(ABC):
     """One attempt to open a connection, which ends in `poll()` or in `close()`; `wake` asks for another poll."""
 
     _handshake: ClientHandshake | ServerHandshake
 
-    def __init__(
-        self, url: WebSocketURL, options: Options, phase: Callable[[], bool], wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, url: WebSocketURL, options: Options, wake: Callable[[], None]) -> None:
         self.deadline: float = time.monotonic() + options.handshake_timeout
         """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
         self.local_address: tuple[str, int] = ("", 0)
         self.remote_address: tuple[str, int] = ("", 0)
         self._url = url
         self._options = options
-        self._phase = phase
         self._wake = wake
         self._stream: TCPStream | TLSStream | None = None
         self._unsent = memoryview(b"")
@@ -67,11 +66,15 @@ class Opening:
 
         Raises a ConnectError if nothing comes of it; `close()` is called then.
         """
-        while self._opened is None and self._phase():
+        while self._opened is None and self._step():
             pass
         if self._opened is None and time.monotonic() >= self.deadline:
             self._time_out()
         return self._opened
+
+    @abstractmethod
+    def _step(self) -> bool:
+        """Do what the present phase does; return whether the next one can go on at once."""
 
     def close(self) -> None:
         """Free what it holds."""

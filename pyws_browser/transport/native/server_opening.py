@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from ...admission import Request, Response
@@ -30,6 +31,20 @@ _READING_TIME: Final = 0.02
 """Seconds after which a poll throws away no more of what a refused client sends."""
 
 
+class ServerPhase(IntEnum):
+    """What comes next. AWAIT_ANSWER is for a program that is asked, DISMISS for a client that is refused.
+
+    Each phase has its method in `_STEPS`.
+    """
+
+    AWAIT_TLS = 0
+    AWAIT_REQUEST = 1
+    AWAIT_ANSWER = 2
+    SEND_ANSWER = 3
+    AWAIT_SENT = 4
+    DISMISS = 5
+
+
 class ServerOpening(Opening):
     """A server's, of a socket that was just accepted: it is asked, and answers."""
 
@@ -44,7 +59,8 @@ class ServerOpening(Opening):
         admission: Admission,
         wake: Callable[[], None],
     ) -> None:
-        super().__init__(url, options, self._await_tls, wake)
+        super().__init__(url, options, wake)
+        self._phase = ServerPhase.AWAIT_TLS
         self.request: Request | None = None
         """What waits for an answer by the program, if the admission says that it is asked."""
         self._adopt_socket(sock, address)
@@ -84,10 +100,13 @@ class ServerOpening(Opening):
 
     # The phases.
 
+    def _step(self) -> bool:
+        return _STEPS[self._phase](self)
+
     def _await_tls(self) -> bool:
         if not self._is_tls_ready(self.remote_address[0]):
             return False
-        self._phase = self._await_request
+        self._phase = ServerPhase.AWAIT_REQUEST
         return True
 
     def _await_request(self) -> bool:
@@ -97,24 +116,24 @@ class ServerOpening(Opening):
         self._rest = rest
         handshake, admission = self._handshake, self._admission
         if handshake.failure is not None:
-            self._phase = self._send_answer
+            self._phase = ServerPhase.SEND_ANSWER
         elif admission.refusal is not None:
             handshake.answer(self.refusal(admission.refusal))
-            self._phase = self._send_answer
+            self._phase = ServerPhase.SEND_ANSWER
         elif admission.is_asked:
             assert handshake.request is not None  # noqa: S101
             self.request = Request(handshake.request, self.remote_address, self.tls, self)
-            self._phase = self._await_answer
+            self._phase = ServerPhase.AWAIT_ANSWER
         else:
             handshake.answer(handshake.prepare())
-            self._phase = self._send_answer
+            self._phase = ServerPhase.SEND_ANSWER
         return True
 
     def _await_answer(self) -> bool:
         """See to it that the client is still there; it may even have sent more."""
         if self._handshake.response:
             self.request = None
-            self._phase = self._send_answer
+            self._phase = ServerPhase.SEND_ANSWER
             return True
         rest = self._read(self._keep_rest)
         if rest is None:
@@ -130,9 +149,9 @@ class ServerOpening(Opening):
     def _send_answer(self) -> bool:
         if self._handshake.failure is not None:
             self.deadline = time.monotonic() + self._options.handshake_timeout
-            self._phase = self._dismiss
+            self._phase = ServerPhase.DISMISS
         else:
-            self._phase = self._await_sent
+            self._phase = ServerPhase.AWAIT_SENT
         self._unsent = memoryview(self._handshake.response)
         return True
 
@@ -174,3 +193,14 @@ class ServerOpening(Opening):
             super()._time_out()
         else:
             self.request.reject(Response(503, "The server took too long to decide: try again later.\n"))
+
+
+_STEPS: Final[dict[ServerPhase, Callable[[ServerOpening], bool]]] = {
+    ServerPhase.AWAIT_TLS: ServerOpening._await_tls,
+    ServerPhase.AWAIT_REQUEST: ServerOpening._await_request,
+    ServerPhase.AWAIT_ANSWER: ServerOpening._await_answer,
+    ServerPhase.SEND_ANSWER: ServerOpening._send_answer,
+    ServerPhase.AWAIT_SENT: ServerOpening._await_sent,
+    ServerPhase.DISMISS: ServerOpening._dismiss,
+}
+"""What `poll()` calls, by the phase."""

@@ -1,11 +1,19 @@
 """One native connection: what happens on its socket, in the order in which it happens.
 
-Theory of operation. A connection goes through phases, each of them a method: the opening (see `opening.py`), the
-exchange of messages, and the end of the TCP connection. `poll()` runs the present phase, which does what can be done
-without waiting; when a phase is over it names the next one and says so, and that one runs in the same poll. Whatever
-goes wrong is raised inside a phase as one of our exceptions and ends the connection in one place, `_fail()`. An
-exception that is none of ours is a bug, or one of the program's own functions: it ends the connection as well, and
-`poll()` raises it.
+Theory of operation. A connection goes through the phases of `Phase`: the opening (see `opening.py`), the exchange of
+messages, and the end of the TCP connection. `_STEPS` has the method of each phase. `poll()` calls that of the present
+phase, which does what can be done without waiting; when a phase is over it sets the next one and returns True, and that
+one runs in the same poll. Whatever goes wrong is raised inside a phase as one of our exceptions and ends the connection
+in one place, `_fail()`. An exception that is none of ours is a bug, or one of the program's own functions: it ends the
+connection as well, and `poll()` raises it.
+
+The phases beside the ready states (`base.State`):
+
+    OPENING     CONNECTING               then EXCHANGE, or GIVING_UP after `close()`
+    EXCHANGE    OPEN, then CLOSING       until both Close frames have passed; then LINGERING
+    LINGERING   CLOSING                  until the TCP connection has ended; then OVER
+    GIVING_UP   CLOSING                  one poll; then OVER
+    OVER        CLOSED                   reached from every phase by a failure, a time limit or `abort()`
 """
 
 from __future__ import annotations
@@ -15,6 +23,7 @@ import socket
 import sys
 import time
 from collections import deque
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from ...admission import Admission
@@ -76,6 +85,16 @@ KEEPALIVE_REASON: Final = "keepalive ping timeout"
 """What the other side is told with 1011 if it gave no sign of life (as `websockets` tells it)."""
 
 
+class Phase(IntEnum):
+    """What a connection does now. Each phase has its method in `_STEPS`."""
+
+    OPENING = 0
+    EXCHANGE = 1
+    LINGERING = 2
+    GIVING_UP = 3
+    OVER = 4
+
+
 class NativeTransport(Transport):
     """A connection over a socket, which `opening` brings about."""
 
@@ -91,7 +110,7 @@ class NativeTransport(Transport):
     def __init__(self, url: WebSocketURL, options: Options, *, is_client: bool) -> None:
         super().__init__(url, options)
         self._is_client = is_client
-        self._phase = self._await_opening
+        self._phase = Phase.OPENING
         self._stream: TCPStream | TLSStream | None = None
         self._messages = MessageStream(
             is_client=is_client,
@@ -113,7 +132,7 @@ class NativeTransport(Transport):
     def poll(self) -> None:
         """Run the phases as far as they go."""
         try:
-            while self._phase():
+            while _STEPS[self._phase](self):
                 pass
             if self._deadline != math.inf and time.monotonic() >= self._deadline:
                 self._time_out()
@@ -183,7 +202,7 @@ class NativeTransport(Transport):
         if self.ready_state is State.CONNECTING:
             self._enter(State.CLOSING)
             self._cause = gave_up()
-            self._phase = self._give_up
+            self._phase = Phase.GIVING_UP
         else:
             self._begin_closing(code, reason)
         self._wake()
@@ -376,7 +395,7 @@ class NativeTransport(Transport):
         self._heart.start(time.monotonic())
         self._messages.receive(opened.rest)
         self._enter(State.OPEN)
-        self._phase = self._exchange
+        self._phase = Phase.EXCHANGE
 
     def _read_messages(self) -> bool:
         """Read and parse until nothing is there, `inbox` is full, or the other side's Close frame has come.
@@ -434,7 +453,7 @@ class NativeTransport(Transport):
 
         That is so if it is woken, if the descriptor shows that there is more, and in a flood of what no program sees.
         """
-        return self._wakeup is not None or 2 * messages < frames or self._connected_stream().shows_more()
+        return self._waker.callback is not None or 2 * messages < frames or self._connected_stream().shows_more()
 
     def _has_tcp_ended(self) -> bool:
         """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
@@ -513,11 +532,11 @@ class NativeTransport(Transport):
         self._outlet.flush()
 
     def _start_lingering(self) -> None:
-        self._phase = self._linger
+        self._phase = Phase.LINGERING
         self._deadline = time.monotonic() + LINGER_TIMEOUT
 
     def _time_out(self) -> None:
-        if self._phase == self._linger:
+        if self._phase is Phase.LINGERING:
             self._finish()
         elif self.ready_state is not State.CLOSED:
             raise CloseTimeoutError(self.options.close_timeout)
@@ -553,7 +572,7 @@ class NativeTransport(Transport):
     def _release_socket(self) -> None:
         if self.on_release is not None:
             self.on_release()
-        self._phase = self._over
+        self._phase = Phase.OVER
         if self._opening is not None:
             self._opening.close()
             self._opening = None
@@ -567,12 +586,22 @@ class NativeTransport(Transport):
         return self._stream
 
 
+_STEPS: Final[dict[Phase, Callable[[NativeTransport], bool]]] = {
+    Phase.OPENING: NativeTransport._await_opening,
+    Phase.EXCHANGE: NativeTransport._exchange,
+    Phase.LINGERING: NativeTransport._linger,
+    Phase.GIVING_UP: NativeTransport._give_up,
+    Phase.OVER: NativeTransport._over,
+}
+"""What `poll()` calls, by the phase; it returns whether the next phase can go on at once."""
+
+
 class ClientTransport(NativeTransport):
     """A client's connection."""
 
     def __init__(self, url: WebSocketURL, options: Options) -> None:
         super().__init__(url, options, is_client=True)
-        self._opening = ClientOpening(self.url, options, self._wake)
+        self._opening = ClientOpening(self.url, options, self._waker.wake)
 
 
 class ServerTransport(NativeTransport):
@@ -589,6 +618,6 @@ class ServerTransport(NativeTransport):
         scheme = "ws" if options.tls is None else "wss"
         url = WebSocketURL(scheme, host, port) if port else WebSocketURL(scheme, "localhost", 80)
         super().__init__(url, options, is_client=False)
-        self._opening = ServerOpening(sock, address, self.url, options, admission or Admission(), self._wake)
+        self._opening = ServerOpening(sock, address, self.url, options, admission or Admission(), self._waker.wake)
         self._local_address = self._opening.local_address
         self._remote_address = self._opening.remote_address
