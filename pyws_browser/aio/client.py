@@ -62,7 +62,7 @@ class ClientConnection(Connection):
         try:
             while self.state is State.CONNECTING:
                 await self._opening
-        except asyncio.CancelledError:
+        except BaseException:  # cancelled, or the coroutine is closed
             self._abort()
             raise
         if not self._transport.has_opened:

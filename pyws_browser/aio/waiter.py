@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 class Waiter:
     """Awaited by one task, once; `wake()` lets it go on."""
 
-    __slots__ = ("_asyncio_future_blocking", "_callback", "_context", "_is_cancelled", "_loop", "is_done")
+    __slots__ = ("_asyncio_future_blocking", "_callback", "_cancelled_with", "_context", "_loop", "is_done")
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._asyncio_future_blocking = False
         self._loop = loop
         self._callback: Callable[[Waiter], object] | None = None
         self._context: Context | None = None
-        self._is_cancelled = False
+        # What CancelledError is raised with. The message is not ours to drop: anyio knows its own cancellation by it.
+        self._cancelled_with: tuple[object, ...] | None = None
         self.is_done: bool = False
         """Whether it was woken or cancelled."""
 
@@ -64,15 +65,16 @@ class Waiter:
             self._schedule()
 
     def result(self) -> None:
-        """Return None, or raise CancelledError."""
-        if self._is_cancelled:
-            raise CancelledError
+        """Return None, or raise CancelledError with the message of `cancel()`."""
+        if self._cancelled_with is not None:
+            raise CancelledError(*self._cancelled_with)
 
     def cancel(self, msg: object = None) -> bool:
         """Let the task go on with CancelledError, in the loop's next turn, unless it was woken before."""
         if self.is_done:
             return False
-        self.is_done = self._is_cancelled = True
+        self.is_done = True
+        self._cancelled_with = () if msg is None else (msg,)
         self._schedule()
         return True
 
