@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from . import rules
+from .display import without_password
 from .errors import AlreadyConnectedError, NoSuchPeerError
 from .multiplayer_peer import SERVER, ConnectionStatus, Link, WebSocketMultiplayerPeer
 from .peer import WebSocketPeer
@@ -91,7 +92,8 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
         """
         if self._peer.ready_state in (State.CONNECTING, State.OPEN):
             raise AlreadyConnectedError(
-                f"the client is connected to {self._peer.requested_url}: disconnect_from_host() it, or take another"
+                f"the client is connected to {without_password(self._peer.requested_url)}: disconnect_from_host() it, "
+                "or take another"
             )
         spoken = self._dialect(gd_mp_api, dialect)
         options = self._options
@@ -232,7 +234,8 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
         self._certificate = certificate
 
     def __repr__(self) -> str:
-        where = f" {self._peer.requested_url}" if self._peer.requested_url else ""
+        url = without_password(self._peer.requested_url)
+        where = f" {url}" if url else ""
         return f"<WebSocketClient{where} {self.get_connection_status().name}>"
 
     # What a client tells.

@@ -282,7 +282,7 @@ class HandshakeError(ConnectError):
     def __init__(
         self, message: str, status: int = 0, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
     ) -> None:
-        super().__init__(message)
+        Exception.__init__(self, message)  # those of `aio` have further bases, which take other arguments
         self.status = status
         self.headers: tuple[tuple[str, str], ...] = tuple(headers)
         self.body = body

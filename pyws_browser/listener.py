@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import Final
+from typing import Any, Final
 
 from .errors import InvalidOptionError
 
@@ -23,7 +23,10 @@ def listening_socket(address: str, port: int) -> socket.socket:
     """Return a non-blocking listener; "*" is both families where the system can do that with one socket."""
     if address != "*":
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        listener = socket.create_server((address, port), family=family, backlog=BACKLOG)
+        place: Any = (address, port)
+        if "%" in address:  # of a link-local address, whose zone a socket takes as a number
+            place = socket.getaddrinfo(address, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0][4]
+        listener = socket.create_server(place, family=family, backlog=BACKLOG)
     elif socket.has_dualstack_ipv6():
         listener = socket.create_server(("", port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)
     else:

@@ -343,7 +343,7 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
         return self.get_requested_url()
 
     def __repr__(self) -> str:
-        where = f" {self.get_requested_url()}" if self._transport is not None else ""
+        where = f" {self._transport.url.shown}" if self._transport is not None else ""
         return f"<{type(self).__name__}{where} {self.get_ready_state().name}>"
 
     # What the rest is made of.
@@ -354,7 +354,7 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
             self._check_thread()
             if self._transport.ready_state is not State.CLOSED:
                 raise AlreadyConnectedError(
-                    f"the peer is connected to {self._transport.url}: close() it and poll() until it is CLOSED, "
+                    f"the peer is connected to {self._transport.url.shown}: close() it and poll() until it is CLOSED, "
                     "or take another peer"
                 )
 

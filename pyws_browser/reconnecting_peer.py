@@ -39,7 +39,8 @@ class ReconnectingPeer(WebSocketPeer):
         self._url: str | Callable[[], str] = ""
         self._protocols: Iterable[str] | Callable[[], Iterable[str]] | None = None
         self._tls: SSLContext | None = None
-        self._next_attempt = 0.0
+        self._attempt_number = 0  # counts the calls by which the program changes its mind as well
+        self._is_attempting = False
 
     def connect_to_url(
         self,
@@ -60,13 +61,20 @@ class ReconnectingPeer(WebSocketPeer):
             raise InvalidOptionError("a socket serves one connection, and this peer makes new ones: give no sock")
         if self.reconnection.state is ReconnectState.WAITING:
             self.reconnection.stop()
+            self._check_closed()
         self._url, self._protocols, self._tls = url, protocols, tls
         self._attempt()
 
     def poll(self) -> None:
-        """Do all that can be done without waiting; connect again if that is due."""
+        """Do all that can be done without waiting; connect again if that is due.
+
+        What a function connected to `reconnection.changed`, or the one that gives the URL, raises comes out here. The
+        next poll goes on from where this one was.
+        """
         super().poll()
         reconnection = self.reconnection
+        if self._is_attempting:  # a function that gives the URL polls
+            return
         if reconnection.state is ReconnectState.CONNECTING and self._has_opened():
             reconnection.has_opened(monotonic())
         if reconnection.state in (ReconnectState.CONNECTING, ReconnectState.CONNECTED):
@@ -79,35 +87,54 @@ class ReconnectingPeer(WebSocketPeer):
     def close(self, code: int | None = 1000, reason: str = "") -> None:
         """Close, and stay closed."""
         super().close(code, reason)
+        self._attempt_number += 1
         self.reconnection.stop()
 
     def abort(self) -> None:
         """End the connection at once, and connect no more."""
         super().abort()
+        self._attempt_number += 1
         self.reconnection.stop()
 
     def _is_due(self) -> bool:
-        return monotonic() >= self._next_attempt and not self.get_available_packet_count()
+        return monotonic() >= self.reconnection.next_attempt and not self.get_available_packet_count()
 
     def _attempt(self) -> None:
-        url, protocols = self._url, self._protocols
-        self.reconnection.is_connecting()
+        """Begin to connect, and emit that; if a function of the program's calls it off meanwhile, do nothing."""
+        self._attempt_number += 1
+        number = self._attempt_number
+        self.reconnection.begin()
         try:
-            super().connect_to_url(
-                url() if callable(url) else url, protocols() if callable(protocols) else protocols, tls=self._tls
-            )
-        except Exception as exc:
-            if callable(url) or callable(protocols):  # they may do better the next time
-                self._has_ended(None, exc)
-            else:
-                self.reconnection.restart()
-                self.reconnection.stop()
+            url, protocols = self._ask()
+            if number == self._attempt_number:
+                super().connect_to_url(url, protocols, tls=self._tls)
+        except BaseException as exc:  # a KeyboardInterrupt too leaves a state that is true
+            if number == self._attempt_number:
+                self._has_failed(number, exc)
             raise
+        if number == self._attempt_number:
+            self.reconnection.tell_beginning()
+
+    def _ask(self) -> tuple[str, Iterable[str] | None]:
+        url, protocols = self._url, self._protocols
+        self._is_attempting, was_attempting = True, self._is_attempting
+        try:
+            return url() if callable(url) else url, protocols() if callable(protocols) else protocols
+        finally:
+            self._is_attempting = was_attempting
+
+    def _has_failed(self, number: int, error: BaseException) -> None:
+        self.reconnection.tell_beginning()
+        if number != self._attempt_number:
+            return
+        if callable(self._url) or callable(self._protocols):  # they may do better the next time
+            self._has_ended(None, error)
+        else:
+            self.reconnection.restart()
+            self.reconnection.stop()
 
     def _has_opened(self) -> bool:
         return self._transport is not None and self._transport.has_opened
 
     def _has_ended(self, code: int | None, error: BaseException | None) -> None:
-        now = monotonic()
-        delay = self.reconnection.has_ended(now, code, error)
-        self._next_attempt = 0.0 if delay is None else now + delay
+        self.reconnection.has_ended(monotonic(), code, error)

@@ -11,6 +11,7 @@ A connection that was closed with 1000 or with 1001 is not opened again: the pro
 from __future__ import annotations
 
 import random
+from collections import deque
 from enum import IntEnum
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -85,24 +86,37 @@ class Reconnection:
         self.error: BaseException | None = None
         """Why the last connection ended or did not come about."""
         self.changed: Signal[ReconnectState] = Signal()
-        """Emitted with the new state."""
+        """Emitted with the new state, once it is one: what a function does then, `close()` say, has its effect."""
+        self.next_attempt: float = 0.0
+        """When the present or the last wait ends."""
+        self._untold: deque[ReconnectState] = deque()
+        self._is_telling = False
         self._new_delays = delays or backoff.delays
         self._delays: Iterator[float] | None = None
         self._opened_at = inf
 
-    def is_connecting(self) -> None:
-        """Be told that an attempt begins."""
+    def begin(self) -> None:
+        """Note that an attempt begins; `tell_beginning()` emits it."""
         self.attempts += 1
         self._opened_at = inf
-        self._enter(ReconnectState.CONNECTING)
+        self.state = ReconnectState.CONNECTING
+
+    def tell_beginning(self) -> None:
+        """Emit that an attempt has begun."""
+        self._tell(ReconnectState.CONNECTING)
+
+    def is_connecting(self) -> None:
+        """Note that an attempt begins, and emit it."""
+        self.begin()
+        self.tell_beginning()
 
     def has_opened(self, now: float) -> None:
-        """Be told that it succeeded."""
+        """Note that the attempt succeeded."""
         self._opened_at = now
         self._enter(ReconnectState.CONNECTED)
 
     def has_ended(self, now: float, code: int | None, error: BaseException | None) -> float | None:
-        """Be told that the connection is over; return the seconds to wait, None if that was all.
+        """Note that the connection is over; return the seconds to wait, None if there is no further attempt.
 
         `code` is the close code, None if there was no connection, or if it was given up to have another.
         """
@@ -121,19 +135,44 @@ class Reconnection:
             self.stop()
             return None
         self.delay = delay
+        self.next_attempt = now + delay
         self._enter(ReconnectState.WAITING)
         return delay
 
     def restart(self) -> None:
-        """Be told that the program gave up an open connection to have another: that is no failure."""
+        """Note that the program gave up an open connection to have another: that is no failure."""
         self.attempts = 0
         self._delays = None
 
     def stop(self) -> None:
-        """Be told that there will be no further attempt."""
+        """Note that there will be no further attempt."""
         if self.state is not ReconnectState.STOPPED:
             self._enter(ReconnectState.STOPPED)
 
     def _enter(self, state: ReconnectState) -> None:
         self.state = state
-        self.changed.emit(state)
+        self._tell(state)
+
+    def _tell(self, state: ReconnectState) -> None:
+        """Emit the state after those that are being emitted, so that every function sees them in their order.
+
+        All are emitted even if a function raises.
+        """
+        self._untold.append(state)
+        if self._is_telling:
+            return
+        self._is_telling = True
+        problems: list[Exception] = []
+        try:
+            while self._untold:
+                try:
+                    self.changed.emit(self._untold.popleft())
+                except Exception as exc:  # it is raised again below
+                    problems.append(exc)
+        finally:
+            self._untold.clear()
+            self._is_telling = False
+        if len(problems) == 1:
+            raise problems[0]
+        if problems:
+            raise ExceptionGroup("several functions connected to a signal failed", problems)

@@ -25,13 +25,20 @@ from . import rules
 from .aio import arguments
 from .aio.data import as_message, is_data
 from .aio.endings import closed_error
-from .aio.exceptions import Close, ConnectionClosedOK, InvalidURI, opening_error
-from .errors import InvalidMessageTypeError, InvalidTextError, InvalidURLError, NotConnectedError
+from .aio.exceptions import Close, ConnectionClosedOK, InvalidProxy, InvalidURI, opening_error
+from .errors import (
+    InvalidMessageTypeError,
+    InvalidProxyError,
+    InvalidTextError,
+    InvalidURLError,
+    NotConnectedError,
+)
 from .rules import CloseCode
 from .settings import web_limits_by_default
 from .transport import IN_BROWSER
 from .transport import connect as open_transport
 from .transport.base import State, join
+from .url import parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -209,7 +216,7 @@ def connect(
     max_size: int | None = 2**20,
     max_queue: arguments.Marks = 16,
     write_limit: arguments.Marks = 2**15,
-    ssl: SSLContext | None = None,
+    ssl: SSLContext | bool | None = None,
     server_hostname: str | None = None,
     connector: Connector | None = None,
 ) -> Connection:
@@ -227,12 +234,16 @@ def connect(
                 "user_agent_header": (user_agent_header, arguments.AGENT),
                 "ping_interval": (ping_interval or 20, 20),
                 "ping_timeout": (ping_timeout or 20, 20),
-                "ssl": (ssl, None),
+                "ssl": (ssl or None, None),
                 "server_hostname": (server_hostname, None),
             }
         )
     if IN_BROWSER:
         _check_can_wait()
+    if not web:
+        from .aio.reaching import host_of
+
+        server_hostname = host_of(server_hostname or None, "server_hostname")
     limits, fields = arguments.limits(max_size, max_queue, write_limit, web=web)
     further = {} if web else {"Origin": origin, "User-Agent": user_agent_header}
     options = arguments.base_options(
@@ -240,15 +251,19 @@ def connect(
         subprotocols=rules.check_subprotocols(subprotocols or ()),
         headers=arguments.headers_of(additional_headers, further),
         compression=arguments.compression_of(compression),
-        tls=ssl,
         server_hostname=server_hostname or "",
         **fields,
         **arguments.times(open_timeout, close_timeout, None if web else ping_interval, ping_timeout),
     )
     try:
-        transport = (connector or open_transport)(uri, options)
+        tls = arguments.tls_of(
+            ssl, server_hostname, secure=parse_url(uri, arguments.ANY_PAGE if IN_BROWSER else None).secure
+        )
+        transport = (connector or open_transport)(uri, options._replace(tls=tls))
     except InvalidURLError as exc:
         raise InvalidURI(uri, str(exc)) from exc
+    except InvalidProxyError as exc:
+        raise InvalidProxy("", str(exc)) from exc
     connection = Connection(transport, limits.write_limit, limits.max_size)
     try:
         connection.open(uri, open_timeout)

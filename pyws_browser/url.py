@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from .display import printable, without_password
 from .errors import BlockedPortError, InvalidURLError
-from .rules import BLOCKED_PORTS, MAX_PORT, encode_text
+from .rules import BLOCKED_PORTS, MAX_PORT, encode_text, is_token
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -32,6 +33,7 @@ _BIDI_LETTERS = {"L": "L", "R": "R", "AL": "R", "AN": "A", "EN": "E", "NSM": "N"
 )
 _BIDI_LABEL = re.compile("(L([LEoN]*[LE])?|R([REoN]*[RE])?|R([RAoN]*[RA])?)N*|")
 """RFC 5893 §2, of what `_BIDI_LETTERS` makes of a label: left to right, or right to left with digits of one kind."""
+_LOOPBACK = re.compile(r"(?:.*\.)?localhost\.?|127(?:\.[0-9]+){3}|::1|::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}", re.DOTALL)
 _SINGLE_DOT = re.compile(r"\.|%2e", re.IGNORECASE)
 _DOUBLE_DOT = re.compile(r"(\.|%2e){2}", re.IGNORECASE)
 
@@ -75,6 +77,19 @@ class WebSocketURL(NamedTuple):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
+    @property
+    def shown(self) -> str:
+        """The URL for errors, logs and `repr()`, its password hidden."""
+        return without_password(str(self))
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """Scheme, host and port."""
+        return self[:3]
+
+    def __repr__(self) -> str:
+        return f"<WebSocketURL {self.shown}>"
+
     def __str__(self) -> str:
         return f"{self.scheme}://{self.userinfo + '@' if self.userinfo else ''}{self.authority}{self.resource}"
 
@@ -87,11 +102,13 @@ def parse_url(url: str, base: str | None = None) -> WebSocketURL:
             65,536 characters.
         BlockedPortError: no browser connects to its port.
 
+    The errors show no password.
     """
     if not isinstance(url, str):
         raise InvalidURLError(f"a URL is a str, not {type(url).__name__}")
     if len(url) > _MAX_LENGTH:
         raise InvalidURLError(f"a URL has at most {_MAX_LENGTH} characters, not {len(url)}: send the rest in a message")
+    shown = repr(without_password(url))
     # What crosses into a browser is a USVString: a lone surrogate is U+FFFD from the start.
     text = encode_text(url).decode().strip(_C0_OR_SPACE).translate({9: None, 10: None, 13: None})
     found = _SCHEME.match(text)
@@ -100,30 +117,30 @@ def parse_url(url: str, base: str | None = None) -> WebSocketURL:
         found = _SCHEME.match(text)
     if found is None:
         raise InvalidURLError(
-            f"{url!r} is relative, and there is no page to complete it: begin it with ws:// or wss://"
+            f"{shown} is relative, and there is no page to complete it: begin it with ws:// or wss://"
         )
     scheme = _WEBSOCKET_SCHEMES.get(found[1].lower())
     if scheme is None:
-        raise InvalidURLError(f"{url!r} has the scheme {found[1]!r}: use ws:// or wss://")
+        raise InvalidURLError(f"{shown} has the scheme {found[1]!r}: use ws:// or wss://")
     if "#" in text:
         raise InvalidURLError(
-            f"{url!r} has a fragment, which a WebSocket URL may not: leave out the '#' and what follows"
+            f"{shown} has a fragment, which a WebSocket URL may not: leave out the '#' and what follows"
         )
     rest = text[found.end() :].lstrip("/\\")
     authority = re.split(r"[/\\?]", rest, maxsplit=1)[0]
     userinfo, _, hostport = authority.rpartition("@")
-    host, port = _split_port(hostport, url)
+    host, port = _split_port(hostport, shown)
     username, _, password = (_percent_encode(part, _USERINFO_SET) for part in userinfo.partition(":"))
     path, mark, query = rest[len(authority) :].partition("?")
     result = WebSocketURL(
         scheme,
-        _parse_host(host, url),
+        _parse_host(host, shown),
         _DEFAULT_PORTS[scheme] if port is None else port,
         _normalise_path(path) + mark + _percent_encode(query, _QUERY_SET),
         f"{username}:{password}" if password else username,
     )
     if result.port in BLOCKED_PORTS:
-        raise BlockedPortError(f"{url!r}: browsers refuse port {result.port}: let the server listen on another one")
+        raise BlockedPortError(f"{shown}: browsers refuse port {result.port}: let the server listen on another one")
     return result
 
 
@@ -133,9 +150,12 @@ def _is_relative_with_scheme(text: str, found: re.Match[str], base: str) -> bool
 
 
 def _resolve(reference: str, base: str) -> str:
-    found = re.match(r"(https?:)//[^/?#]*", base, re.IGNORECASE)
+    found = re.match(r"(https?:|wss?:)//[^/?#]*", base, re.IGNORECASE)
     if found is None:
-        raise InvalidURLError(f"{reference!r} cannot be resolved against {base!r}: begin it with ws:// or wss://")
+        raise InvalidURLError(
+            f"{without_password(reference)!r} cannot be resolved against {without_password(base)!r}: "
+            "begin it with ws:// or wss://"
+        )
     reference = re.sub(r"[^?#]*", lambda path: path[0].replace("\\", "/"), reference, count=1)
     path_and_query = re.split("#", base[found.end() :], maxsplit=1)[0]
     path = path_and_query.partition("?")[0] or "/"
@@ -150,13 +170,13 @@ def _resolve(reference: str, base: str) -> str:
     return found[0] + path[: path.rfind("/") + 1] + reference
 
 
-def _split_port(hostport: str, url: str) -> tuple[str, int | None]:
+def _split_port(hostport: str, shown: str) -> tuple[str, int | None]:
     found = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", hostport)
     if found is None:
-        raise InvalidURLError(f"{url!r} has no valid host and port: an IPv6 address needs brackets, a port is a number")
+        raise InvalidURLError(f"{shown} has no valid host and port: an IPv6 address needs brackets, a port is a number")
     port = _decimal(found[2]) if found[2] else None
     if port is not None and port > MAX_PORT:
-        raise InvalidURLError(f"{url!r} has no valid port: ports end at {MAX_PORT}")
+        raise InvalidURLError(f"{shown} has no valid port: ports end at {MAX_PORT}")
     return found[1], port
 
 
@@ -168,23 +188,41 @@ def _decimal(digits: str) -> int:
     return int(digits.lstrip("0")[:11] or "0")
 
 
-def _parse_host(host: str, url: str) -> str:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, as a URL has it, is always this machine (W3C Secure Contexts §3.1, RFC 6761 §6.3)."""
+    return _LOOPBACK.fullmatch(host) is not None
+
+
+def parse_host(host: str) -> str:
+    """Return the name or the address as a URL has it; raises InvalidURLError for what is neither.
+
+    An IPv6 address has no brackets. Other than in a URL it may have a zone, the interface of a link-local address.
+    """
+    if ":" not in host:
+        return _parse_host(host, repr(host))
+    address, percent, zone = host.partition("%")
+    if percent and ("%" in zone or not is_token(zone)):
+        raise InvalidURLError(f"{host!r} has no valid zone: write it as in fe80::1%eth0")
+    return _parse_ipv6(address, repr(host)) + percent + zone
+
+
+def _parse_host(host: str, shown: str) -> str:
     if host.startswith("["):
-        return _parse_ipv6(host[1:-1], url)
+        return _parse_ipv6(host[1:-1], shown)
     host = _percent_decode(host)
     if not host.isascii():
         host = _domain_to_ascii(host)
     host = host.lower()
     is_valid = host and not _FORBIDDEN_IN_HOST.search(host)
     if not is_valid or ("xn--" in host and not all(map(_is_valid_label, host.split(".")))):
-        raise InvalidURLError(f"{url!r} has no valid host name: write it as in ws://example.com/path")
+        raise InvalidURLError(f"{shown} has no valid host name: write it as in ws://example.com/path")
     labels = host.removesuffix(".").split(".")
     if labels[-1].isdigit() or _ipv4_number(labels[-1]) is not None:
-        return _parse_ipv4(labels, url)
+        return _parse_ipv4(labels, shown)
     return host
 
 
-def _parse_ipv6(text: str, url: str) -> str:
+def _parse_ipv6(text: str, shown: str) -> str:
     import ipaddress  # costs a page some milliseconds that few need
 
     try:
@@ -192,7 +230,7 @@ def _parse_ipv6(text: str, url: str) -> str:
             raise ValueError("a zone")
         address = ipaddress.IPv6Address(text)
     except ValueError:
-        raise InvalidURLError(f"{url!r}: [{text}] is no IPv6 address (nor may it have a zone)") from None
+        raise InvalidURLError(f"{shown}: [{printable(text)}] is no IPv6 address (nor may it have a zone)") from None
     if address.ipv4_mapped is not None:
         high, low = divmod(int(address.ipv4_mapped), 0x10000)
         return f"::ffff:{high:x}:{low:x}"
@@ -208,7 +246,7 @@ def _ipv4_number(label: str) -> int | None:
     return _decimal(label) if re.fullmatch(r"[1-9][0-9]*", label) else None
 
 
-def _parse_ipv4(labels: list[str], url: str) -> str:
+def _parse_ipv4(labels: list[str], shown: str) -> str:
     numbers = [_ipv4_number(label) for label in labels]
     *heads, last = numbers
     if (
@@ -217,7 +255,7 @@ def _parse_ipv4(labels: list[str], url: str) -> str:
         or last >= 256 ** (5 - len(numbers))
         or any(number is None or number > 255 for number in heads)
     ):
-        raise InvalidURLError(f"{url!r}: {'.'.join(labels)} is no IPv4 address")
+        raise InvalidURLError(f"{shown}: {'.'.join(labels)} is no IPv4 address")
     address = last
     for index, number in enumerate(heads):
         address += (number or 0) << (8 * (3 - index))

@@ -36,6 +36,7 @@ LEFT_OUT = (
     "pyws_browser/certificates.py",
     "pyws_browser/listener.py",
     "pyws_browser/proxy.py",
+    "pyws_browser/aio/reaching.py",
     "pyws_browser/server.py",
     "pyws_browser/server_settings.py",
 )

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 AGENT: Final = f"Python/{platform.python_version().rpartition('.')[0]} pyws_browser/{__version__}"
 """The `User-Agent` and the `Server` header."""
 
+ANY_PAGE: Final = "http://page.invalid/"
+"""Completes a relative URL in a page as far as it has to be checked."""
+
 PAGE_INBOX_BYTES: Final = 16 * 1024 * 1024
 PAGE_INBOX_COUNT: Final = 65536
 """What may wait to be received in a page, which cannot hold the sender back, if nothing larger is asked for."""
@@ -150,8 +153,10 @@ def refuse_in_page(given: dict[str, tuple[Any, Any]]) -> None:
             raise rules.unsupported(name)
 
 
-def tls_of(ssl: SSLContext | bool | None, *, secure: bool) -> SSLContext | None:
-    """Return the context to be used, None for the default one; raises InvalidOptionError if it does not fit."""
+def tls_of(ssl: SSLContext | bool | None, server_hostname: str | None = None, *, secure: bool) -> SSLContext | None:
+    """Return the context to be used, None for the default one; raises InvalidOptionError if one does not fit."""
+    if server_hostname and not secure:
+        raise InvalidOptionError("server_hostname belongs to wss://, and the URL is ws://")
     if ssl in (None, True) or IN_BROWSER:
         if ssl is True and not secure:
             raise InvalidOptionError("ssl belongs to wss://, and the URL is ws://")

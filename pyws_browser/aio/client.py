@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+from collections.abc import Iterator
 from os import fspath
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urljoin
 
 from .. import rules
+from ..display import without_password
 from ..errors import InvalidOptionError, InvalidProxyError, InvalidURLError
 from ..reconnection import Backoff, Reconnection
 from ..settings import web_limits_by_default
@@ -31,7 +32,7 @@ from .exceptions import (
 from .waiter import Waiter
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
     from logging import Logger, LoggerAdapter
     from os import PathLike
     from socket import socket
@@ -41,16 +42,14 @@ if TYPE_CHECKING:
 
     from ..compression import Compression
     from ..peer import Connector
+    from ..url import WebSocketURL
     from .connection import Trace
 
     T = TypeVar("T")
     Provider: TypeAlias = T | Callable[[], T | Awaitable[T]]
 
 MAX_REDIRECTS: Final = 10
-_REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
 _RETRIED: Final = frozenset({500, 502, 503, 504})
-_CREDENTIALS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
-_ANY_PAGE: Final = "http://page.invalid/"
 
 
 class ClientConnection(Connection):
@@ -91,11 +90,19 @@ class connect:  # noqa: N801  it is called like a function
     `additional_headers` may be functions, or coroutine functions, that are asked again for every attempt: for a token
     that expires, say.
 
+    A redirect to another origin (scheme, host and port) is followed as by `connect(target)`: it carries no
+    `additional_headers`, `subprotocols`, `origin`, `ssl`, `server_hostname` or `user_agent_header` that were given for
+    the first one, unless its origin is among `trusted_origins`, as in `["wss://b.example"]`. A subclass may override
+    `process_redirect()`.
+
     Raises, when it connects:
         InvalidURI: the URI is none that a WebSocket can be opened to (raised at once if it is a str).
         InvalidProxy: what `proxy`, or the system, names is no proxy.
         OSError: no connection came about; in a page this is all that is known.
-        InvalidHandshake: the server's answer was not the right one; InvalidStatus if it refused.
+        InvalidHandshake: the server's answer, or the proxy's, was not the right one; InvalidStatus if the server
+            refused. A redirect that cannot be followed is an InvalidHandshake as well.
+        InvalidOptionError, InvalidHeaderError, InvalidSubprotocolError: an argument has a value that cannot be used
+            (raised at once unless a function gives it).
         TimeoutError: it took longer than `open_timeout`.
         UnsupportedInBrowserError: an argument, other than at its default, that a page can do nothing about; at once.
 
@@ -134,6 +141,7 @@ class connect:  # noqa: N801  it is called like a function
         backoff: Backoff | None = None,
         connector: Connector | None = None,
         trace: Trace | None = None,
+        trusted_origins: Sequence[str] = (),
         **others: Any,
     ) -> None:
         web = IN_BROWSER or web_limits_by_default()
@@ -160,18 +168,30 @@ class connect:  # noqa: N801  it is called like a function
             )
         arguments.check_others(others, web=web)
         self.uri = uri
-        self.subprotocols = subprotocols
+        # They are read again for each attempt, and an iterator gives what it has once.
+        self.subprotocols = subprotocols = tuple(subprotocols) if isinstance(subprotocols, Iterator) else subprotocols
+        if isinstance(additional_headers, Iterator):
+            additional_headers = tuple(additional_headers)
         self.additional_headers = additional_headers
         self.process_exception: Callable[[Exception], Exception | None] = (
             process_exception or globals()["process_exception"]
         )
         self.open_timeout = open_timeout
+        self.trusted_origins: frozenset[tuple[str, str, int]] = frozenset()
         self.reconnection: Reconnection = Reconnection(backoff or Backoff(), reconnect_delays)
         """What `async for` is at; its `changed` tells."""
         self.logger: Logger | LoggerAdapter[Any] = logger or logging.getLogger("pyws_browser.client")
         self._ssl = ssl
         self._host = host
         self._port = port
+        if not web:
+            from . import reaching
+
+            self._host, self._port = reaching.host_of(host), reaching.port_of(port)
+            server_hostname = reaching.host_of(server_hostname or None, "server_hostname")
+            local_addr, family = reaching.local_addr_of(local_addr), reaching.family_of(family)
+            self.trusted_origins = reaching.origins_of(trusted_origins)
+            unix_path, proxy = reaching.unix_path_of(unix_path), reaching.proxy_of(proxy)
         self._headers: dict[str, str | None] = {} if web else {"Origin": origin, "User-Agent": user_agent_header}
         self._limits, limits = arguments.limits(max_size, max_queue, write_limit, web=web)
         times = arguments.times(open_timeout, close_timeout, None if web else ping_interval, ping_timeout)
@@ -183,7 +203,7 @@ class connect:  # noqa: N801  it is called like a function
             sock=sock,
             unix_path=unix_path,
             local_addr=local_addr,
-            family=int(family),
+            family=family,
             **limits,
             **times,
         )
@@ -192,11 +212,10 @@ class connect:  # noqa: N801  it is called like a function
         self._trace = trace
         self._connection: ClientConnection | None = None
         if isinstance(uri, str):
-            self._check_uri(uri)
+            arguments.tls_of(ssl, server_hostname, secure=self._parse(uri).secure)
         if not callable(subprotocols):
             rules.check_subprotocols(subprotocols or ())
-        if not callable(additional_headers):
-            arguments.headers_of(additional_headers, {})
+        arguments.headers_of(None if callable(additional_headers) else additional_headers, self._headers)
 
     # ... = await connect(...)
 
@@ -235,8 +254,8 @@ class connect:  # noqa: N801  it is called like a function
                         raise
                     await self._wait(delay, exc)
                     continue
-                reconnection.has_opened(monotonic())
                 async with connection:
+                    reconnection.has_opened(monotonic())
                     yield connection
                     is_wanted_no_more = connection.state is State.OPEN
                 if is_wanted_no_more:
@@ -270,32 +289,48 @@ class connect:  # noqa: N801  it is called like a function
 
     async def _connect(self) -> ClientConnection:
         uri = await _ask(self.uri)
-        headers = await _ask(self.additional_headers)
-        options = self._options._replace(subprotocols=rules.check_subprotocols(await _ask(self.subprotocols) or ()))
+        options = self._options._replace(
+            headers=arguments.headers_of(await _ask(self.additional_headers), self._headers),
+            subprotocols=rules.check_subprotocols(await _ask(self.subprotocols) or ()),
+        )
+        trusted = self.trusted_origins | {self._parse(uri).origin}
+        ssl = self._ssl
         given_up_at = monotonic() + options.handshake_timeout
         for _ in range(MAX_REDIRECTS):
             options = options._replace(handshake_timeout=max(given_up_at - monotonic(), 0.001))
             try:
-                return await self._open(uri, options._replace(headers=arguments.headers_of(headers, self._headers)))
+                return await self._open(uri, options, ssl)
             except InvalidStatus as refusal:
-                target = _redirect(uri, refusal)
-                if target is None:
+                self._asked_uri = uri
+                target = self.process_redirect(refusal)
+                if target is refusal:
                     raise
-                if options.sock is not None:
-                    raise InvalidOptionError(f"the server redirects to {target}, and sock is used up") from refusal
-                if parse_url(target)[:3] != parse_url(uri)[:3]:  # another origin, which is not to know our credentials
-                    if options.unix_path or self._host or self._port:
-                        raise InvalidOptionError(
-                            f"the server redirects to {target}, which is not what host, port or path lead to"
-                        ) from refusal
-                    pairs = arguments.headers_of(headers, {})
-                    headers = [(name, value) for name, value in pairs if name.lower() not in _CREDENTIALS]
+                if isinstance(target, Exception):
+                    raise target from refusal
                 uri = target
+                if self._parse(uri).origin not in trusted:
+                    self.logger.info(
+                        "redirected to another origin, %s: what was given for the first is not sent there, see "
+                        "trusted_origins",
+                        without_password(uri),
+                    )
+                    agent = None if self._headers.get("User-Agent") is None else arguments.AGENT
+                    headers = arguments.headers_of(None, {"User-Agent": agent})
+                    options = options._replace(headers=headers, subprotocols=(), server_hostname="")
+                    ssl = None
         raise SecurityError(f"the server redirects more than {MAX_REDIRECTS} times")
 
-    async def _open(self, uri: str, options: Options) -> ClientConnection:
-        secure = self._check_uri(uri)
-        tls = arguments.tls_of(self._ssl, secure=secure)
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Return the URI to connect to in place of the one that was refused, or the exception to raise.
+
+        As that of `websockets`, it can be overridden: one that returns `exc` follows no redirect.
+        """
+        from .reaching import redirect_target
+
+        return redirect_target(exc, self._asked_uri, self._options, has_address=bool(self._host or self._port))
+
+    async def _open(self, uri: str, options: Options, ssl: SSLContext | bool | None) -> ClientConnection:
+        tls = arguments.tls_of(ssl, options.server_hostname, secure=self._parse(uri).secure)
         if self._host is not None or self._port is not None:
             url = parse_url(uri)
             options = options._replace(dial=(self._host or url.host, self._port or url.port))
@@ -305,18 +340,20 @@ class connect:  # noqa: N801  it is called like a function
             raise InvalidURI(uri, str(exc)) from exc
         except InvalidProxyError as exc:
             raise InvalidProxy(options.proxy if isinstance(options.proxy, str) else "", str(exc)) from exc
-        connection = self._factory(transport, **self._limits._asdict(), logger=self.logger, trace=self._trace)
+        try:
+            connection = self._factory(transport, **self._limits._asdict(), logger=self.logger, trace=self._trace)
+        except BaseException:
+            transport.abort()
+            raise
         await connection.opened(uri, self.open_timeout)
         return connection
 
-    def _check_uri(self, uri: str) -> bool:
-        """Return whether it is a wss URL; raises InvalidURI. Only a page's own URL can complete a relative one."""
+    def _parse(self, uri: str) -> WebSocketURL:
+        """Return the parts of a URI; raises InvalidURI. Only a page's own URL can complete a relative one."""
         try:
-            secure = parse_url(uri, _ANY_PAGE if IN_BROWSER else None).secure
+            return parse_url(uri, arguments.ANY_PAGE if IN_BROWSER else None)
         except InvalidURLError as exc:
             raise InvalidURI(uri, str(exc)) from exc
-        arguments.tls_of(self._ssl, secure=secure)
-        return secure
 
 
 def unix_connect(
@@ -347,23 +384,6 @@ def process_exception(error: Exception) -> Exception | None:
     if isinstance(error, InvalidStatus) and error.status in _RETRIED:
         return None
     return error
-
-
-def _redirect(uri: str, refusal: InvalidStatus) -> str | None:
-    """Return where the server sends us, None if it does not; raises SecurityError if nobody should go there."""
-    location = refusal.response.headers.get("Location")
-    if refusal.status not in _REDIRECTS or location is None:
-        return None
-    target = urljoin(uri, location)
-    try:
-        is_downgrade = parse_url(uri).secure and not parse_url(target).secure
-    except InvalidURLError as exc:
-        raise InvalidURI(target, str(exc)) from refusal
-    if is_downgrade:
-        raise SecurityError(
-            f"the server redirects from wss to {target}, which anybody on the way could read"
-        ) from refusal
-    return target
 
 
 async def _ask(provider: Any) -> Any:

@@ -176,7 +176,7 @@ class Connection:
         return None if close is None else close.reason
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._transport.url} {self.state.name}>"
+        return f"<{type(self).__name__} {self._transport.url.shown} {self.state.name}>"
 
     async def __aenter__(self) -> Self:
         return self

@@ -14,8 +14,6 @@
     └── ConnectError
         ├── OpeningError                 (OSError) no TCP or TLS connection; in a page, whatever the reason
         │   ├── OpeningRefusedError            (ConnectionRefusedError)
-        │   ├── ProxyError                (ProxyError)
-        │   │   └── InvalidProxyStatus    .response
         │   ├── NameNotFoundError              (NameResolutionError, socket.gaierror)
         │   └── OpeningTLSError                 (TLSError, ssl.SSLError)
         │       └── OpeningCertificateError         (CertificateError, ssl.SSLCertVerificationError)
@@ -30,7 +28,11 @@
                 │   ├── InvalidOrigin
                 │   └── InvalidUpgrade
                 ├── NegotiationError      about a subprotocol or an extension
-                └── SecurityError         a redirect that may not be followed
+                ├── SecurityError         a redirect that may not be followed
+                │   └── RedirectError     (InvalidOptionError) one that the arguments rule out
+                ├── InvalidRedirect       (InvalidURI) one to what is no URI
+                └── ProxyError            (OpeningError, ProxyError) the proxy's answer was not the right one
+                    └── InvalidProxyStatus    .response
 
 On CPython each of these that `websockets.exceptions` has too is a subclass of that one, so that code which catches
 `websockets.exceptions.ConnectionClosed` catches ours. In a page nothing of that package is loaded. What it tells
@@ -43,6 +45,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import errors
+from ..display import printable, without_password
 from ..errors import (
     CertificateError,
     ConnectError,
@@ -57,7 +60,7 @@ from ..transport import IN_BROWSER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, Self
 
     from websockets.http11 import Response
 
@@ -136,6 +139,7 @@ __all__ = [
     "InvalidProxy",
     "InvalidProxyMessage",
     "InvalidProxyStatus",
+    "InvalidRedirect",
     "InvalidState",
     "InvalidStatus",
     "InvalidURI",
@@ -150,6 +154,7 @@ __all__ = [
     "PayloadTooBig",
     "ProtocolError",
     "ProxyError",
+    "RedirectError",
     "RequestLineTooLong",
     "SecurityError",
     "StatusLineTooLong",
@@ -192,7 +197,7 @@ class Close(NamedTuple):
             meaning = "registered" if self.code < 4000 else "private use"
         else:
             meaning = _CLOSE_CODES.get(self.code, "unknown")
-        return f"{self.code} ({meaning}) {self.reason}".rstrip()
+        return f"{self.code} ({meaning}) {printable(self.reason)}".rstrip()
 
 
 class ConnectionClosed(WebSocketError, _Theirs.ConnectionClosed):
@@ -244,19 +249,19 @@ class InvalidURI(InvalidURLError, _Theirs.InvalidURI):
     """The URI is not one that a WebSocket can be opened to."""
 
     def __init__(self, uri: str, msg: str) -> None:
-        Exception.__init__(self, uri, msg)
+        Exception.__init__(self, without_password(str(uri)), msg)
         self.uri = uri
         self.msg = msg
 
     def __str__(self) -> str:
-        return f"{self.uri} isn't a valid URI: {self.msg}"
+        return f"{printable(self.args[0], None)} isn't a valid URI: {self.msg}"
 
 
 class InvalidProxy(errors.InvalidProxyError, _Theirs.InvalidProxy):
     """What `proxy` or the system names is no proxy."""
 
     def __init__(self, proxy: str, msg: str) -> None:
-        Exception.__init__(self, proxy, msg)
+        Exception.__init__(self, without_password(proxy), msg)
         self.proxy = proxy
         self.msg = msg
 
@@ -287,25 +292,6 @@ class OpeningCertificateError(OpeningTLSError, CertificateError, SSLCertVerifica
     """OpenSSL's code for why."""
     verify_message: str = ""
     """The same in words."""
-
-
-class ProxyError(OpeningError, errors.ProxyError, _Theirs.ProxyError):
-    """The proxy could not be reached, or refused."""
-
-
-InvalidProxyMessage = ProxyError
-
-
-class InvalidProxyStatus(ProxyError, _Theirs.InvalidProxyStatus):
-    """The proxy refused; `response` is its answer."""
-
-    def __init__(self, response: Response) -> None:
-        message = f"proxy rejected connection: HTTP {response.status_code}"
-        errors.ProxyError.__init__(self, message, response.status_code, tuple(response.headers.raw_items()))
-        self.response = response
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class OpeningTimeoutError(ConnectTimeoutError, TimeoutError):
@@ -341,12 +327,45 @@ class InvalidStatus(InvalidHandshake, _Theirs.InvalidStatus):
         return f"server rejected WebSocket connection: HTTP {self.status}"
 
 
+class ProxyError(OpeningError, errors.ProxyError, InvalidHandshake, _Theirs.ProxyError):
+    """The proxy could not be reached, or its answer was not the right one."""
+
+    status: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+    def __new__(cls, *arguments: Any) -> Self:
+        """Have OSError find its `errno` among the arguments, which it leaves to `__init__` where there is one."""
+        return OSError.__new__(cls, *arguments)
+
+    def __init__(self, *arguments: Any) -> None:
+        Exception.__init__(self, *arguments)
+
+
+InvalidProxyMessage = ProxyError
+
+
+class InvalidProxyStatus(ProxyError, _Theirs.InvalidProxyStatus):
+    """The proxy refused; `response` is its answer."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(f"proxy rejected connection: HTTP {response.status_code}")
+        self.status = response.status_code
+        self.headers = tuple(response.headers.raw_items())
+        self.response = response
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class InvalidHeader(InvalidHandshake, _Theirs.InvalidHeader):
     """A header of the answer is missing or wrong."""
 
     def __init__(self, name: str, value: str | None = None) -> None:
         text = (
-            f"invalid {name} header: {value}" if value else f"{'missing' if value is None else 'empty'} {name} header"
+            f"invalid {name} header: {printable(value)}"
+            if value
+            else f"{'missing' if value is None else 'empty'} {name} header"
         )
         HandshakeError.__init__(self, text)
         self.args: tuple[Any, ...] = (text,)
@@ -379,6 +398,23 @@ class NegotiationError(InvalidHandshake, _Theirs.NegotiationError):
 
 class SecurityError(InvalidHandshake, _Theirs.SecurityError):
     """The server redirects to where nobody should follow, or its answer is too long."""
+
+
+class RedirectError(SecurityError, errors.InvalidOptionError):
+    """The server redirects to where the arguments of `connect()` do not lead."""
+
+
+class InvalidRedirect(InvalidHandshake, InvalidURI):
+    """The server redirects to what is no URI that a WebSocket can be opened to; `uri` is what it sent."""
+
+    def __init__(self, uri: str, msg: str) -> None:
+        InvalidURI.__init__(self, uri, msg)
+        self.status = 0
+        self.headers = ()
+        self.body = b""
+
+    def __str__(self) -> str:
+        return printable(self.msg, None)
 
 
 DuplicateParameter = InvalidParameterName = InvalidParameterValue = NegotiationError

@@ -36,7 +36,7 @@ from ..errors import (
     WebSocketError,
 )
 from ..rules import CloseCode, encode_text, is_wire_close_code
-from ..url import WebSocketURL, parse_url
+from ..url import WebSocketURL, is_loopback, parse_url
 from .alarm import Alarm
 from .base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up, overflowed
 from .page_socket import WebSocket
@@ -197,7 +197,7 @@ class BrowserTransport(Transport):
         if self.options.subprotocols and not self.subprotocol:  # Firefox and WebKit let that pass
             self._socket.cut()
             cause = ConnectError(
-                f"{self.url} chose none of the subprotocols {', '.join(self.options.subprotocols)}: "
+                f"{self.url.shown} chose none of the subprotocols {', '.join(self.options.subprotocols)}: "
                 "offer one that the server speaks, or none"
             )
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=cause))
@@ -296,8 +296,9 @@ class BrowserTransport(Transport):
     def _guess_cause(self) -> WebSocketError:
         if not self.has_opened:
             return ConnectError(
-                f"no connection to {self.url}, and a browser does not say why: is the server running, does it speak "
-                "WebSocket there, does it choose one of the subprotocols, may this page go there (CSP, certificate)?"
+                f"no connection to {self.url.shown}, and a browser does not say why: is the server running, does it "
+                "speak WebSocket there, does it choose one of the subprotocols, may this page go there (CSP, "
+                "certificate)?"
             )
         return ConnectionLostError(
             "the other side broke the protocol, or the connection failed; a browser does not say which"
@@ -381,18 +382,15 @@ def _check_mixed_content(url: WebSocketURL) -> None:
     """Refuse what a secure page may not do (W3C Mixed Content §4); a browser would only say that it failed."""
     if url.secure or not getattr(js, "isSecureContext", False):
         return
-    if str(js.location.protocol) == "https:" and not _is_loopback(url.host):
+    if str(js.location.protocol) == "https:" and not is_loopback(url.host):
         raise UnsupportedInBrowserError(
-            f"{url} is not available to a page that came over https: use wss://, and a server with a certificate"
+            f"{url.shown} is not available to a page that came over https: use wss://, and a server with a certificate"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or host.endswith(".localhost") or host.startswith("127.") or host == "::1"
 
 
 def _translate(exc: JsException, url: WebSocketURL) -> WebSocketError:
     """Return our error for what the browser's constructor threw (WHATWG WebSockets §3.1)."""
+    reason = exc.message.replace(str(url), url.shown)
     if exc.name == "SyntaxError":
-        return InvalidURLError(f"the browser refuses {url}: {exc.message}")
-    return UnsupportedInBrowserError(f"the browser refuses to connect to {url}: {exc.message}")
+        return InvalidURLError(f"the browser refuses {url.shown}: {reason}")
+    return UnsupportedInBrowserError(f"the browser refuses to connect to {url.shown}: {reason}")

@@ -57,9 +57,10 @@ class MemoryNetwork:
 
         Raises AlreadyConnectedError if it is taken.
         """
-        key = str(parse_url(url))
+        parsed = parse_url(url)
+        key = str(parsed)
         if key in self._listeners:
-            raise AlreadyConnectedError(f"{key} is taken: close() its listener first, or take another URL")
+            raise AlreadyConnectedError(f"{parsed.shown} is taken: close() its listener first, or take another URL")
         listener = self._listeners[key] = MemoryListener(self, key, check_subprotocols(protocols))
         return listener
 
@@ -74,7 +75,7 @@ class MemoryNetwork:
         client = MemoryTransport(parse_url(url), options)
         listener = self._listeners.get(str(client.url))
         if listener is None:
-            client.refuse(ConnectError(f"nobody listens at {client.url} in this network"))
+            client.refuse(ConnectError(f"nobody listens at {client.url.shown} in this network"))
         else:
             listener.waiting.append(client)
         return client

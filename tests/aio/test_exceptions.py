@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import socket
 import ssl
+import traceback
 from typing import Any
 
 import pytest
@@ -34,11 +35,48 @@ from pyws_browser.transport.base import CloseStatus
 
 OURS_ALONE = {
     *("Close", "WebSocketException", "OpeningError", "OpeningRefusedError", "OpeningTimeoutError"),
-    *("OpeningCertificateError", "OpeningTLSError", "NameNotFoundError"),
+    *("OpeningCertificateError", "OpeningTLSError", "NameNotFoundError", "InvalidRedirect", "RedirectError"),
 }
 
 OURS = {name for name in exceptions.__all__ if getattr(exceptions, name).__name__ == name} - {"Close"}
 """Without the further names of what is not told apart."""
+
+
+def test_a_bad_answer_of_a_server_or_a_proxy_is_an_invalid_handshake() -> None:
+    for name in ("ProxyError", "InvalidProxyStatus", "InvalidRedirect", "RedirectError", "SecurityError"):
+        assert issubclass(getattr(exceptions, name), exceptions.InvalidHandshake)
+    assert issubclass(exceptions.InvalidRedirect, exceptions.InvalidURI)
+    assert issubclass(exceptions.RedirectError, ValueError)  # as `websockets` raises it
+    assert issubclass(exceptions.ProxyError, OSError)
+
+
+def test_a_proxy_error_has_the_errno_of_its_cause() -> None:
+    error = opening_error(caused(ProxyError("x"), ConnectionResetError(104, "reset")), "ws://x/", 3.0)
+    assert (type(error), error.errno) == (exceptions.ProxyError, 104)  # type: ignore[attr-defined]
+
+
+SECRETS = [
+    exceptions.InvalidURI("ws://user:secret@game.example:99999/", "no"),
+    exceptions.InvalidRedirect("ws://user:secret@game.example:99999/", "no"),
+    exceptions.InvalidProxy("http://user:secret@proxy.example", "no"),
+]
+
+
+@pytest.mark.parametrize("error", SECRETS, ids=lambda error: type(error).__name__)
+def test_no_password_is_shown(error: Exception) -> None:
+    shown = "".join(traceback.format_exception(error)) + str(error) + repr(error)
+    assert "secret" not in shown
+    assert "secret" in getattr(error, "uri", "") + getattr(error, "proxy", "")
+
+
+def test_what_a_stranger_wrote_does_not_reach_the_terminal_raw() -> None:
+    closed = ConnectionClosedError(exceptions.Close(1000, "\x1b[2J\n\u202ebye"), None)
+    header = exceptions.InvalidHeader("Upgrade", "web\x9b31msocket")
+    redirect = exceptions.InvalidRedirect("ws://\x1b[2J", "the server redirects to 'ws://\x1b[2J'")
+    for error in (closed, header, redirect):
+        assert str(error).isprintable()
+        assert "".join(traceback.format_exception_only(error)).replace("\n", "").isprintable()
+    assert closed.reason == "\x1b[2J\n\u202ebye"
 
 
 @pytest.mark.parametrize("name", sorted(set(exceptions.__all__) - {"Close"}))

@@ -223,6 +223,25 @@ class TestAwaited:
         assert connector.reconnection.attempts == 3
         assert connector.reconnection.state is ReconnectState.STOPPED
 
+    async def test_a_callback_that_raises_ends_the_loop_and_closes_the_connection(self) -> None:
+        left = asyncio.Event()
+
+        async def handler(connection: Any) -> None:
+            await connection.wait_closed()
+            left.set()
+
+        def changed(state: ReconnectState) -> None:
+            if state is CONNECTED:
+                raise LookupError("no")
+
+        async with served(handler) as url:
+            connector = connect(url)
+            connector.reconnection.changed.connect(changed)
+            with pytest.raises(LookupError):
+                await each_until_its_end(connector)
+            await left.wait()
+        assert connector.reconnection.state is STOPPED
+
     async def test_leaving_the_loop_closes_the_connection(self) -> None:
         async with served() as url:
             iterator = aiter(connect(url))
@@ -336,6 +355,144 @@ class TestPolled:
         assert (peer.reconnection.state, peer.reconnection.attempts) == (CONNECTED, 1)
         server.abort()
         pump(peer, until=lambda: listener.waiting)
+
+    @pytest.mark.parametrize("how", ["close", "abort"])
+    @pytest.mark.parametrize("state", [CONNECTING, CONNECTED, WAITING])
+    def test_closing_in_a_callback_stops_it(self, state: ReconnectState, how: str) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        states: list[ReconnectState] = []
+        peer.reconnection.changed.connect(lambda new: getattr(peer, how)() if new is state else None)
+        peer.reconnection.changed.connect(states.append)
+        peer.connect_to_url(self.URL)
+        server = listener.accept()
+        if server is not None:
+            pump(peer, server, until=lambda: states[-1] in (CONNECTED, STOPPED))
+            server.abort()
+        pump(peer, until=lambda: peer.reconnection.state is STOPPED)
+        time.sleep(0.01)
+        peer.poll()
+        pump(peer, until=lambda: peer.ready_state is State.CLOSED)
+        assert not listener.waiting
+        in_order = [CONNECTING, CONNECTED, WAITING]
+        assert states == [*in_order[: in_order.index(state) + 1], STOPPED]
+
+    @pytest.mark.parametrize("how", ["close", "abort"])
+    @pytest.mark.parametrize("attempt", [1, 2])
+    @pytest.mark.parametrize("what", ["url", "protocols"])
+    def test_closing_in_the_function_that_gives_the_url_stops_it(self, what: str, attempt: int, how: str) -> None:
+        network = MemoryNetwork()
+        peer = self.peer(network)
+        states: list[ReconnectState] = []
+        peer.reconnection.changed.connect(states.append)
+        asked = 0
+
+        def ask() -> Any:
+            nonlocal asked
+            asked += 1
+            if asked == attempt:
+                listener = network.listen(self.URL)
+                getattr(peer, how)()
+                listener.close()
+            return self.URL if what == "url" else []
+
+        peer.connect_to_url(*((ask, None) if what == "url" else (self.URL, ask)))
+        pump(peer, until=lambda: peer.reconnection.state is STOPPED)
+        time.sleep(0.01)
+        peer.poll()
+        assert peer.ready_state is State.CLOSED
+        assert asked == attempt
+        assert states == [*(CONNECTING, WAITING) * (attempt - 1), STOPPED]
+
+    @pytest.mark.parametrize("number", range(1, 7))
+    def test_a_callback_that_raises_once_changes_nothing(self, number: int) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        seen: list[tuple[ReconnectState, State]] = []
+
+        def changed(state: ReconnectState) -> None:
+            seen.append((state, peer.ready_state))
+            if len(seen) == number:
+                raise LookupError("once")
+
+        def go_on(until: Any) -> None:
+            try:
+                pump(peer, until=until)
+            except LookupError:
+                pump(peer, until=until)
+
+        peer.reconnection.changed.connect(changed)
+        try:
+            peer.connect_to_url(self.URL)
+        except LookupError:
+            assert number == 1
+        for _ in range(2):
+            go_on(lambda: listener.waiting)
+            server = listener.accept()
+            go_on(lambda: peer.reconnection.state is CONNECTED)
+            assert server is not None
+            server.abort()
+            go_on(lambda: peer.reconnection.state is WAITING)
+        assert [state for state, _ in seen] == [CONNECTING, CONNECTED, WAITING] * 2
+        assert {ready for state, ready in seen if state is CONNECTED} == {State.OPEN}
+        assert {ready for state, ready in seen if state is WAITING} == {State.CLOSED}
+
+    def test_polling_in_a_callback_and_in_the_function_that_gives_the_url(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        states: list[ReconnectState] = []
+        peer.reconnection.changed.connect(lambda _: peer.poll())
+        peer.reconnection.changed.connect(states.append)
+
+        def url() -> str:
+            peer.poll()
+            return self.URL
+
+        peer.connect_to_url(url)
+        for _ in range(2):
+            pump(peer, until=lambda: listener.waiting)
+            server = listener.accept()
+            pump(peer, until=lambda: peer.reconnection.state is CONNECTED)
+            assert server is not None
+            server.abort()
+            pump(peer, until=lambda: peer.reconnection.state in (WAITING, CONNECTING))
+        assert states[:6] == [CONNECTING, CONNECTED, WAITING] * 2
+
+    def test_connecting_elsewhere_in_a_callback(self) -> None:
+        network = MemoryNetwork()
+        first, second = network.listen(self.URL), network.listen("ws://other.test/")
+        peer = self.peer(network)
+        states: list[ReconnectState] = []
+
+        def changed(state: ReconnectState) -> None:
+            states.append(state)
+            if state is WAITING:
+                peer.connect_to_url("ws://other.test/")
+
+        peer.reconnection.changed.connect(changed)
+        peer.connect_to_url(self.URL)
+        server = first.accept()
+        assert server is not None
+        pump(peer, until=lambda: peer.reconnection.state is CONNECTED)
+        server.abort()
+        pump(peer, until=lambda: second.waiting)
+        assert second.accept() is not None
+        pump(peer, until=lambda: len(states) == 6)
+        assert not first.waiting
+        assert states == [CONNECTING, CONNECTED, WAITING, STOPPED, CONNECTING, CONNECTED]
+
+    def test_an_interrupt_while_the_url_is_asked_for_is_a_failed_attempt(self) -> None:
+        peer = self.peer(MemoryNetwork())
+
+        def url() -> str:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            peer.connect_to_url(url)
+        assert (peer.reconnection.state, peer.ready_state) == (WAITING, State.CLOSED)
 
     def test_a_socket_would_serve_only_once(self) -> None:
         with pytest.raises(InvalidOptionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ import trustme
 
 from pyws_browser import InvalidMessageTypeError, InvalidTextError
 from pyws_browser.aio import Close, ConnectionClosedError, ConnectionClosedOK, State, serve
-from pyws_browser.aio.exceptions import InvalidStatus, InvalidURI
+from pyws_browser.aio import connect as aio_connect
+from pyws_browser.aio.exceptions import InvalidProxy, InvalidStatus, InvalidURI
 from pyws_browser.sync import connect
 
 from ..support import client_context, server_context
@@ -107,6 +109,41 @@ def test_what_is_no_message_is_a_type_error(url: str, message: Any) -> None:
         connection.send([])
         connection.send("still open")
         assert connection.recv() == "still open"
+
+
+@pytest.mark.parametrize(
+    ("uri", "arguments", "problem"),
+    [
+        ("ws://127.0.0.1:9001/", {"ssl": ssl.create_default_context()}, "ssl belongs to wss"),
+        ("ws://127.0.0.1:9001/", {"ssl": True}, "ssl belongs to wss"),
+        ("ws://127.0.0.1:9001/", {"server_hostname": "game.example"}, "server_hostname belongs to wss"),
+        ("wss://127.0.0.1:9001/", {"ssl": "context"}, "ssl is an SSLContext"),
+        ("wss://127.0.0.1:9001/", {"server_hostname": "a\r\nb"}, "server_hostname cannot be used"),
+        ("wss://127.0.0.1:9001/", {"server_hostname": 5}, "server_hostname cannot be used"),
+        ("ws://127.0.0.1:9001/", {"origin": "a\r\nX: 1"}, "no header"),
+        ("ws://127.0.0.1:9001/", {"user_agent_header": "a\nb"}, "no header"),
+        ("ws://127.0.0.1:9001/", {"additional_headers": {"X": "a\x00"}}, "no header"),
+        ("ws://127.0.0.1:9001/", {"subprotocols": ["a, b"]}, "no subprotocol"),
+        ("ws://127.0.0.1:9001/", {"max_size": -1}, "max_size"),
+    ],
+)
+@pytest.mark.parametrize("library", ["sync", "aio"])
+def test_an_argument_that_cannot_be_used_sends_nothing(
+    uri: str, arguments: dict[str, Any], problem: str, library: str
+) -> None:
+    def unreached(url: str, options: Any) -> Any:
+        raise AssertionError("it began to connect")
+
+    function: Any = connect if library == "sync" else aio_connect
+    with pytest.raises(ValueError, match=problem):
+        function(uri, connector=unreached, **arguments)
+
+
+def test_a_proxy_of_the_environment_that_is_none_is_an_invalid_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "socks4://user:secret@proxy.example")
+    with pytest.raises(InvalidProxy) as caught:
+        connect("ws://game.example/")
+    assert "secret" not in str(caught.value)
 
 
 def test_recv_may_time_out_and_loses_nothing(url: str) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,7 @@ def outcome(dialler: Dialler) -> socket.socket:
 
 
 def fake_lookup(monkeypatch: pytest.MonkeyPatch, answer: Callable[[], list[tuple[socket.AddressFamily, str]]]) -> None:
-    def getaddrinfo(host: str, port: int, family: int, type: int) -> list[object]:  # noqa: A002
+    def getaddrinfo(host: str, port: int, family: int, type: int, flags: int) -> list[object]:  # noqa: A002
         return [(kind, type, 6, "", (address, port)) for kind, address in answer() if family in (0, kind)]
 
     monkeypatch.setattr(dial.socket, "getaddrinfo", getaddrinfo)
@@ -74,6 +75,36 @@ def test_ipv6() -> None:
         outcome(Dialler("::1", port_of(listener), nothing)) as sock,
     ):
         assert sock.family == V6
+
+
+def link_local() -> str:
+    """Return an address of this machine with its zone, "" if it has none."""
+    try:
+        lines = Path("/proc/net/if_inet6").read_text().splitlines()
+    except OSError:  # another system
+        return ""
+    fields = next((line.split() for line in lines if line.startswith("fe80")), None)
+    return f"{socket.inet_ntop(V6, bytes.fromhex(fields[0]))}%{fields[5]}" if fields else ""
+
+
+@pytest.mark.skipif(not link_local(), reason="no link-local address on this machine")
+def test_a_link_local_address_keeps_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = link_local()
+    full = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0][4]
+    with socket.socket(V6) as listener:
+        listener.bind(full)
+        listener.listen()
+        port = port_of(listener)
+        with outcome(Dialler(host, port, nothing, local_addr=(host, 0))) as sock:
+            assert sock.getpeername() == listener.getsockname()
+        monkeypatch.setattr(dial, "_look_up", lambda name, port, *_: [(V6, (full[0], port, 0, full[3]))])
+        with outcome(Dialler("name.local", port, nothing)) as sock:
+            assert sock.getpeername() == listener.getsockname()
+
+
+def test_a_zone_that_the_machine_lacks() -> None:
+    with pytest.raises(NameResolutionError, match="fe80::1%nothere has no address"):
+        outcome(Dialler("fe80::1%nothere", 80, nothing))
 
 
 def test_a_slow_lookup_holds_no_poll_up(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,3 +235,32 @@ def test_it_connects_from_the_address_that_it_is_given(listener: socket.socket) 
         assert sock.getsockname()[0] == "127.0.0.5"
     with pytest.raises(ConnectError, match=r"192\.0\.2\.1: Cannot assign"):
         outcome(Dialler("127.0.0.1", port_of(listener), nothing, local_addr=("192.0.2.1", 0)))
+    with pytest.raises(ConnectError, match=r"::1: Cannot assign"):
+        outcome(Dialler("127.0.0.1", port_of(listener), nothing, local_addr=("::1", 0)))
+    with outcome(Dialler("127.0.0.1", port_of(listener), nothing, local_addr=("", 0))) as sock:
+        assert sock.getsockname()[0] == "127.0.0.1"
+
+
+def test_the_name_to_connect_from_is_looked_up_without_holding_a_poll_up(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = threading.Event()
+
+    def answer() -> list[tuple[socket.AddressFamily, str]]:
+        assert answered.wait(LIMIT)
+        return [(V4, "127.0.0.1")]
+
+    fake_lookup(monkeypatch, answer)
+    dialler = Dialler("127.0.0.1", port_of(listener), nothing, local_addr=("here.example", 0))
+    assert dialler.poll() is None
+    answered.set()
+    outcome(dialler).close()
+
+
+def test_an_unknown_name_to_connect_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer() -> list[tuple[socket.AddressFamily, str]]:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    fake_lookup(monkeypatch, answer)
+    with pytest.raises(NameResolutionError, match=r"(there|here)\.example has no address"):
+        outcome(Dialler("there.example", 80, nothing, local_addr=("here.example", 0)))

@@ -302,6 +302,8 @@ class TestWhichProxy:
         "url",
         [
             *("socks4://a.example", "ftp://a.example", "http://", "http://a:b", "http://a:99999", "http://a/path"),
+            *("http://a b", "http://us:er/secret@a.example", "http://u:sec:ret@a.example:secret"),
+            *("http://u:secret[@a", "http://u:secret@[::1%]", "http://u:secret@a%00b", "http://secret/x@a.example"),
             *("", "http://a?b", "http://[::1", "socks5://" + "u" * 256 + ":secret@a.example"),
         ],
     )
@@ -310,6 +312,11 @@ class TestWhichProxy:
             peer.proxy = url
         assert "secret" not in str(caught.value)
         assert peer.proxy is True
+
+    def test_its_password_is_not_shown(self) -> None:
+        proxy = parse_proxy("http://user:secret@a.example")
+        assert str(proxy) == "http://a.example:80"
+        assert repr(proxy) == "<Proxy http://a.example:80>"
 
     def test_it_is_a_url_or_none_or_true(self, peer: WebSocketPeer) -> None:
         with pytest.raises(InvalidOptionError, match="URL, None or True"):
@@ -338,6 +345,27 @@ class TestWhichProxy:
             ({"http_proxy": "http://p1"}, "ws://127.0.0.1:8000/", None),
             ({"http_proxy": "http://p1"}, "ws://localhost:8000/", None),
             ({"http_proxy": "http://p1"}, "ws://[::1]:8000/", None),
+            ({"http_proxy": "http://p1"}, "ws://127.255.0.1/", None),
+            ({"http_proxy": "http://p1"}, "ws://a.localhost/", None),
+            ({"http_proxy": "http://p1"}, "ws://127.evil.example/", "p1"),
+            ({"http_proxy": "http://p1"}, "ws://127.0.0.1.example/", "p1"),
+            ({"http_proxy": "http://p1"}, "ws://alocalhost/", "p1"),
+            ({"http_proxy": "http://p1"}, "ws://localhost.example/", "p1"),
+            ({"http_proxy": "http://p1"}, "ws://128.0.0.1/", "p1"),
+            ({"https_proxy": "http://p1", "no_proxy": "a.example"}, "wss://evil-a.example/", "p1"),
+            ({"https_proxy": "http://p1", "no_proxy": "a.example"}, "wss://a.example.evil/", "p1"),
+            ({"https_proxy": "http://p1", "no_proxy": ".a.example, b"}, "wss://www.A.example./", None),
+            ({"https_proxy": "http://p1", "no_proxy": "a.example."}, "wss://a.example/", None),
+            ({"https_proxy": "http://p1", "no_proxy": "b, *"}, "wss://a.example/", None),
+            ({"https_proxy": "http://p1", "no_proxy": "a.example:8443"}, "wss://a.example:8443/", None),
+            ({"https_proxy": "http://p1", "no_proxy": "a.example:8443"}, "wss://a.example/", "p1"),
+            ({"https_proxy": "http://p1", "no_proxy": "10.0.0.0/8"}, "wss://10.1.2.3/", None),
+            ({"https_proxy": "http://p1", "no_proxy": "10.0.0.0/8"}, "wss://11.1.2.3/", "p1"),
+            ({"https_proxy": "http://p1", "no_proxy": "10.0.0.0/8"}, "wss://10.example/", "p1"),
+            ({"https_proxy": "http://p1", "no_proxy": "[fd00::5]"}, "wss://[fd00::5]:9000/", None),
+            ({"https_proxy": "http://p1", "no_proxy": "fd00:0::/16"}, "wss://[fd00::5]/", None),
+            ({"https_proxy": "http://p1", "no_proxy": "fd00::5"}, "wss://[fd00::6]/", "p1"),
+            ({"https_proxy": "http://p1", "no_proxy": ", .,,"}, "wss://a.example/", "p1"),
         ],
     )
     def test_the_environment_says(

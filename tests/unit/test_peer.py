@@ -8,12 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from pyws_browser import (
+    AlreadyConnectedError,
     Error,
     InvalidOptionError,
     MemoryNetwork,
     NotConnectedError,
     PacketPeer,
     State,
+    WebSocketClient,
     WebSocketPeer,
     WriteMode,
     WrongThreadError,
@@ -42,6 +44,30 @@ def test_its_repr_says_where_and_how_it_is() -> None:
     peer.connect_to_url("ws://127.0.0.1:9/".replace(":9", ":9009"))
     assert repr(peer) == "<WebSocketPeer ws://127.0.0.1:9009/ CONNECTING>"
     peer.abort()
+
+
+def test_a_password_is_shown_by_nothing_but_the_url_itself() -> None:
+    url = "ws://user:secret@game.test/"
+    network = MemoryNetwork()
+    listener = network.listen(url)
+    with pytest.raises(AlreadyConnectedError) as taken:
+        network.listen(url)
+    peer, client = WebSocketPeer(connector=network.connect), WebSocketClient(connector=network.connect)
+    for party in (peer, client):
+        party.connect_to_url(url)
+        assert "secret" not in repr(party)
+    with pytest.raises(AlreadyConnectedError) as twice:
+        peer.connect_to_url(url)
+    with pytest.raises(AlreadyConnectedError) as client_twice:
+        client.connect_to_url(url)
+    assert "secret" not in f"{taken.value}{twice.value}{client_twice.value}"
+    assert peer.requested_url == url
+    listener.close()
+    peer.abort()
+    peer.connect_to_url(url)
+    peer.poll()
+    assert "nobody listens" in str(peer.close_cause)
+    assert "secret" not in str(peer.close_cause)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from pyws_browser.errors import BlockedPortError, InvalidURLError
 from pyws_browser.rules import BLOCKED_PORTS
-from pyws_browser.url import parse_url
+from pyws_browser.url import is_loopback, parse_host, parse_url
 
 NORMAL_FORMS = [
     ("ws://example.com", "ws://example.com/"),
@@ -144,6 +144,76 @@ BAD_URLS = {
 def test_what_is_no_websocket_url(url: object, advice: str) -> None:
     with pytest.raises(InvalidURLError, match=advice):
         parse_url(url)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ws://user:secret@h:99999/", "ws://user:secret@[::1/", "ws://user:secret@h/#f", "ftp://user:secret@h/"),
+        *("ws://user:secret@h:22/", "ws://user:secret@a b/", "ws://user:secret@1.2.3.999/", "//user:secret@h/"),
+        *("ws://user:secret@[::x]/", "ws://user:a/secret@h:1/", "user:secret@h", "ws://secret@h:99999/"),
+    ],
+)
+def test_an_error_shows_no_password(url: str) -> None:
+    with pytest.raises(InvalidURLError) as caught:
+        parse_url(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_an_error_about_a_relative_url_shows_no_password() -> None:
+    with pytest.raises(InvalidURLError, match="cannot be resolved") as caught:
+        parse_url("//user:secret@h/", "about:blank")
+    assert "secret" not in str(caught.value)
+
+
+def test_its_repr_hides_the_password_and_its_str_is_the_url() -> None:
+    url = parse_url("wss://user:secret@h:1234/p?q")
+    assert repr(url) == "<WebSocketURL wss://user:****@h:1234/p?q>"
+    assert url.shown == "wss://user:****@h:1234/p?q"
+    assert str(url) == "wss://user:secret@h:1234/p?q"
+
+
+@pytest.mark.parametrize(
+    ("host", "is_this_machine"),
+    [
+        *((host, True) for host in ("localhost", "localhost.", "a.localhost", "127.0.0.1", "127.255.255.254", "::1")),
+        *((host, True) for host in ("::ffff:7f00:1", "::ffff:7fff:ffff")),
+        *((host, False) for host in ("127.evil.example", "127.0.0.1.example", "alocalhost", "localhost.example")),
+        *((host, False) for host in ("128.0.0.1", "1127.0.0.1", "::2", "::1:1", "::ffff:8000:1", "127", "127.")),
+        *((host, False) for host in ("a\nlocalhost", "::ffff:7f00:1:1", "", "0.0.0.0")),
+    ],
+)
+def test_which_hosts_are_this_machine(host: str, is_this_machine: bool) -> None:
+    assert is_loopback(host) == is_this_machine
+
+
+@pytest.mark.parametrize(
+    ("host", "normal"),
+    [
+        ("Game.Example", "game.example"),
+        ("b\u00fccher.example", "xn--bcher-kva.example"),
+        ("0x7f.1", "127.0.0.1"),
+        ("::1", "::1"),
+        ("0:0::1", "::1"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("FE80::1%3", "fe80::1%3"),
+    ],
+)
+def test_a_host_of_its_own_reads_as_that_of_a_url(host: str, normal: str) -> None:
+    assert parse_host(host) == normal
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", "a b", "a\r\nX: 1", "a\0", "a/b", "a@b", "a#b", "a:1", "[::1]", "1.2.3.999", "fe80::1%", "fe80::1%a%b"),
+        *("fe80::1%a\r\nX: 1", "::1%a b", "\u202ea", "a%00b", "a%0d%0ab"),
+    ],
+)
+def test_what_is_no_host(host: str) -> None:
+    with pytest.raises(InvalidURLError) as caught:
+        parse_host(host)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("url", ["ws://h:{}/", "ws://{}/", "ws://{}.1/", "ws://0x{}/"])

@@ -9,14 +9,17 @@ import ssl
 import threading
 import time
 from math import inf
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from ...errors import ConnectError, InvalidOptionError, NameResolutionError
+from ...url import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Address: TypeAlias = tuple[socket.AddressFamily, tuple[str, int]]
+SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
+"""As sockets take it; the last number of an IPv6 address is its scope, the interface of a link-local address."""
+Address: TypeAlias = tuple[socket.AddressFamily, SocketAddress]
 
 ATTEMPT_DELAY: Final = 0.25
 """Seconds until the next address is tried beside the ones before (RFC 8305 §5)."""
@@ -25,7 +28,7 @@ QUEUE_DELAY: Final = 0.01
 """Seconds until a unix socket is tried again whose listener's queue is full."""
 
 _IN_PROGRESS: Final = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
-_LOOPBACK: Final[list[Address]] = [(socket.AF_INET6, ("::1", 0)), (socket.AF_INET, ("127.0.0.1", 0))]
+_LOOPBACK: Final = ((socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1"))
 
 
 class Dialler:
@@ -48,15 +51,19 @@ class Dialler:
         self._on_resolved = on_resolved
         self._addresses: list[Address] | None = None
         self._resolve_error: OSError | ValueError | None = None
+        self._unknown_host = ""
         self._attempts: list[socket.socket] = []
         self._failures: list[str] = []
         self._codes: set[int] = set()
         self._next_attempt = 0.0
         self._family = family
         self._local_addr = local_addr
-        known = _addresses_without_lookup(host)
-        if known is not None:
+        self._local_addresses: list[Address] = []
+        known = _addresses_without_lookup(host, port)
+        known_here = [] if local_addr is None else _own_addresses_without_lookup(*local_addr)
+        if known is not None and known_here is not None:
             self._addresses = [address for address in known if family in (0, address[0])]
+            self._local_addresses = known_here
         else:
             # The system's resolver can only be waited for, and a poll may not wait.
             threading.Thread(target=self._resolve, name=f"resolve {host}", daemon=True).start()
@@ -68,7 +75,7 @@ class Dialler:
         """
         if self._resolve_error is not None:
             reason = getattr(self._resolve_error, "strerror", None) or str(self._resolve_error)
-            raise NameResolutionError(f"{self._host} has no address: {reason}") from self._resolve_error
+            raise NameResolutionError(f"{self._unknown_host} has no address: {reason}") from self._resolve_error
         if self._addresses is None:
             return None
         while True:
@@ -106,15 +113,19 @@ class Dialler:
         self._addresses = []
 
     def _resolve(self) -> None:
+        host = self._host
         try:
-            found = socket.getaddrinfo(self._host, self._port, family=self._family, type=socket.SOCK_STREAM)
+            addresses = _interleave(_look_up(host, self._port, self._family))
+            if self._local_addr is not None:
+                host = self._local_addr[0]
+                self._local_addresses = _look_up(*self._local_addr)
+            self._addresses = addresses
         except (OSError, ValueError) as exc:  # a name with an empty label, or one that is too long
+            self._unknown_host = host
             self._resolve_error = exc
-        else:
-            self._addresses = _interleave([(family, (str(address[0]), 0)) for family, _, _, _, address in found])
         self._on_resolved()
 
-    def _start_attempt(self, family: socket.AddressFamily, address: tuple[str, int]) -> None:
+    def _start_attempt(self, family: socket.AddressFamily, address: SocketAddress) -> None:
         self._next_attempt = time.monotonic() + ATTEMPT_DELAY
         try:
             attempt = socket.socket(family, socket.SOCK_STREAM)
@@ -125,13 +136,20 @@ class Dialler:
         self._attempts.append(attempt)
         if self._local_addr is not None:
             try:
-                attempt.bind(self._local_addr)
-            except OSError as exc:  # an address of the other family, say
+                self._bind(attempt)
+            except OSError as exc:
                 self._drop(attempt, exc.errno or errno.EADDRNOTAVAIL, f"{self._local_addr[0]}: {exc.strerror}")
                 return
-        code = attempt.connect_ex((address[0], self._port))
+        code = attempt.connect_ex(address)
         if code not in (0, *_IN_PROGRESS):
             self._drop(attempt, code, f"{address[0]}: {os.strerror(code)}")
+
+    def _bind(self, attempt: socket.socket) -> None:
+        for family, address in self._local_addresses:
+            if family == attempt.family:
+                attempt.bind(address)
+                return
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
 
     def _is_connected(self, attempt: socket.socket) -> bool:
         code = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -233,15 +251,28 @@ class GivenSocket:
             self._sock = None
 
 
-def _addresses_without_lookup(host: str) -> list[Address] | None:
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761 §6.3: never asked of the network
-        return list(_LOOPBACK)
+def _addresses_without_lookup(host: str, port: int) -> list[Address] | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        if "%" in host:
+            return _look_up(host, port, family, socket.AI_NUMERICHOST)
         socket.inet_pton(family, host)
     except OSError:
+        if is_loopback(host):  # a name, which is never asked of the network (RFC 6761 §6.3)
+            return [(family, (address, port)) for family, address in _LOOPBACK]
         return None
-    return [(family, (host, 0))]
+    return [(family, (host, port))]
+
+
+def _own_addresses_without_lookup(host: str, port: int) -> list[Address] | None:
+    if not host:
+        return [(socket.AF_INET6, ("::", port)), (socket.AF_INET, ("", port))]
+    return _addresses_without_lookup(host, port)
+
+
+def _look_up(host: str, port: int, family: int = 0, flags: int = 0) -> list[Address]:
+    found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM, flags=flags)
+    return [(kind, cast(SocketAddress, address)) for kind, _, _, _, address in found]
 
 
 def _interleave(addresses: list[Address]) -> list[Address]:
