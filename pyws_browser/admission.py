@@ -27,12 +27,19 @@ class Response:
     `body` may be text, which goes out as UTF-8. `headers` are a mapping, pairs or "Name: value" strings; the length,
     the date, `Connection: close` and, where none is given, a Content-Type are added.
 
+    `content` is for an answer that is too large for memory: an iterable of bytes in place of `body`. The next block is
+    fetched when the client has taken in the one before, and a `close()` that it has is called at the end, also when the
+    client leaves early. Name its Content-Length in `headers` if you know it. A client that takes in no whole block for
+    60 seconds is cut off.
+
     Raises InvalidOptionError for a status that is not from 200 to 599, and InvalidHeaderError.
     """
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "content", "headers", "status")
 
-    def __init__(self, status: int, body: str | bytes = b"", headers: Fields = ()) -> None:
+    def __init__(
+        self, status: int, body: str | bytes = b"", headers: Fields = (), *, content: Iterable[bytes] | None = None
+    ) -> None:
         if not isinstance(status, int) or not 200 <= status <= 599:
             raise InvalidOptionError(f"the status of an answer is from 200 to 599, not {status!r}")
         self.status: int = int(status)
@@ -42,6 +49,7 @@ class Response:
         if not any(name.lower() == "content-type" for name, _ in self.headers):
             self.headers = (*self.headers, ("Content-Type", "text/plain; charset=utf-8"))
         self.body: bytes = body
+        self.content: Iterable[bytes] | None = content
 
     @property
     def reason(self) -> str:

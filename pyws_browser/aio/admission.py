@@ -11,17 +11,18 @@ from websockets import exceptions
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from .. import admission as core
 from ..errors import InvalidOptionError
+from ..wire.handshake import StreamedResponse, refusing
 from .exceptions import NegotiationError
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Awaitable, Callable, Sequence
 
-    from .. import admission as core
     from .server import ServerConnection
 
-    Answer: TypeAlias = Response | None
+    Answer: TypeAlias = Response | core.Response | None
     ProcessRequest: TypeAlias = Callable[[ServerConnection, Request], Awaitable[Answer] | Answer]
     ProcessResponse: TypeAlias = Callable[[ServerConnection, Request, Response], Awaitable[Answer] | Answer]
     SelectSubprotocol: TypeAlias = Callable[[ServerConnection, Sequence[str]], str | None]
@@ -80,7 +81,7 @@ async def judge(connection: ServerConnection, pending: core.Request, policy: Pol
 
     `process_response` is asked about every answer, that one included.
     """
-    request = Request(pending.path, pending.headers)
+    request = Request(pending.path, pending.headers, pending.method)
     try:
         response = await _ask(policy.process_request, connection, request)
         if response is None:
@@ -107,6 +108,8 @@ def judge_at_once(connection: ServerConnection, pending: core.Request) -> None:
 def give(connection: ServerConnection, pending: core.Request, response: Response) -> None:
     """Send the answer, if anybody still waits for it; nobody is let in once the server closes."""
     if pending.is_answered:
+        if isinstance(response, StreamedResponse):
+            response.close()
         return
     if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS and not connection.server.is_serving():
         response = connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, _CLOSING)
@@ -127,6 +130,8 @@ async def _ask(hook: Any, *arguments: Any) -> Response | None:
     answer = hook(*arguments)
     if inspect.isawaitable(answer):
         answer = await answer
+    if isinstance(answer, core.Response):
+        return refusing(answer.status, answer.reason, answer.headers, answer.body, answer.content)
     if not isinstance(answer, (Response, type(None))):
         raise InvalidOptionError(f"{hook!r} returned {answer!r}: return connection.respond(...), or None to go on")
     return answer

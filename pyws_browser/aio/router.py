@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from websockets.asyncio.router import Router
-    from websockets.http11 import Request, Response
+    from websockets.http11 import Request
     from werkzeug.routing import Map
 
-    from .admission import ProcessRequest
+    from .admission import Answer, ProcessRequest
     from .server import ServerConnection
 
 __all__ = ["Router", "route", "unix_route"]
@@ -87,7 +87,7 @@ def _router(
     router = (create_router or Router)(url_map, server_name, "ws" if ssl is None else "wss")
     first: ProcessRequest | None = named.pop("process_request", None)
 
-    async def process_request(connection: ServerConnection, request: Request) -> Response | None:
+    async def process_request(connection: ServerConnection, request: Request) -> Answer:
         if first is not None:
             answer = first(connection, request)
             response = await answer if inspect.isawaitable(answer) else answer

@@ -73,11 +73,13 @@ class ServerConnection(Connection):
         return respond(status, text, self._policy.server_header)
 
     def give_up_opening(self) -> None:
-        """Answer a request with 503 because the server closes; hang up on who has not asked yet."""
+        """Answer a request with 503 because the server closes; hang up on a client that has not asked, or downloads."""
         if self._pending is None:
             self._abort()
         elif not self._pending.is_answered:
             self._pending.answer(self.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"))
+        elif self._native.is_streaming:
+            self._abort()
 
     def begin_to_close(self, code: int, reason: str) -> None:
         """Begin what `close()` waits for."""

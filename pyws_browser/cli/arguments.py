@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..aio import InvalidURI
 from ..certificates import client_context, server_context
@@ -15,6 +16,10 @@ from ..url import parse_url
 
 if TYPE_CHECKING:
     from ssl import SSLContext
+
+
+_ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-.0-9:;=A-~]+")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+|\*")
 
 
 class UsageError(Exception):
@@ -58,6 +63,23 @@ def origin(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no origin: give printable ASCII, as in https://example.com"
         ) from None
+    return text
+
+
+def page_origin(text: str) -> str:
+    """Return an origin of pages that are let in, "null" or "*"."""
+    if text not in ("*", "null") and _ORIGIN.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an origin: give scheme and host, and the port if it is not the default, as in "
+            "https://example.com"
+        )
+    return text
+
+
+def host_name(text: str) -> str:
+    """Return a name that a server answers to, or "*"."""
+    if _HOST_NAME.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a host's name: give it without a port, as in example.com")
     return text
 
 

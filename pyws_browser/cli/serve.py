@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import mimetypes
-import os
 import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
+from weakref import WeakSet
 
 from ..aio import ConnectionClosed, broadcast
 from ..aio import serve as listen
-from .arguments import add_listening, listening_tls
+from .arguments import add_listening, host_name, listening_tls, page_origin
+from .files import ISOLATED, Files
+from .guard import Guard
 
 if TYPE_CHECKING:
-    import argparse
+    from websockets.http11 import Request
 
-    from websockets.http11 import Request, Response
-
+    from ..admission import Response
     from ..aio import Connection, ServerConnection
+    from ..aio.server import Server
     from ..trace import TracedFrame
 
-_INDEX: Final = "index.html"
-_TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".py": "text/x-python; charset=utf-8",
-    ".wasm": "application/wasm",
-    ".whl": "application/zip",
-}
-"""What a page depends on is said here, for a system's own table may say something else."""
+_PATIENCE: Final = 1.0
+"""Seconds that clients have to close their connections at the end; then those are cut."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,16 +39,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="serve the files of this folder over HTTP as well; not names that begin with a dot, nor where a symbolic "
-        "link leads out of the folder",
+        'link leads out of the folder or to such a name (needs "pyws-browser[static]")',
+    )
+    parser.add_argument(
+        "--isolated",
+        action="store_true",
+        help="send COOP and COEP with the files, so that their page is cross-origin isolated and has SharedArrayBuffer",
+    )
+    parser.add_argument(
+        "--origin",
+        type=page_origin,
+        action="append",
+        default=[],
+        help="let pages of this origin in as well, as https://example.com, 'null' or '*' for all; may be given again. "
+        "Those from this server's own host and port, and from the machine that they are shown on, are let in anyway",
+    )
+    parser.add_argument(
+        "--allow-host",
+        type=host_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="answer to this name in the Host header as well, or to '*', any; may be given again. Loopback names, "
+        "--host and the addresses that the server listens at are answered anyway",
     )
     parser.add_argument("--trace", action="store_true", help="show every frame")
     add_listening(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Serve until interrupted, then close the connections with 1001."""
-    if options.static is not None and not options.static.is_dir():
-        raise NotADirectoryError(f"{options.static} is no folder: --static takes one")
+    """Serve until interrupted, then close the connections with 1001, and cut those that are not closed soon."""
+    if options.isolated and options.static is None:
+        raise argparse.ArgumentError(None, "--isolated belongs to --static")
+    door = _Door(None if options.static is None else Files(options.static, ISOLATED if options.isolated else {}))
     tls = listening_tls(options)
     over = asyncio.Event()
     async with listen(
@@ -65,9 +79,13 @@ async def run(options: argparse.Namespace) -> int:
         options.host,
         options.port,
         ssl=tls,
-        process_request=_Files(options.static) if options.static is not None else None,
+        process_request=door.judge,
         trace=_trace if options.trace else None,
+        start_serving=False,
     ) as server:
+        addresses = [sock.getsockname()[0] for sock in server.sockets]
+        door.guard = Guard(addresses, [options.host, *options.allow_host], options.origin)
+        await server.start_serving()
         host, port = server.sockets[0].getsockname()[:2]
         address = f"://{f'[{host}]' if ':' in host else host}:{port}/"
         urls = [("ws" if tls is None else "wss") + address]
@@ -76,7 +94,37 @@ async def run(options: argparse.Namespace) -> int:
         print("\n".join(urls), flush=True)
         with _until_told(over):
             await over.wait()
+        await door.shut(server)
     return 0
+
+
+class _Door:
+    """Lets connections in and answers other requests; cuts what is left of them at the end."""
+
+    def __init__(self, files: Files | None) -> None:
+        self._files = files
+        self._connections: WeakSet[ServerConnection] = WeakSet()
+        self.guard: Guard | None = None
+
+    def judge(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Return the answer to a request, None for a WebSocket's that is let in."""
+        assert self.guard is not None  # noqa: S101  it is there before anybody is served
+        self._connections.add(connection)
+        refusal = self.guard.refusal_of(request.headers)
+        if refusal is not None or self._files is None:
+            return refusal
+        if any("websocket" in value.lower() for value in request.headers.get_all("Upgrade")):
+            return None
+        return self._files.answer(request.method, request.path, request.headers)
+
+    async def shut(self, server: Server) -> None:
+        """Close the server, and cut the connections that others keep open."""
+        server.close()
+        closed = asyncio.ensure_future(server.wait_closed())
+        if not (await asyncio.wait([closed], timeout=_PATIENCE))[0]:
+            for connection in list(self._connections):
+                connection.transport.abort()
+        await closed
 
 
 async def _echo(connection: ServerConnection) -> None:
@@ -113,60 +161,3 @@ class _until_told:  # noqa: N801  it is entered, as a function with @contextmana
         for number in (signal.SIGINT, signal.SIGTERM):
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
-
-
-class _Files:
-    """Answers what is no WebSocket's request with a file of a folder, or with 404."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
-
-    async def __call__(self, connection: ServerConnection, request: Request) -> Response | None:
-        if "websocket" in request.headers.get("Upgrade", "").lower():
-            return None
-        path, mark, query = request.path.partition("?")
-        try:
-            file = self._find(path)
-            if file.is_dir() and not path.endswith("/"):
-                # Without the slash the URLs in its index would be relative to the folder above.
-                return _moved(connection, f"./{path.rpartition('/')[2]}/{mark}{query}")
-            body = await asyncio.to_thread(_read, file)
-        except OSError:  # there is none, its name is too long for one, or it may not be read
-            return connection.respond(404, "There is no such file.\n")
-        response = connection.respond(200, "")
-        response.body = body
-        for name in ("Content-Length", "Content-Type"):
-            del response.headers[name]
-        response.headers["Content-Length"] = str(len(body))
-        response.headers["Content-Type"] = _type_of(file)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
-
-    def _find(self, path: str) -> Path:
-        """Return the file or the folder that a path names; raises OSError if there is none, or it is not for all."""
-        name = unquote(path).lstrip("/")
-        if path.endswith("/"):
-            name += _INDEX
-        if "\0" in name or any(part.startswith(".") for part in Path(name).parts):
-            raise FileNotFoundError
-        file = Path(os.path.realpath(self._folder / name, strict=True))
-        if not file.is_relative_to(self._folder):
-            raise FileNotFoundError
-        return file
-
-
-def _moved(connection: ServerConnection, location: str) -> Response:
-    response = connection.respond(301, "")
-    response.headers["Location"] = location
-    response.headers["Cache-Control"] = "no-cache"  # tomorrow another folder may be served here
-    return response
-
-
-def _read(file: Path) -> bytes:
-    if not file.is_file():  # a pipe, which would not end
-        raise FileNotFoundError
-    return file.read_bytes()
-
-
-def _type_of(file: Path) -> str:
-    return _TYPES.get(file.suffix.lower()) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
@@ -42,6 +43,19 @@ _TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
 _SILENT: Final = logging.getLogger(__name__)
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
+
+
+@dataclass
+class StreamedResponse(Response):
+    """An answer whose content is sent block by block, behind `body`, which is empty."""
+
+    content: Iterable[bytes] = ()
+
+    def close(self) -> None:
+        """Free what the content holds."""
+        close = getattr(self.content, "close", None)
+        if close is not None:
+            close()
 
 
 class ClientHandshake:
@@ -216,6 +230,7 @@ class ServerHandshake:
         self._agreed: Response | None = None
         self.request: Request | None = None
         self.response: bytes = b""
+        self._streamed: StreamedResponse | None = None
         self._messages: tuple[Request, Response] | None = None
         self.failure: HandshakeError | None = None
         self.path: str = "/"
@@ -263,6 +278,11 @@ class ServerHandshake:
         return rest
 
     @property
+    def content(self) -> Iterable[bytes] | None:
+        """What is to be sent behind `response`, of an answer that is streamed."""
+        return None if self._streamed is None else self._streamed.content
+
+    @property
     def messages(self) -> tuple[Request, Response]:
         """The request and the answer to it."""
         assert self._messages is not None  # noqa: S101  it is asked for once there is one
@@ -290,12 +310,16 @@ class ServerHandshake:
                 response.headers[name] = value
         return self._sign(response)
 
-    def refusal(self, status: int, reason: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Response:
-        """Return an answer that closes the connection."""
-        own = {"Date": formatdate(usegmt=True), "Connection": "close", "Content-Length": str(len(body))}
-        names = {name.lower() for name in own}
-        fields = [*own.items(), *(field for field in headers if field[0].lower() not in names)]
-        return self._sign(Response(status, reason, Headers(fields), body))
+    def refusal(
+        self,
+        status: int,
+        reason: str,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        content: Iterable[bytes] | None = None,
+    ) -> Response:
+        """Return an answer that closes the connection, as `refusing()` makes it."""
+        return self._sign(refusing(status, reason, headers, body, content))
 
     def answer(self, response: Response) -> None:
         """Let this be the answer. Raises InvalidStateError for an upgrade that `prepare()` did not agree to."""
@@ -309,8 +333,17 @@ class ServerHandshake:
         if self.request is not None:
             self._messages = self.request, response
         self.response = response.serialize()
+        if isinstance(response, StreamedResponse):
+            self._streamed = response
         if self.request is not None and self.request.method == "HEAD":
             self.response = self.response[: len(self.response) - len(response.body)]
+            self.drop_content()
+
+    def drop_content(self) -> None:
+        """Send no more of `content`, and free what it holds."""
+        streamed, self._streamed = self._streamed, None
+        if streamed is not None:
+            streamed.close()
 
     def _refuse(self, status: HTTPStatus, why: str, *further: tuple[str, str]) -> None:
         self.answer(self.refusal(status, status.phrase, [*_TEXT, *further], f"{why}.\n".encode()))
@@ -320,6 +353,24 @@ class ServerHandshake:
         if self._server_header is not None and "Server" not in response.headers:
             response.headers["Server"] = self._server_header
         return response
+
+
+def refusing(
+    status: int,
+    reason: str,
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+    content: Iterable[bytes] | None = None,
+) -> Response:
+    """Return an answer that closes the connection; the length of `content` stands in `headers`, if it is known."""
+    own = {"Date": formatdate(usegmt=True), "Connection": "close"}
+    if content is None:
+        own["Content-Length"] = str(len(body))
+    names = {name.lower() for name in own}
+    fields = Headers([*own.items(), *(field for field in headers if field[0].lower() not in names)])
+    if content is None:
+        return Response(status, reason, fields, body)
+    return StreamedResponse(status, reason, fields, content=content)
 
 
 class _Protocol(ServerProtocol):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
+from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,8 +17,7 @@ from .opening import Opening
 from .stream import TLSStream
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from websockets import http11
 
@@ -29,6 +30,19 @@ REFUSAL_TIMEOUT: Final = 2.0
 
 _READING_TIME: Final = 0.02
 """Seconds after which a poll throws away no more of what a refused client sends."""
+
+CONTENT_TIMEOUT: Final = 60.0
+"""Seconds in which a client has to take in the next block of an answer that is streamed."""
+
+_CONTENT_BUFFER: Final = 256 * 1024
+"""Bytes of such an answer that the kernel is asked to hold.
+
+It would hold megabytes otherwise, which a slow client needs minutes for, and whether a client takes anything in shows
+only when room for a third of the buffer has come about.
+"""
+
+_CONTENT_TIME: Final = 0.01
+"""Seconds after which a poll sends no more of such an answer, however fast the client takes it in."""
 
 
 class ServerPhase(IntEnum):
@@ -76,12 +90,20 @@ class ServerOpening(Opening):
             server_header=admission.server_header,
         )
         self._rest = b""
+        self._content: Iterator[bytes] | None = None
         self._has_shut_down = False
 
     def close(self) -> None:
         """Free what it holds."""
         self.request = None
+        self._content = None
+        self._handshake.drop_content()
         super().close()
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether it sends an answer's content, which may take long."""
+        return self._content is not None
 
     # What a request asks for.
 
@@ -91,11 +113,15 @@ class ServerOpening(Opening):
 
     def refusal(self, response: Response) -> http11.Response:
         """Return this refusal in the other form."""
-        return self._handshake.refusal(response.status, response.reason, response.headers, response.body)
+        return self._handshake.refusal(
+            response.status, response.reason, response.headers, response.body, response.content
+        )
 
     def answer(self, response: http11.Response) -> None:
         """Let the next poll send it."""
         self._handshake.answer(response)
+        if self._stream is None:  # the client has left
+            self._handshake.drop_content()
         self._wake()
 
     # The phases.
@@ -153,6 +179,10 @@ class ServerOpening(Opening):
         else:
             self._phase = ServerPhase.AWAIT_SENT
         self._unsent = memoryview(self._handshake.response)
+        if self._handshake.content is not None:
+            self._content = iter(self._handshake.content)
+            with suppress(OSError):  # reset already: reading will tell
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CONTENT_BUFFER)
         return True
 
     def _await_sent(self) -> bool:
@@ -169,7 +199,7 @@ class ServerOpening(Opening):
     def _dismiss(self) -> bool:
         """See a refused client off: its answer is sent, and what it still sends is thrown away until it leaves."""
         assert self._handshake.failure is not None  # noqa: S101
-        if self._flush() and not self._has_shut_down:
+        if self._send_content() and not self._has_shut_down:
             self._connected_stream().shut_down()
             self._has_shut_down = True
             self.deadline: float = time.monotonic() + REFUSAL_TIMEOUT
@@ -184,6 +214,25 @@ class ServerOpening(Opening):
             if not data:
                 raise self._handshake.failure
         self._wake()
+        return False
+
+    def _send_content(self) -> bool:
+        """Send what the client takes in, within a time limit; return whether the whole answer is sent."""
+        end = time.monotonic() + _CONTENT_TIME
+        while self._flush():
+            if self._content is None:
+                return True
+            now = time.monotonic()
+            if now >= end:
+                self._wake()
+                return False
+            block = next(self._content, None)
+            if block is None:
+                self._content = None
+                self._handshake.drop_content()
+                return True
+            self._unsent = memoryview(block)
+            self.deadline = now + CONTENT_TIMEOUT
         return False
 
     def _time_out(self) -> None:

@@ -621,3 +621,8 @@ class ServerTransport(NativeTransport):
         self._opening = ServerOpening(sock, address, self.url, options, admission or Admission(), self._waker.wake)
         self._local_address = self._opening.local_address
         self._remote_address = self._opening.remote_address
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether it sends an answer that is streamed, in place of opening a connection."""
+        return isinstance(self._opening, ServerOpening) and self._opening.is_streaming

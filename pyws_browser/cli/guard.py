@@ -1,0 +1,103 @@
+"""Which requests a server answers: those that name it by a name of its own, and not those of foreign pages.
+
+A page of anybody's can reach a server on the machine that it is shown on, by a WebSocket or under a DNS name that it
+points at this machine ("DNS rebinding"). The Host header tells the second, the Origin header the first; a page cannot
+change either.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, Final
+
+from ..admission import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from websockets.datastructures import Headers
+
+ANY: Final = "*"
+"""Among the origins it stands for every page; among the names for every Host header."""
+
+_AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::([0-9]*))?")
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+
+class Guard:
+    """Judges the Host and the Origin header of requests.
+
+    A Host is let in if it is a loopback name or address, one of `addresses`, at which the server listens (any IP
+    address, and this machine's name, if one of those is unspecified, as 0.0.0.0 is), or among `names`. A request
+    without an Origin does not come from a page. A page is let in from the same host and port, from a loopback name or
+    address, and from `origins`.
+    """
+
+    def __init__(self, addresses: Iterable[str], names: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
+        self._addresses = {ip_address(address.partition("%")[0]) for address in addresses}
+        self._names = {_plain(name) for name in names}
+        self._origins = {origin.lower() for origin in origins}
+        self._takes_any_address = any(address.is_unspecified for address in self._addresses)
+        if self._takes_any_address:
+            self._names.add(_plain(socket.gethostname()))
+
+    def refusal_of(self, headers: Headers) -> Response | None:
+        """Return the answer to a request that is not let in, None for one that is."""
+        hosts = headers.get_all("Host")
+        if len(hosts) > 1 or (hosts and _AUTHORITY.fullmatch(hosts[0]) is None):
+            return Response(400, "A request has one Host, which names the server.\n")
+        if hosts and not self._knows_host(hosts[0]):
+            return Response(
+                421, "This server is not known by the name in the Host header; --allow-host NAME makes it known.\n"
+            )
+        origins = headers.get_all("Origin")
+        if origins and not (len(origins) == 1 and self._knows_origin(origins[0], hosts)):
+            return Response(403, "Pages of this origin are not let in; --origin ORIGIN lets them in.\n")
+        return None
+
+    def _knows_host(self, host: str) -> bool:
+        name = _name_of(host)
+        if ANY in self._names or name in self._names or _is_loopback(name):
+            return True
+        address = _address_of(name)
+        return address is not None and (self._takes_any_address or address in self._addresses)
+
+    def _knows_origin(self, origin: str, hosts: list[str]) -> bool:
+        origin = origin.lower()
+        if ANY in self._origins or origin in self._origins:
+            return True
+        scheme, found, authority = origin.partition("://")
+        if not found or scheme not in _DEFAULT_PORTS or _AUTHORITY.fullmatch(authority) is None:
+            return False
+        if _is_loopback(_name_of(authority)):
+            return True
+        port = _DEFAULT_PORTS[scheme]
+        return bool(hosts) and _with_port(authority, port) == _with_port(hosts[0], port)
+
+
+def _name_of(authority: str) -> str:
+    match = _AUTHORITY.fullmatch(authority)
+    return "" if match is None else _plain(match[1])
+
+
+def _plain(name: str) -> str:
+    return name.lower().removesuffix(".")
+
+
+def _with_port(authority: str, port: str) -> tuple[str, str]:
+    match = _AUTHORITY.fullmatch(authority)
+    return _name_of(authority), (match and match[2]) or port
+
+
+def _address_of(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(name.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _is_loopback(name: str) -> bool:
+    address = _address_of(name)
+    return name == "localhost" or name.endswith(".localhost") or (address is not None and address.is_loopback)
