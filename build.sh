@@ -83,7 +83,7 @@ demo() {
     if [[ ${1:-} == --check ]]; then
         locked set_up_browser_tests "${PYODIDE_VERSIONS[0]}"
     else
-        locked set_up_page "${PYODIDE_VERSIONS[0]}"
+        locked set_up_demo "${PYODIDE_VERSIONS[0]}"
     fi
     use_pyodide "${PYODIDE_VERSIONS[0]}"
     exec "$VENV/bin/python" web/demo.py "$@"
@@ -95,7 +95,7 @@ docs() {
 }
 
 serve() {
-    locked set_up_page "${PYODIDE_VERSIONS[0]}"
+    locked set_up_demo "${PYODIDE_VERSIONS[0]}"
     use_pyodide "${PYODIDE_VERSIONS[0]}"
     exec "$VENV/bin/python" web/serve.py --pyodide "$PYWS_DIST" "$@"
 }
@@ -365,6 +365,11 @@ set_up_page() {
     for version in "$@"; do
         once "$BUILD/pyodide-$version/.made-from" "$(hash_of "$(wheel)" tools/pyodide_dist.py)" make_pyodide "$version"
     done
+}
+
+set_up_demo() {
+    set_up_groups build demo
+    set_up_page "$@"
 }
 
 make_pyodide() {

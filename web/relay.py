@@ -32,6 +32,8 @@ from pyws_browser import CloseCode, OutboundBufferFullError, WebSocketServer
 if TYPE_CHECKING:
     from threading import Event
 
+    from pyws_browser.cli.guard import Guard
+
 TOO_SLOW = 4001
 MAX_INK_LINES = 6_000
 LINES_PER_MESSAGE = 2_000
@@ -42,8 +44,9 @@ GOODBYE_TIMEOUT = 1.0
 class Relay:
     """The board as the relay knows it: who is there, where, and what was drawn."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard) -> None:
         self._server = WebSocketServer()
+        self._server.process_request = lambda request: guard.refusal_of(request.headers)
         self._server.outbound_buffer_size = OUTBOUND_BUFFER
         self._server.client_disconnected.connect(self._on_disconnected)
         self._server.data_received.connect(self._on_message)

@@ -10,22 +10,19 @@ import argparse
 import json
 import os
 import signal
-import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
 from pathlib import Path
-from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, BinaryIO
+from threading import Event
+from typing import TYPE_CHECKING, Protocol
 
-from pyws_browser import ListenError
+from pyws_browser import ListenError, Request, Response, WebSocketServer
+from pyws_browser.cli.files import ISOLATED, Files
+from pyws_browser.cli.guard import Guard
 from relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
 
@@ -33,6 +30,8 @@ WEB = Path(__file__).resolve().parent
 HTTP_PORT = 8000
 RELAY_PORT = 8001
 POLL_INTERVAL = 0.1
+MAX_CONNECTIONS = 400
+PYODIDE = "/pyodide"
 
 HEADERS = {
     # Nothing inline, no eval. A page may connect anywhere, for that is what the URL box is for.
@@ -40,115 +39,116 @@ HEADERS = {
         "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' ws: wss:; "
         "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
-    # A browser keeps what it got and asks each time whether it is still right.
-    "Cache-Control": "no-cache",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
 
 
-class PageHandler(SimpleHTTPRequestHandler):
+class Pages:
     """Answers with the files of two folders, and with /config.json."""
 
-    protocol_version = "HTTP/1.1"
-    extensions_map = {  # noqa: RUF012  the base class's own form
-        "": "application/octet-stream",
-        ".css": "text/css; charset=utf-8",
-        ".html": "text/html; charset=utf-8",
-        ".js": "text/javascript; charset=utf-8",
-        ".json": "application/json",
-        ".mjs": "text/javascript; charset=utf-8",
-        ".py": "text/plain; charset=utf-8",
-        ".svg": "image/svg+xml",
-        ".wasm": "application/wasm",
-        ".zip": "application/zip",
-    }
-
-    def __init__(self, *arguments: Any, pyodide: Path, config: dict[str, object]) -> None:
-        self._pyodide = pyodide
+    def __init__(self, pyodide: Path, config: Mapping[str, object], headers: Mapping[str, str], guard: Guard) -> None:
         self._config = config
-        super().__init__(*arguments, directory=str(WEB))
+        self._guard = guard
+        self._page = Files(WEB, headers)
+        self._pyodide = Files(pyodide, headers)
+        self._server = WebSocketServer()
+        self._server.max_connections = MAX_CONNECTIONS
+        self._server.process_request = self._answer
 
-    def send_head(self) -> BytesIO | BinaryIO | None:
-        """Send the status and the headers, and return the body."""
-        if self.path != "/config.json":
-            return super().send_head()
-        body = json.dumps(self._config).encode()
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        return BytesIO(body)
+    def listen(self, host: str, port: int) -> int:
+        """Listen at `port`, 0 for any free one, and return it."""
+        self._server.bind_ip = host
+        self._server.listen(port)
+        return self._server.port
 
-    def translate_path(self, path: str) -> str:
-        """Return the file that a path stands for; the base class lets none lead out of `directory`."""
-        prefix = "/pyodide/"
-        is_pyodide = path.startswith(prefix)
-        self.directory = str(self._pyodide if is_pyodide else WEB)
-        return super().translate_path(path[len(prefix) - 1 :] if is_pyodide else path)
+    def run(self, stop: Event) -> None:
+        """Answer until `stop` is set; in the thread that called `listen()`."""
+        with self._server:
+            while not stop.is_set():
+                self._server.wait(POLL_INTERVAL)
+                self._server.poll()
 
-    def list_directory(self, path: str | os.PathLike[str]) -> None:
-        """Show no folder's contents."""
-        self.send_error(HTTPStatus.NOT_FOUND)
-
-    def end_headers(self) -> None:
-        """Add the headers that every answer has."""
-        for name, value in HEADERS.items():
-            self.send_header(name, value)
-        super().end_headers()
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Keep quiet about what went well; errors are still printed."""
+    def _answer(self, request: Request) -> Response:
+        refusal = self._guard.refusal_of(request.headers)
+        if refusal is not None:
+            return refusal
+        path, method = request.path, request.method
+        if path == "/config.json" and method in ("GET", "HEAD"):
+            return self._page.reply(200, json.dumps(self._config), {"Content-Type": "application/json"})
+        if path.startswith(f"{PYODIDE}/"):
+            return self._pyodide.answer(method, path.removeprefix(PYODIDE), request.headers)
+        return self._page.answer(method, path, request.headers)
 
 
-class PageServer(ThreadingHTTPServer):
-    """An HTTP server that takes it calmly when a browser has gone away in the middle of an answer."""
+class Server(Protocol):
+    """What runs in a thread of its own."""
 
-    def __init__(self, address: tuple[str, int], handler: Any) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, handler)
+    def listen(self, host: str, port: int) -> int:
+        """Listen at `port`, 0 for any free one, and return it. Raises ListenError."""
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report everything else."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
+    def run(self, stop: Event) -> None:
+        """Serve until `stop` is set; in the thread that called `listen()`."""
+
+
+class Running:
+    """A server in its thread. Raises ListenError."""
+
+    def __init__(self, server: Server, host: str, port: int, stop: Event) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=type(server).__name__)
+        try:
+            self.port = self._thread.submit(server.listen, host, port).result()
+        except ListenError:
+            self._thread.shutdown()
+            raise
+        self._run = self._thread.submit(server.run, stop)
+
+    def check(self) -> None:
+        """Raise what ended the server, if something did."""
+        if self._run.done():
+            self._run.result()
+
+    def wait(self) -> None:
+        """Wait until it is over, and raise what ended it before, if something did."""
+        self._thread.shutdown()
+        self._run.result()
 
 
 class Site:
     """The page and the relay, each in a thread of its own, from `with` to the end of its block."""
 
-    def __init__(self, pyodide: Path, host: str = "127.0.0.1", port: int = 0, relay_port: int = 0) -> None:
+    def __init__(
+        self,
+        pyodide: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        relay_port: int = 0,
+        *,
+        names: tuple[str, ...] = (),
+        is_isolated: bool = False,
+    ) -> None:
         self._pyodide = pyodide
-        self._address = host, port
-        self._relay_port = relay_port
+        self._host = host
+        self._ports = port, relay_port
+        self._guard = Guard([host, *names])
+        self._headers = HEADERS | (ISOLATED if is_isolated else {})
         self._stop = Event()
 
     def __enter__(self) -> Self:
+        host, (port, relay_port) = self._host, self._ports
         config: dict[str, object] = {}
-        self._http = self._listen(partial(PageHandler, pyodide=self._pyodide, config=config))
-        self._relay_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="relay")
-        relay = Relay()
-        host = self._address[0]
+        self._servers = [Running(Pages(self._pyodide, config, self._headers, self._guard), host, port, self._stop)]
         try:
-            config["relayPort"] = relay_port = self._relay_thread.submit(relay.listen, host, self._relay_port).result()
+            self._servers.append(Running(Relay(self._guard), host, relay_port, self._stop))
         except ListenError:
-            self._http.server_close()
-            self._relay_thread.shutdown()
+            self.stop()
             raise
-        self._relaying = self._relay_thread.submit(relay.run, self._stop)
-        Thread(target=self._http.serve_forever, args=(POLL_INTERVAL,), name="http", daemon=True).start()
+        page, relay = (server.port for server in self._servers)
+        config["relayPort"] = relay
         name = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
         name = f"[{name}]" if ":" in name else name
-        self.page_url = f"http://{name}:{self._http.server_address[1]}/"
-        self.relay_url = f"ws://{name}:{relay_port}/"
+        self.page_url = f"http://{name}:{page}/"
+        self.relay_url = f"ws://{name}:{relay}/"
         return self
-
-    def _listen(self, handler: Callable[..., PageHandler]) -> PageServer:
-        try:
-            return PageServer(self._address, handler)
-        except OSError as exc:
-            host, port = self._address
-            raise ListenError(f"cannot listen at port {port} of {host}: {exc.strerror}") from exc
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -156,17 +156,15 @@ class Site:
         self.stop()
 
     def stop(self) -> None:
-        """Serve no more, and raise what ended the relay before, if something did."""
+        """Serve no more, and raise what ended one of the servers before, if something did."""
         self._stop.set()
-        self._http.shutdown()
-        self._http.server_close()
-        self._relay_thread.shutdown()
-        self._relaying.result()
+        for server in self._servers:
+            server.wait()
 
     def check(self) -> None:
-        """Raise what ended the relay, if something did."""
-        if self._relaying.done():
-            self._relaying.result()
+        """Raise what ended one of the servers, if something did."""
+        for server in self._servers:
+            server.check()
 
 
 def stop_on_signal() -> Event:
@@ -181,6 +179,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that serving has."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s); 0.0.0.0 for all")
     parser.add_argument("--port", type=int, default=HTTP_PORT, help="port of the page (%(default)s); 0 for any")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="answer to this name in the Host header, too"
+    )
+    parser.add_argument("--isolated", action="store_true", help="make the page cross-origin isolated (COOP, COEP)")
     parser.add_argument("--ws-port", type=int, default=RELAY_PORT, help="port of the relay (%(default)s); 0 for any")
     parser.add_argument(
         "--pyodide",
@@ -194,7 +196,14 @@ def site_of(arguments: argparse.Namespace) -> Site:
     """Return the site that the options describe; leaves with one line if they cannot be met."""
     if arguments.pyodide is None or not (arguments.pyodide / "pyodide.mjs").is_file():
         sys.exit("there is no Pyodide to serve: start this by ./build.sh serve, or name its folder with --pyodide")
-    return Site(arguments.pyodide, arguments.host, arguments.port, arguments.ws_port)
+    return Site(
+        arguments.pyodide,
+        arguments.host,
+        arguments.port,
+        arguments.ws_port,
+        names=tuple(arguments.allow_host),
+        is_isolated=arguments.isolated,
+    )
 
 
 def main() -> None:

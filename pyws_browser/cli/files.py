@@ -73,7 +73,7 @@ class Files:
     def answer(self, method: str, target: str, headers: Headers) -> Response:
         """Return the answer to a request: a file or a part of it, 304, a redirect, or a refusal."""
         if method not in _METHODS:
-            return self.refuse(405, "Only GET and HEAD are answered here.\n", {"Allow": ", ".join(_METHODS)})
+            return self.reply(405, "Only GET and HEAD are answered here.\n", {"Allow": ", ".join(_METHODS)})
         path, mark, query = target.partition("?")
         try:
             if not path.startswith("/"):
@@ -81,17 +81,17 @@ class Files:
             file = self._find(path)
             if os.path.isdir(file) and not path.endswith("/"):
                 # Without the slash, the URLs in its index would be relative to the folder above.
-                return self.refuse(301, "", {"Location": f"./{path.rpartition('/')[2]}/{mark}{query}"})
+                return self.reply(301, "", {"Location": f"./{path.rpartition('/')[2]}/{mark}{query}"})
             if not os.path.isfile(file):  # a pipe would not end
                 raise FileNotFoundError
             if not self._has_room():
-                return self.refuse(503, "Too many files are being sent: try again later.\n", {"Retry-After": "5"})
+                return self.reply(503, "Too many files are being sent: try again later.\n", {"Retry-After": "5"})
             return self._send(file, method, headers)
         except (OSError, ValueError):  # there is none, its name cannot be one, or it may not be read
-            return self.refuse(404, "There is no such file.\n")
+            return self.reply(404, "There is no such file.\n")
 
-    def refuse(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-        """Return an answer without a file."""
+    def reply(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+        """Return an answer that is not a file, with the headers that all have."""
         return Response(status, text, self._headers | dict(headers or {}))
 
     def _find(self, path: str) -> str:
@@ -118,7 +118,7 @@ class Files:
         try:
             response = send_file(file, environ, _type_of(file))
         except RequestedRangeNotSatisfiable as exc:
-            return self.refuse(416, "The file has no such part.\n", {"Content-Range": f"bytes */{exc.length}"})
+            return self.reply(416, "The file has no such part.\n", {"Content-Range": f"bytes */{exc.length}"})
         content: Iterable[bytes] = response.get_app_iter(environ)
         if method == "HEAD" or response.status_code == 304:
             response.close()

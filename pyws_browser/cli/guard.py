@@ -20,25 +20,24 @@ if TYPE_CHECKING:
     from websockets.datastructures import Headers
 
 ANY: Final = "*"
-"""Among the origins it stands for every page; among the names for every Host header."""
+"""Among the hosts it stands for every Host header, among the origins for every page."""
 
-_AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::([0-9]*))?")
-_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::[0-9]*)?")
 
 
 class Guard:
     """Judges the Host and the Origin header of requests.
 
-    A Host is let in if it is a loopback name or address, one of `addresses`, at which the server listens (any IP
-    address, and this machine's name, if one of those is unspecified, as 0.0.0.0 is), or among `names`. A request
-    without an Origin does not come from a page. A page is let in from the same host and port, from a loopback name or
-    address, and from `origins`.
+    `hosts` are the names that the server has and the addresses at which it listens. A Host is let in if it is one of
+    them, or a loopback name or address. Where the server listens at an unspecified address, such as 0.0.0.0, any IP
+    address and this machine's name are let in as well. A request without an Origin does not come from a page. A page
+    is let in that comes from the same host, at whatever port, from a loopback name or address, or from `origins`.
     """
 
-    def __init__(self, addresses: Iterable[str], names: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
-        self._addresses = {ip_address(address.partition("%")[0]) for address in addresses}
-        self._names = {_plain(name) for name in names}
+    def __init__(self, hosts: Iterable[str], origins: Iterable[str] = ()) -> None:
+        self._names = {_plain(host) for host in hosts}
         self._origins = {origin.lower() for origin in origins}
+        self._addresses = {address for name in self._names if (address := _address_of(name)) is not None}
         self._takes_any_address = any(address.is_unspecified for address in self._addresses)
         if self._takes_any_address:
             self._names.add(_plain(socket.gethostname()))
@@ -69,12 +68,10 @@ class Guard:
         if ANY in self._origins or origin in self._origins:
             return True
         scheme, found, authority = origin.partition("://")
-        if not found or scheme not in _DEFAULT_PORTS or _AUTHORITY.fullmatch(authority) is None:
+        if not found or scheme not in ("http", "https") or _AUTHORITY.fullmatch(authority) is None:
             return False
-        if _is_loopback(_name_of(authority)):
-            return True
-        port = _DEFAULT_PORTS[scheme]
-        return bool(hosts) and _with_port(authority, port) == _with_port(hosts[0], port)
+        name = _name_of(authority)
+        return _is_loopback(name) or (bool(hosts) and name == _name_of(hosts[0]))
 
 
 def _name_of(authority: str) -> str:
@@ -86,14 +83,9 @@ def _plain(name: str) -> str:
     return name.lower().removesuffix(".")
 
 
-def _with_port(authority: str, port: str) -> tuple[str, str]:
-    match = _AUTHORITY.fullmatch(authority)
-    return _name_of(authority), (match and match[2]) or port
-
-
 def _address_of(name: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(name.strip("[]"))
+        return ip_address(name.strip("[]").partition("%")[0])
     except ValueError:
         return None
 

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="let pages of this origin in as well, as https://example.com, 'null' or '*' for all; may be given again. "
-        "Those from this server's own host and port, and from the machine that they are shown on, are let in anyway",
+        "Those from this server's own host, and from the machine that they are shown on, are let in anyway",
     )
     parser.add_argument(
         "--allow-host",
@@ -84,7 +84,7 @@ async def run(options: argparse.Namespace) -> int:
         start_serving=False,
     ) as server:
         addresses = [sock.getsockname()[0] for sock in server.sockets]
-        door.guard = Guard(addresses, [options.host, *options.allow_host], options.origin)
+        door.guard = Guard([*addresses, options.host, *options.allow_host], options.origin)
         await server.start_serving()
         host, port = server.sockets[0].getsockname()[:2]
         address = f"://{f'[{host}]' if ':' in host else host}:{port}/"

@@ -73,10 +73,10 @@ def test_this_machines_name_is_known_if_it_listens_everywhere(monkeypatch: pytes
 
 
 def test_names_that_were_given_are_known() -> None:
-    guard = Guard(LOCAL, ["Game.example"])
+    guard = Guard([*LOCAL, "Game.example"])
     assert status_of(guard, ("Host", "game.example:443")) is None
     assert status_of(guard, ("Host", "www.game.example")) == 421
-    assert status_of(Guard(LOCAL, ["*"]), ("Host", "www.game.example")) is None
+    assert status_of(Guard([*LOCAL, "*"]), ("Host", "www.game.example")) is None
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,8 @@ def test_names_that_were_given_are_known() -> None:
         ("game.example", "https://game.example", None),
         ("game.example:443", "https://game.example", None),
         ("game.example:8443", "https://game.example:8443", None),
-        ("game.example:8443", "https://game.example", 403),
+        ("game.example:8443", "https://game.example", None),
+        ("192.0.2.1:8765", "http://192.0.2.1:8000", None),
         ("game.example", "https://www.game.example", 403),
         ("game.example", "https://friend.example", None),
         ("game.example", "HTTPS://FRIEND.EXAMPLE", None),
@@ -105,7 +106,7 @@ def test_names_that_were_given_are_known() -> None:
     ],
 )
 def test_which_pages_are_let_in(host: str, origin: str, status: int | None) -> None:
-    guard = Guard(LOCAL, ["game.example"], ["https://friend.example"])
+    guard = Guard(["0.0.0.0", "game.example"], ["https://friend.example"])
     assert status_of(guard, ("Host", host), ("Origin", origin)) == status
 
 
@@ -116,8 +117,8 @@ def test_two_origins_are_one_too_many() -> None:
 
 @pytest.mark.parametrize("origin", ["null", "https://evil.example"])
 def test_every_page_is_let_in_if_that_was_asked_for(origin: str) -> None:
-    assert status_of(Guard(LOCAL, (), ["*"]), ("Host", "localhost"), ("Origin", origin)) is None
-    assert status_of(Guard(LOCAL, (), [origin]), ("Host", "localhost"), ("Origin", origin)) is None
+    assert status_of(Guard(LOCAL, ["*"]), ("Host", "localhost"), ("Origin", origin)) is None
+    assert status_of(Guard(LOCAL, [origin]), ("Host", "localhost"), ("Origin", origin)) is None
 
 
 @pytest.mark.parametrize(

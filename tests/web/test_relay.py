@@ -207,7 +207,7 @@ def never_reading(url: str) -> Iterator[socket.socket]:
         slow.settimeout(30)
         slow.connect(("127.0.0.1", urlsplit(url).port))
         slow.sendall(
-            b"GET / HTTP/1.1\r\nHost: relay\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )
         assert slow.recv(4096).startswith(b"HTTP/1.1 101 ")

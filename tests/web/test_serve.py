@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from threading import active_count
 from urllib.parse import urlsplit
 
 import pytest
@@ -31,7 +33,7 @@ def ask(site: Site, path: str, method: str = "GET", **headers: str) -> tuple[HTT
         ("/style.css", "text/css; charset=utf-8"),
         ("/main.mjs", "text/javascript; charset=utf-8"),
         ("/board.py", "text/plain; charset=utf-8"),
-        ("/favicon.svg", "image/svg+xml"),
+        ("/favicon.svg", "image/svg+xml; charset=utf-8"),
         ("/pyodide/pyodide.mjs", "text/javascript; charset=utf-8"),
         ("/pyodide/pyodide.asm.wasm", "application/wasm"),
     ],
@@ -91,8 +93,51 @@ def test_nothing_else_is_served_and_no_folder_is_listed(site: Site, path: str) -
 
 def test_other_methods_are_refused(site: Site) -> None:
     for method in ("POST", "PUT", "DELETE"):
-        response, _ = ask(site, "/", method)
-        assert response.status == 501
+        for path in ("/", "/config.json", "/pyodide/pyodide.mjs"):
+            response, _ = ask(site, path, method)
+            assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_a_part_of_a_file(site: Site) -> None:
+    response, body = ask(site, "/pyodide/pyodide.asm.wasm", Range="bytes=1-3")
+    assert (response.status, body) == (206, b"asm")
+
+
+def test_it_is_known_by_names_of_its_own_alone(site: Site) -> None:
+    for url in (site.page_url, site.relay_url):
+        for host, origin in (("evil.example", ""), ("localhost", "https://evil.example")):
+            with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), 30) as sock:
+                sock.sendall(
+                    f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n".encode()
+                    + (f"Origin: {origin}\r\n" if origin else "").encode()
+                    + b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                )
+                status = sock.makefile("rb").readline().split()[1]
+            assert status == (b"403" if origin else b"421")
+
+
+def test_a_site_answers_to_further_names(tmp_path: Path) -> None:
+    with Site(tmp_path, names=("game.example",)) as site:
+        assert ask(site, "/", Host="game.example")[0].status == 200
+
+
+def test_silent_clients_cost_no_threads_and_take_nothing_from_others(site: Site) -> None:
+    threads = active_count()
+    crowd = [socket.create_connection(("127.0.0.1", urlsplit(site.page_url).port or 0)) for _ in range(100)]
+    assert ask(site, "/config.json")[0].status == 200
+    assert active_count() == threads
+    for sock in crowd:
+        sock.close()
+
+
+def test_a_page_is_isolated_on_demand(site: Site, tmp_path: Path) -> None:
+    assert "Cross-Origin-Opener-Policy" not in ask(site, "/")[0].headers
+    with Site(tmp_path, is_isolated=True) as isolated:
+        for path in ("/", "/config.json", "/worker.mjs", "/pyodide/pyodide.mjs"):
+            response, _ = ask(isolated, path)
+            assert response.status == 200
+            assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+            assert response.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
 
 
 def test_a_port_that_is_taken_is_named(site: Site, tmp_path: Path) -> None:
