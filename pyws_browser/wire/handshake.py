@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Final, cast
 
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidStatus, NegotiationError
+from websockets.exceptions import NegotiationError
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
+from ..display import printable
 from ..errors import HandshakeError, InvalidStateError, InvalidSubprotocolError
 from .head import MAX_HEAD_BYTES, Head, problem_of
 from .negotiation import client_deflate, server_deflate, terms_of
+from .refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,15 +36,11 @@ if TYPE_CHECKING:
     from ..url import WebSocketURL
     from .deflate import DeflateTerms
 
-MAX_BODY_BYTES: Final = 64 * 1024
-"""How much of a refusing answer's content is kept for the exception."""
-
-_STATUS_LINE: Final = re.compile(rb"[^ \r]+ ([0-9]{3})[ \r]")
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})[ \r]")
 _TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
 
 _SILENT: Final = logging.getLogger(__name__)
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+_SILENT.setLevel(logging.CRITICAL + 1)
 
 
 @dataclass
@@ -78,12 +76,12 @@ class ClientHandshake:
             WebSocketURI(url.secure, url.host, url.port, path, query, *credentials),
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             extensions=None if compression is None else [client_deflate(compression)],
+            logger=_SILENT,  # it would log headers with passwords, and what strangers wrote
         )
         self._offered = subprotocols
         self._head = Head()
         self._interim_size = 0
-        self._refusal: list[str] = []  # the lines of the head, once it is known that there is content to come
-        self._content = bytearray()
+        self._refusal: Refusal | None = None
         request = self._protocol.connect()
         for name, value in headers:
             request.headers[name] = value
@@ -99,29 +97,17 @@ class ClientHandshake:
 
         Raises HandshakeError if it does not agree. Such an answer is read to its end first, for its content.
         """
-        if self._refusal:
-            self._receive_content(data)
-            return None
-        found = self._feed(data)
-        if found is None:
-            return None
-        head, rest = found
-        self._protocol.receive_data(head)
-        response = self._response()
-        if response is not None:
-            self._received = response
-            self.subprotocol = self._protocol.subprotocol or ""
-            self.deflate = terms_of(self._protocol.extensions)
-            if self._offered and not self.subprotocol:
-                raise _handshake_error(
-                    f"the server chose none of the subprotocols {', '.join(self._offered)}, with which a browser gives "
-                    "up, and so does this: offer one that the server knows, or none",
-                    response,
-                )
-            return rest
-        self._refusal = head.decode("latin-1").split("\r\n")[:-2]
-        if rest:
-            self._receive_content(rest)
+        if self._refusal is None:
+            found = self._feed(data)
+            if found is None:
+                return None
+            head, data = found
+            if head.split(b" ", 2)[1][:3] == b"101":
+                self._accept(head)
+                return data
+            self._refusal = Refusal(head)
+        if self._refusal.receive(data):
+            raise self._refusal.error
         return None
 
     @property
@@ -132,22 +118,17 @@ class ClientHandshake:
 
     def receive_eof(self) -> HandshakeError:
         """Be told that the server closed the connection; return what to make of it."""
-        if not self._refusal:
+        if self._refusal is None:
             return HandshakeError(
                 "the server closed the connection before its answer was complete: is it a WebSocket server?"
             )
-        try:
-            self._protocol.receive_eof()
-            self._response()
-        except HandshakeError as exc:
-            if exc.status:
-                return exc
-        return self._cut_off()
+        self._refusal.receive_eof()
+        return self._refusal.error
 
     @property
     def refusal(self) -> HandshakeError | None:
         """What is known of a refusal whose content is still coming."""
-        return self._cut_off() if self._refusal else None
+        return None if self._refusal is None else self._refusal.error
 
     def _feed(self, data: bytes) -> tuple[bytes, bytes] | None:
         """Return the head of the answer and what follows it; interim ones before it are ignored (RFC 9110 §15.2)."""
@@ -155,8 +136,8 @@ class ClientHandshake:
             head, data = found
             status = _STATUS_LINE.match(head)
             if status is None:
-                line = head.partition(b"\r\n")[0].decode("latin-1")
-                raise HandshakeError(f"the server's answer is wrong: invalid HTTP status line {line!r}")
+                line = printable(head.partition(b"\r\n")[0].decode("latin-1"), 80)
+                raise HandshakeError(f"the server's answer is wrong: invalid HTTP status line '{line}'")
             if status[1] == b"101" or not status[1].startswith(b"1"):
                 break
             self._interim_size += len(head)
@@ -165,41 +146,25 @@ class ClientHandshake:
             self._head = Head()
         return found
 
-    def _receive_content(self, data: bytes) -> None:
-        """Take in what follows the head of a refusal; raises HandshakeError at its end, or at MAX_BODY_BYTES."""
-        self._content += data[: MAX_BODY_BYTES - len(self._content)]
-        if len(self._content) == MAX_BODY_BYTES:
-            raise self._cut_off()
-        self._protocol.receive_data(data)
-        try:
-            self._response()
-        except HandshakeError as exc:
-            if exc.status:
-                raise
-            raise self._cut_off() from exc  # it is not as its head says
-
-    def _cut_off(self) -> HandshakeError:
-        first, *lines = self._refusal
-        status = first.partition(" ")[2]
-        fields = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
-        is_chunked = any(name.lower() == "transfer-encoding" for name, _ in fields)
-        content = b"" if is_chunked else bytes(self._content)
-        return HandshakeError(
-            f"the server refused: HTTP {status.strip()} (not all of its content came)", int(status[:3]), fields, content
-        )
-
-    def _response(self) -> Response | None:
-        """Return the answer if there is one; raise HandshakeError if it is not the right one."""
-        events = self._protocol.events_received()
+    def _accept(self, head: bytes) -> None:
+        """Judge an answer that agrees to the upgrade; raises HandshakeError if it is not the right one."""
+        protocol = self._protocol
+        protocol.receive_data(head)
+        events = protocol.events_received()
         response = events[0] if events and isinstance(events[0], Response) else None
-        problem = self._protocol.handshake_exc
-        if problem is None:
-            return response
-        if isinstance(problem, InvalidStatus):
+        problem = protocol.handshake_exc
+        if response is None or problem is not None:
+            why = printable(_explain(problem)) if problem is not None else "it is not complete"
+            raise _handshake_error(f"the server's answer is wrong: {why}", response) from problem
+        self._received = response
+        self.subprotocol = protocol.subprotocol or ""
+        self.deflate = terms_of(protocol.extensions)
+        if self._offered and not self.subprotocol:
             raise _handshake_error(
-                f"the server refused: {_status_line(problem.response)}", problem.response
-            ) from problem
-        raise _handshake_error(f"the server's answer is wrong: {_explain(problem)}", response) from problem
+                f"the server chose none of the subprotocols {', '.join(self._offered)}, with which a browser gives "
+                "up, and so does this: offer one that the server knows, or none",
+                response,
+            )
 
 
 class ServerHandshake:
@@ -424,9 +389,7 @@ class _Protocol(ServerProtocol):
 def _handshake_error(message: str, response: Response | None) -> HandshakeError:
     if response is None:
         return HandshakeError(message)
-    return HandshakeError(
-        message, response.status_code, tuple(response.headers.raw_items()), bytes(response.body[:MAX_BODY_BYTES])
-    )
+    return HandshakeError(message, response.status_code, tuple(response.headers.raw_items()), bytes(response.body))
 
 
 def _status_line(response: Response) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..errors import HandshakeError
+from ..rules import is_token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_HEAD_BYTES: Final = 16 * 1024
 """How long an HTTP message may be up to its blank line."""
@@ -16,6 +20,7 @@ MAX_FIELDS: Final = 128
 """How many fields a request may have."""
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _VERSION: Final = b"HTTP/"
+_UNFIT: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 _FOLD: Final = re.compile(rb"\r\n[ \t]+")
 
 
@@ -75,3 +80,12 @@ def problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
             f"there are more than {MAX_FIELDS} header fields, or one is longer than {MAX_LINE_BYTES} bytes",
         )
     return None
+
+
+def fields_of(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return the header fields of an answer by which nothing is decided, read leniently.
+
+    What has no name is left out; characters that may not stand in a value are spaces (RFC 9112 §5.5).
+    """
+    pairs = (line.partition(":")[::2] for line in lines)
+    return tuple((name, _UNFIT.sub(" ", value).strip(" \t")) for name, value in pairs if is_token(name))

@@ -10,15 +10,14 @@ from base64 import b64encode
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ..display import printable
 from ..errors import ProxyError
+from .head import MAX_HEAD_BYTES, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..proxy import Proxy
-
-MAX_HEAD_BYTES: Final = 16 * 1024
-"""How long a proxy's answer may be up to its blank line."""
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _MAX_NAME: Final = 255  # bytes (RFC 1928 §5)
@@ -51,25 +50,34 @@ class HTTPTunnel:
             lines.append(f"Proxy-Authorization: Basic {credentials}")
         self._proxy = proxy
         self._received = b""
+        self._interim_size = 0
         self.to_send: bytes = "\r\n".join([*lines, "", ""]).encode()
 
     def receive(self, data: bytes) -> bool:
         """Take bytes in; return whether the proxy has connected us. Raises ProxyError if it does not."""
         self._received += data
-        head, end, rest = self._received.partition(_END_OF_HEAD)
-        if not end:
-            if len(head) > MAX_HEAD_BYTES or not b"HTTP/1."[: len(head)] == head[:7]:
+        while True:
+            head, end, rest = self._received.partition(_END_OF_HEAD)
+            self._interim_size += len(head) if end else 0
+            if max(len(head), self._interim_size) > MAX_HEAD_BYTES or not b"HTTP/1."[: len(head)] == head[:7]:
                 raise self._malformed()
-            return False
-        lines = head.decode("latin-1").split("\r\n")
-        if not _STATUS_LINE.match(lines[0]):
-            raise self._malformed()
-        status_line = lines[0].partition(" ")[2]
-        status = status_line[:3]
+            if not end:
+                return False
+            lines = head.decode("latin-1").split("\r\n")
+            if not _STATUS_LINE.match(lines[0]):
+                raise self._malformed()
+            status_line = lines[0].partition(" ")[2]
+            status = status_line[:3]
+            if not status.startswith("1"):  # an interim answer, which another one follows (RFC 9110 §15.2)
+                break
+            self._received = rest
         if not status.startswith("2"):
             advice = ": put user:password@ before the host of its URL" if status == "407" else ""
-            fields = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
-            raise ProxyError(f"the proxy {self._proxy} refused: HTTP {status_line}{advice}", int(status), fields)
+            raise ProxyError(
+                f"the proxy {self._proxy} refused: HTTP {printable(status_line)}{advice}",
+                int(status),
+                fields_of(lines[1:]),
+            )
         if rest:
             raise ProxyError(f"the proxy {self._proxy} connects to something that speaks before it is asked")
         return True

@@ -209,6 +209,8 @@ MALFORMED = {
         [b"HTTP/2 200\r\n\r\n"],
         [b"HTTP/1.1 2000 OK\r\n\r\n"],
         [b"HTTP/1.1 OK\r\n\r\n"],
+        [b"HTTP/1.1 103 Early\r\n\r\n" * 1000],
+        [b"HTTP/1.1 103 Early\r\n\r\nSSH-2.0"],
         [b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000],
     ],
     "socks5": [
@@ -221,6 +223,38 @@ MALFORMED = {
         [b"\x05\x00", b"\x05\x63"],
     ],
 }
+
+
+def test_what_a_proxy_wrote_is_told_without_its_control_characters(start: Start, peer: WebSocketPeer) -> None:
+    answer = b"HTTP/1.1 503 \x1b[2J\x9b31m\n\x07\r\nX: a\x1b[2J\rb\0\nc\r\nno field\r\nProxy-Status: ok\r\n\r\n"
+    proxy = start(script(answer))
+    peer.proxy = f"http://{proxy.authority}"
+    peer.connect_to_url("ws://game.example/")
+    cause = outcome(peer)
+    assert type(cause) is ProxyError
+    assert str(cause).isprintable()
+    assert cause.status == 503
+    assert cause.headers == (("X", "a [2J b  c"), ("Proxy-Status", "ok"))
+
+
+def test_interim_answers_of_a_proxy_are_passed_over(start: Start, server: WebSocketServer, peer: WebSocketPeer) -> None:
+    def converse(proxy: Proxy, client: socket.socket) -> socket.socket | None:
+        client.sendall(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nX: y\r\n\r\n")
+        return http_connect()(proxy, client)
+
+    proxy = start(converse, names={"game.example": "127.0.0.1"})
+    peer.proxy = f"http://{proxy.authority}"
+    peer.connect_to_url(f"ws://game.example:{server.port}/")
+    assert outcome(peer, server) is None
+    echo(peer, server)
+
+
+def test_a_zone_of_this_machine_means_nothing_to_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    url, options = parse_url("ws://pi.local/"), Options(dial=("fe80::1%lo", 80))
+    with pytest.raises(InvalidOptionError, match="set proxy to None"):
+        ClientTransport(url, options._replace(proxy="http://proxy.example:3128"))
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    assert proxy_for(True, url._replace(host="fe80::1%lo")) is None
 
 
 @pytest.mark.parametrize(("scheme", "answers"), [(s, a) for s, many in MALFORMED.items() for a in many])

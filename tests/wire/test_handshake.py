@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 
 import pytest
@@ -11,8 +12,9 @@ from pyws_browser.compression import Compression
 from pyws_browser.errors import HandshakeError
 from pyws_browser.url import parse_url
 from pyws_browser.wire.deflate import DeflateTerms
-from pyws_browser.wire.handshake import MAX_BODY_BYTES, ClientHandshake, ServerHandshake
+from pyws_browser.wire.handshake import ClientHandshake, ServerHandshake
 from pyws_browser.wire.head import MAX_HEAD_BYTES
+from pyws_browser.wire.refusal import MAX_BODY_BYTES
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 §1.3
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -209,8 +211,22 @@ class TestRefusals:
             assert (refusal.status, refusal.body) == (403, b"not")
             assert ("Content-Type", "text/plain") in refusal.headers
 
-    @pytest.mark.parametrize("answer", [b"3\r\nnot\r\n", b"3\r\nnotthis", b"many\r\n"])
-    def test_chunks_may_be_cut_off_or_wrong(self, answer: bytes) -> None:
+    @pytest.mark.parametrize(
+        ("answer", "body"),
+        [
+            (b"3\r\nnot\r\n", b"not"),
+            (b"9\r\nnot", b"not"),
+            (b"3\r\nnotthis", b"not"),
+            (b"3\r\nnotthis\r\n", b"not"),
+            (b"many\r\n", b""),
+            (b"-1\r\n", b""),
+            (b"1" * 17 + b"\r\n", b""),
+            (b"1" * 9000, b""),
+            (b"0\r\nX: " + b"y" * 20_000 + b"\r\n", b""),
+            (b"0\r\nX: y\r\n", b""),
+        ],
+    )
+    def test_chunks_may_be_cut_off_or_wrong(self, answer: bytes, body: bytes) -> None:
         handshake = client()
         head = http("HTTP/1.1 404 Nothing Here", {"Transfer-Encoding": "chunked"})
         assert handshake.receive(head) is None
@@ -220,7 +236,8 @@ class TestRefusals:
             refusal = exc
         else:
             refusal = handshake.receive_eof()
-        assert (refusal.status, refusal.body) == (404, b"")
+        assert (refusal.status, refusal.body) == (404, body)
+        assert "not all of its content came" in str(refusal)
 
     def test_chunks_are_put_together(self) -> None:
         handshake = client()
@@ -229,9 +246,116 @@ class TestRefusals:
             handshake.receive(b"\r\n5\r\n here\r\n0\r\n\r\n")
         assert caught.value.body == b"not here"
 
+    @pytest.mark.parametrize("size", [1, 5, 1000])
+    def test_chunks_may_have_extensions_and_a_trailer(self, size: int) -> None:
+        handshake = client()
+        head = http("HTTP/1.1 404 No", {"Transfer-Encoding": "gzip, Chunked"})
+        data = head + b"3;a=b\r\nnot\r\n5 \r\n here\r\n000\r\nX: y\r\nZ: w\r\n\r\n"
+        last = (len(data) - 1) // size * size
+        for start in range(0, last, size):
+            assert handshake.receive(data[start : start + size]) is None
+        with pytest.raises(HandshakeError) as caught:
+            handshake.receive(data[last:])
+        assert str(caught.value) == "the server refused: HTTP 404 No"
+        assert caught.value.body == b"not here"
+
+    def test_many_small_chunks_are_read_up_to_the_limit(self) -> None:
+        handshake = client()
+        with pytest.raises(HandshakeError) as caught:
+            handshake.receive(http("HTTP/1.1 404 No", {"Transfer-Encoding": "chunked"}) + b"1\r\na\r\n" * 70_000)
+        assert caught.value.body == b"a" * MAX_BODY_BYTES
+
+    @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1", "HTTP/1.9"])
+    @pytest.mark.parametrize("size", [1, 1000])
+    def test_an_error_page_of_any_http_1_is_a_refusal(self, version: str, size: int) -> None:
+        handshake = client()
+        headers = {"Cache-Control": "no-cache", "Connection": "close", "Content-Type": "text/html"}
+        data = http(f"{version} 503 Service Unavailable", headers, b"<html>No server is available.</html>\n")
+        for start in range(0, len(data), size):
+            assert handshake.receive(data[start : start + size]) is None
+        refusal = handshake.receive_eof()
+        assert str(refusal) == "the server refused: HTTP 503 Service Unavailable"
+        assert (refusal.status, refusal.body) == (503, b"<html>No server is available.</html>\n")
+        assert refusal.headers == tuple(headers.items())
+
+    @pytest.mark.parametrize(
+        ("lines", "body", "is_whole"),
+        [
+            (["Content-Length: 3"], b"abc", True),
+            (["Content-Length: 3", "Content-Length: 3"], b"abc", True),
+            (["Content-Length: 3, 3"], b"abc", True),
+            (["Content-Length: 0"], b"", True),
+            (["Content-Length: 3", "Content-Length: 4"], b"", False),
+            (["Content-Length: many"], b"", False),
+            (["Content-Length: -3"], b"", False),
+            (["Content-Length: " + "9" * 5000], b"", False),
+            (["Content-Length: 3", "Transfer-Encoding: chunked"], b"", False),
+            (["no field", ": no name", "a b: c"], b"abcdef", True),
+        ],
+    )
+    def test_what_is_wrong_with_it_does_not_hide_its_status(
+        self, lines: list[str], body: bytes, is_whole: bool
+    ) -> None:
+        handshake = client()
+        data = "\r\n".join(["HTTP/1.1 503 Busy", *lines, "Retry-After: 5", "", ""]).encode() + b"abcdef"
+        try:
+            assert handshake.receive(data) is None
+        except HandshakeError as exc:
+            refusal = exc
+        else:
+            refusal = handshake.receive_eof()
+        assert (refusal.status, refusal.body) == (503, body)
+        assert refusal.headers[-1] == ("Retry-After", "5")
+        assert ("not all" not in str(refusal)) == is_whole
+
+    @pytest.mark.parametrize("length", [MAX_BODY_BYTES + 1, 2**20 + 1, 10**17])
+    def test_of_content_that_is_too_long_the_beginning_is_told(self, length: int) -> None:
+        handshake = client()
+        head = http("HTTP/1.1 503 Busy", {"Content-Length": str(length)})
+        assert handshake.receive(head + b"x" * MAX_BODY_BYTES) is None
+        with pytest.raises(HandshakeError, match=r"503 Busy \(not all of its content came\)") as caught:
+            handshake.receive(b"x")
+        assert (caught.value.status, caught.value.body) == (503, b"x" * MAX_BODY_BYTES)
+
+    @pytest.mark.parametrize("status", [204, 304])
+    def test_an_answer_that_has_no_content_is_not_waited_for(self, status: int) -> None:
+        with pytest.raises(HandshakeError) as caught:
+            client().receive(http(f"HTTP/1.1 {status} No", {"Content-Length": "9"}))
+        assert caught.value.status == status
+
+    def test_compressed_content_is_kept_as_it_came(self) -> None:
+        content = gzip.compress(b"come back later")
+        with pytest.raises(HandshakeError) as caught:
+            client().receive(
+                http("HTTP/1.1 503 Busy", {"Content-Encoding": "gzip", "Content-Length": str(len(content))}, content)
+            )
+        assert gzip.decompress(caught.value.body) == b"come back later"
+
+    def test_what_a_stranger_wrote_is_shown_escaped(self) -> None:
+        for data in (
+            b"HTTP/1.1 503 \x1b[2J\x9b31m\nBusy\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 101 \x1b[2J\r\n\r\n",
+            b"HTTP/1.1 101 Ok\r\nUpgrade: \x9b31m\r\nConnection: Upgrade\r\n\r\n",
+            b"\x1b[2J HTTP/1.1\r\n\r\n",
+            b"HTTP/1.1\x9b \x07\r\n\r\n",
+        ):
+            with pytest.raises(HandshakeError) as caught:
+                client().receive(data)
+            assert str(caught.value).isprintable()
+
+    def test_a_field_has_no_control_characters(self) -> None:
+        with pytest.raises(HandshakeError) as caught:
+            client().receive(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\nX: a\rb\0c\nd\x1be\x7f\r\n\r\n")
+        assert caught.value.headers == (("Content-Length", "0"), ("X", "a b c d e "[:-1]))
+
+    def test_the_libraries_below_log_no_password(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level("DEBUG"):
+            ClientHandshake(parse_url("ws://user:secret@game.example/"), (), [("Cookie", "secret")])
+        assert caplog.text == ""
+
     def test_content_without_an_end_is_not_waited_for(self) -> None:
         handshake = client()
-        assert handshake.receive(http("HTTP/1.1 503 Busy", {}, bytes(MAX_BODY_BYTES - 1))) is None
+        assert handshake.receive(http("HTTP/1.1 503 Busy", {}, bytes(MAX_BODY_BYTES))) is None
         with pytest.raises(HandshakeError) as caught:
             handshake.receive(b"..")
         assert (caught.value.status, len(caught.value.body)) == (503, MAX_BODY_BYTES)

@@ -52,6 +52,10 @@ class ClientOpening(Opening):
         self._dialler: Dialler | UnixDialler | GivenSocket
         if options.sock is None and options.unix_path is None:
             self._proxy = proxy_for(options.proxy, url._replace(host=self._target[0], port=self._target[1]))
+            if self._proxy is not None and "%" in self._target[0]:
+                raise InvalidOptionError(
+                    f"the zone in {self._target[0]} is known to this machine alone, not to a proxy: set proxy to None"
+                )
             host, port = self._target if self._proxy is None else (self._proxy.host, self._proxy.port)
             self._dialler = Dialler(host, port, wake, family=options.family, local_addr=options.local_addr)
         elif isinstance(options.proxy, str) or (options.sock is not None and options.unix_path is not None):
