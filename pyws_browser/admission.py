@@ -173,7 +173,8 @@ class Request:
     def _unanswered(self) -> Desk:
         if self._desk is None:
             raise InvalidStateError(
-                f"the request for {self.path} was answered already: answer it once, and within handshake_timeout"
+                f"the request for {self.path} was answered already: answer it once, within handshake_timeout and "
+                "before the server stops"
             )
         return self._desk
 

@@ -53,11 +53,12 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
         if web_limits is None:
             web_limits = web_limits_by_default()
         super().__init__(Options(web_limits=IN_BROWSER or web_limits))
-        self.connection_established: Signal[str] = Signal()
-        self.connection_closed: Signal[bool] = Signal()
-        self.connection_error: Signal[()] = Signal()
-        self.server_close_request: Signal[int, str] = Signal()
-        self.data_received: Signal[()] = Signal()
+        failed = self._on_task_failed
+        self.connection_established: Signal[str] = Signal(failed)
+        self.connection_closed: Signal[bool] = Signal(failed)
+        self.connection_error: Signal[()] = Signal(failed)
+        self.server_close_request: Signal[int, str] = Signal(failed)
+        self.data_received: Signal[()] = Signal(failed)
         self._connector: Connector = connector or connect
         self._verify_ssl = True
         self._certificate: TrustedCertificate | None = None
@@ -152,9 +153,9 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
                 if link.is_announced:
                     self._take_end(link, status)
                 elif self._session is None:
-                    self._events.append(self.connection_error.emit)
+                    self._events.append((link, self.connection_error.emit, False))
                 else:
-                    self._events.append(self.connection_failed.emit)
+                    self._events.append((link, self.connection_failed.emit, False))
         self._emit()
 
     def __enter__(self) -> Self:

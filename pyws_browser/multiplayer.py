@@ -32,13 +32,13 @@ from .multiplayer_peer import ALL, SERVER
 from .rules import CloseCode, encode_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from .multiplayer_peer import Link, WebSocketMultiplayerPeer
+    from .multiplayer_peer import Event, Link, WebSocketMultiplayerPeer
     from .signals import Signal
     from .transport.base import Message
 
-    Events: TypeAlias = deque[Callable[[], object]]
+    Events: TypeAlias = deque[Event]
 
 _Arguments = TypeVarTuple("_Arguments")
 
@@ -101,16 +101,24 @@ class Session(ABC):
         """Whether another packet may be kept."""
         return len(self._packets) < self._owner.max_queued_packets and self._size < self._owner.inbound_buffer_size
 
-    def _keep(self, source: int, data: bytes) -> None:
+    def forget(self, link: Link) -> None:
+        """Give up what has come on a connection and was not fetched; the program is told of none of it."""
+        link.transport.inbox.clear()
+        kept = [(source, data) for source, data in self._packets if source != link.id]
+        self._packets.clear()
+        self._packets.extend(kept)
+        self._size = sum(len(data) for _, data in kept)
+
+    def _keep(self, link: Link, source: int, data: bytes) -> None:
         self._packets.append((source, data))
         self._size += len(data)
-        self._tell(self._owner.peer_packet, source)
+        self._events.append((link, partial(self._owner.peer_packet.emit, source), True))
 
-    def _tell(self, signal: Signal[*_Arguments], *arguments: *_Arguments) -> None:
-        self._events.append(partial(signal.emit, *arguments))
+    def _tell(self, link: Link, signal: Signal[*_Arguments], *arguments: *_Arguments) -> None:
+        self._events.append((link, partial(signal.emit, *arguments), False))
 
-    def _report(self, id_: int, error: WebSocketError) -> None:
-        self._events.append(partial(_report, self._owner.peer_error, id_, error))
+    def _report(self, link: Link, error: WebSocketError) -> None:
+        self._events.append((link, partial(_report, self._owner.peer_error, link.id, error), False))
 
 
 class Hub(Session):
@@ -143,7 +151,7 @@ class Hub(Session):
         self._announce_to_all(link, Kind.ADD)
         for other in sorted(self._receivers(link.id, ALL), key=lambda other: other.id):
             self._announce(link, Kind.ADD, other.id)
-        self._tell(self._owner.peer_connected, link.id)
+        self._tell(link, self._owner.peer_connected, link.id)
 
     def take(self, link: Link) -> bool:
         """Relay and keep; nobody takes more than half of the room that is left for all."""
@@ -159,10 +167,10 @@ class Hub(Session):
                 if is_mine and (len(packets) >= most or self._size >= largest):
                     return False
                 if is_mine:
-                    self._keep(link.id, envelope.data)
+                    self._keep(link, link.id, envelope.data)
                 self._relay(envelope, message)
             except (MultiplayerProtocolError, NoSuchPeerError, OutboundBufferFullError) as exc:
-                self._report(link.id, exc)
+                self._report(link, exc)
             inbox.popleft()
         return True
 
@@ -171,7 +179,7 @@ class Hub(Session):
         inbox = link.transport.inbox
         if inbox:
             self._report(
-                link.id,
+                link,
                 InboundOverflowError(
                     f"peer {link.id} is gone, and {len(inbox)} of its packets are lost because too many waited to be "
                     "fetched: fetch packets more often, or raise max_queued_packets or inbound_buffer_size"
@@ -179,7 +187,7 @@ class Hub(Session):
             )
             inbox.clear()
         self._announce_to_all(link, Kind.REMOVE)
-        self._tell(self._owner.peer_disconnected, link.id)
+        self._tell(link, self._owner.peer_disconnected, link.id)
 
     def _relay(self, envelope: Envelope, message: bytes) -> None:
         if envelope.target == SERVER:
@@ -215,7 +223,7 @@ class Hub(Session):
     def _post(self, links: list[Link], message: bytes) -> None:
         """Send; who reads so slowly that it does not fit would miss something, and is disconnected instead."""
         for id_, problem in send_to_all(links, message).items():
-            self._report(id_, problem)
+            self._report(self._links[id_], problem)
             self._links[id_].peer.close(CloseCode.POLICY_VIOLATION, "too slow")
 
 
@@ -247,7 +255,7 @@ class Membership(Session):
             try:
                 envelopes = self._dialect.from_server(_as_bytes(inbox.popleft()), self.unique_id)
             except MultiplayerProtocolError as exc:
-                self._report(SERVER, exc)
+                self._report(link, exc)
                 if not self._dialect.has_relay and not self.unique_id:  # nothing else could tell the id
                     link.peer.close(CloseCode.NORMAL_CLOSURE, "the first message was no id")
                     inbox.clear()
@@ -258,21 +266,22 @@ class Membership(Session):
 
     def leave(self, link: Link) -> None:
         """Tell whether a session ended or never began."""
-        self._tell(self._owner.server_disconnected if self._has_succeeded else self._owner.connection_failed)
+        self._tell(link, self._owner.server_disconnected if self._has_succeeded else self._owner.connection_failed)
 
     def _handle(self, envelope: Envelope) -> None:
         kind, source, _, data, peer = envelope
+        link = self._link
         if kind is Kind.DATA:
-            self._keep(source, data)
+            self._keep(link, source, data)
         elif kind is Kind.ID:
             self.unique_id = peer
         elif kind is Kind.REMOVE:
-            self._tell(self._owner.peer_disconnected, peer)
+            self._tell(link, self._owner.peer_disconnected, peer)
         else:
-            self._tell(self._owner.peer_connected, peer)
+            self._tell(link, self._owner.peer_connected, peer)
             if peer == SERVER and not self._has_succeeded:
                 self._has_succeeded = True
-                self._tell(self._owner.connection_succeeded)
+                self._tell(link, self._owner.connection_succeeded)
 
 
 def _half_way(taken: int, limit: int) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import deque
 from enum import IntEnum
+from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .errors import (
     Error,
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from .dialects import Dialect
     from .multiplayer import Session
     from .transport.base import CloseStatus, Options, Transport
+
+    Event: TypeAlias = tuple["Link | None", Callable[[], object], bool]
+    """What is due at the end of a poll: the connection that it is about, what to call, and whether it tells of a
+    message. Without a connection it is about the client or the server itself."""
 
 ALL: Final = 0
 """The target that is everybody (Godot `TARGET_PEER_BROADCAST`)."""
@@ -63,17 +68,21 @@ class Link:
     What the owner was set to do with Variants, the peer of the connection does too.
     """
 
-    __slots__ = ("id", "is_announced", "peer", "received", "transport")
+    __slots__ = ("has_failed", "id", "is_announced", "peer", "received", "transport")
 
-    def __init__(self, id_: int, transport: Transport, owner: PacketPeer) -> None:
+    def __init__(
+        self, id_: int, transport: Transport, owner: PacketPeer, kind: type[WebSocketPeer] = WebSocketPeer
+    ) -> None:
         self.id: int = id_
         self.transport: Transport = transport
-        self.peer: WebSocketPeer = WebSocketPeer.from_transport(transport)
+        self.peer: WebSocketPeer = kind.from_transport(transport)
         self.peer.variant_version = owner.variant_version
         self.peer.encode_buffer_max_size = owner.encode_buffer_max_size
         self.peer.allow_object_decoding = owner.allow_object_decoding
         self.received: int = 0
         self.is_announced: bool = False
+        self.has_failed: bool = False
+        """Whether a function of the program failed while it served this connection: its messages are told no more."""
 
 
 class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
@@ -100,17 +109,18 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
     def __init__(self, options: Options) -> None:
         PacketPeer.__init__(self)
         ConnectionSettings.__init__(self, options)
-        self.peer_connected: Signal[int] = Signal()
-        self.peer_disconnected: Signal[int] = Signal()
-        self.peer_packet: Signal[int] = Signal()
-        self.peer_error: Signal[int, WebSocketError] = Signal()
+        failed = self._on_task_failed
+        self.peer_connected: Signal[int] = Signal(failed)
+        self.peer_disconnected: Signal[int] = Signal(failed)
+        self.peer_packet: Signal[int] = Signal(failed)
+        self.peer_error: Signal[int, WebSocketError] = Signal(failed)
         # A client's, but Godot has them in both.
         self.connection_succeeded: Signal[()] = Signal()
         self.connection_failed: Signal[()] = Signal()
         self.server_disconnected: Signal[()] = Signal()
         self._target = ALL
         self._session: Session | None = None
-        self._events: deque[Callable[[], object]] = deque()
+        self._events: deque[Event] = deque()
 
     @abstractmethod
     def poll(self) -> None:
@@ -258,7 +268,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         if transport.has_opened and not link.is_announced:
             link.is_announced = True
             if session is None:
-                self._events.append(self._on_open(link))
+                self._events.append((link, self._on_open(link), False))
             else:
                 session.join(link)
         if session is not None:
@@ -266,19 +276,28 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         new = transport.received_count - link.received
         if new:
             link.received += new
-            self._events.extend(repeat(self._on_message(link), new))
+            self._events.extend(repeat((link, self._on_message(link), True), new))
         return True
 
     def _take_end(self, link: Link, status: CloseStatus) -> None:
         """Note the end of a connection that was open."""
         if status.by_other_side:
-            self._events.append(self._on_close_request(link, status))
+            self._events.append((link, self._on_close_request(link, status), False))
         if self._session is None:
-            self._events.append(self._on_closed(link, status))
+            self._events.append((link, self._on_closed(link, status), False))
         else:
             self._session.leave(link)
 
     def _emit(self) -> None:
         """Call what is due. If it raises, the rest is called by the next poll."""
         while self._events:
-            self._events.popleft()()
+            _, call, _ = self._events.popleft()
+            call()
+
+    def _on_task_failed(self, exc: Exception, arguments: tuple[object, ...]) -> None:
+        """Take what a coroutine function raised that was connected to a signal; the next poll raises it."""
+        self._events.append((None, partial(_raise, exc), False))
+
+
+def _raise(exc: Exception) -> None:
+    raise exc

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import logging
 from _thread import get_ident
 from contextlib import ExitStack
 from functools import partial
 from math import inf
 from random import SystemRandom
+from types import CoroutineType
 from typing import TYPE_CHECKING, Final
 from warnings import warn
 
@@ -24,9 +26,11 @@ from .errors import (
 )
 from .listener import given_listener, listening_socket
 from .multiplayer_peer import SERVER, ConnectionStatus, Link
+from .peer import WebSocketPeer
+from .rules import CloseCode
 from .server_settings import ServerSettings
 from .signals import Signal
-from .transport.base import Options
+from .transport.base import OPEN, Options
 from .transport.native import ServerTransport
 from .transport.native.watch import Watch
 
@@ -39,7 +43,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .admission import Request
-    from .peer import WebSocketPeer
     from .transport.base import CloseStatus
 
 _MAX_ID: Final = 2**31 - 1
@@ -54,23 +57,55 @@ _MAX_ACCEPTED: Final = 32
 _MAX_REFUSED: Final = 100
 """How many clients are told at a time that they are refused; others are dropped."""
 
+_logger: Final = logging.getLogger("pyws_browser.server")
+
 _AGAIN: Final = {"Retry-After": "5"}
 _NOT_NOW: Final = Response(503, "This server takes no new connections now: try again later.\n", _AGAIN)
 _FULL: Final = Response(503, "This server has as many connections as it may have: try again later.\n", _AGAIN)
 
 
+class ClientPeer(WebSocketPeer):
+    """The peer of a client, which the server polls; the program may do so as well."""
+
+    on_change: Callable[[], object] | None = None
+    """Tells the server that a poll of the program did what the descriptor shows no longer."""
+
+    def poll(self) -> None:
+        """Do all that can be done without waiting; the server's next poll tells what came of it."""
+        transport = self._transport
+        if self.on_change is None or not isinstance(transport, ServerTransport):
+            super().poll()
+            return
+        before = _what_is_watched(transport)
+        super().poll()
+        if _what_is_watched(transport) != before:
+            self.on_change()
+
+
+def _what_is_watched(transport: ServerTransport) -> tuple[object, ...]:
+    return (
+        transport.received_count,
+        transport.ready_state,
+        transport.is_held_back,
+        transport.wants_write,
+        transport.deadline,
+    )
+
+
 class _Client(Link):
     """One connection from its acceptance on; `fd`, `interest` and `due` are `Watch`'s."""
 
-    __slots__ = ("due", "fd", "interest", "is_refused", "was_asked")
+    __slots__ = ("due", "fd", "interest", "is_over", "is_refused", "was_asked")
 
+    peer: ClientPeer
     transport: ServerTransport
 
     def __init__(self, id_: int, transport: ServerTransport, owner: WebSocketServer) -> None:
-        super().__init__(id_, transport, owner)
+        super().__init__(id_, transport, owner, ClientPeer)
         self.fd = transport.fileno()
         self.interest = 0
         self.due = inf
+        self.is_over = False  # and its end was noted
         self.is_refused = False
         self.was_asked = False
 
@@ -93,10 +128,11 @@ class WebSocketServer(ServerSettings):
 
     def __init__(self) -> None:
         super().__init__(Options(handshake_timeout=3.0))
-        self.client_connected: Signal[int, str] = Signal()
-        self.client_disconnected: Signal[int, bool] = Signal()
-        self.client_close_request: Signal[int, int, str] = Signal()
-        self.data_received: Signal[int] = Signal()
+        failed = self._on_task_failed
+        self.client_connected: Signal[int, str] = Signal(failed)
+        self.client_disconnected: Signal[int, bool] = Signal(failed)
+        self.client_close_request: Signal[int, int, str] = Signal(failed)
+        self.data_received: Signal[int] = Signal(failed)
         self._listener: socket.socket | None = None
         self._watch: Watch[_Client] | None = None
         self._clients: dict[int, _Client] = {}
@@ -161,7 +197,13 @@ class WebSocketServer(ServerSettings):
         return self._listener is not None
 
     def stop(self) -> None:
-        """Close every connection with 1000, without waiting for answers, and listen no more; emits nothing (Godot)."""
+        """Close every connection with 1000, without waiting for answers, and listen no more; emits nothing (Godot).
+
+        Requests that were held are answered with 503. Raises WrongThreadError, before anything is done, in another
+        thread than the one that called `listen()`.
+        """
+        if self._listener is not None:
+            self._check_thread()
         with ExitStack() as ends:  # all of them come about, whatever one of them raises
             ends.callback(self._stop_listening)
             for client in self._clients.values():
@@ -178,8 +220,10 @@ class WebSocketServer(ServerSettings):
     def poll(self) -> None:
         """Accept, receive, send, and emit the signals of what happened.
 
-        An exception from a connected function comes out here; what had not been emitted is emitted by the next poll.
-        So does one that nobody foresaw, which has ended the one connection that it came from.
+        What a function of the program raises while it serves a client is logged, and ends the connection of that client
+        with 1011; `strict` lets it come out here. An exception that nobody foresaw comes out in any case, when the
+        others have been served, and has ended the one connection that it came from. What had not been emitted is
+        emitted by the next poll.
         """
         watch = self._watch
         if watch is None:
@@ -188,20 +232,27 @@ class WebSocketServer(ServerSettings):
         active, is_knocking = watch.look()
         active |= self._held_back
         for client in active.values():
-            if client.fd >= 0:
+            if not client.is_over:
                 self._look_after(client)
         if is_knocking:
             for client in self._accept():
                 self._look_after(client)
         self._emit()
 
-    def wait(self, timeout: float) -> bool:
-        """Sleep until `poll()` has something to do, for `timeout` seconds at most; tell whether it has."""
+    def wait(self, timeout: float | None) -> bool:
+        """Sleep until `poll()` has something to do, for `timeout` seconds at most; tell whether it has.
+
+        None and infinity are for any time, and a time that is over, a negative one, is none. It returns at once if the
+        server does not listen. Raises InvalidOptionError for what is no number.
+        """
+        seconds = inf if timeout is None else timeout
+        if not isinstance(seconds, (int, float)) or seconds != seconds:
+            raise InvalidOptionError(f"wait() takes a number of seconds, or None for any time, not {timeout!r}")
         if self._watch is None:
             return False
         if self._events or any(map(self._can_resume, self._held_back.values())):
             return True
-        return self._watch.wait(timeout)
+        return self._watch.wait(seconds)
 
     # The clients.
 
@@ -335,7 +386,9 @@ class WebSocketServer(ServerSettings):
             client = _Client(self._new_id(), transport, self)
             client.is_refused = admission.refusal is not None
             self._refused += client.is_refused
-            client.transport.set_wakeup(partial(self._watch.disturb, client))
+            client.peer.on_change = partial(self._watch.disturb, client)
+            transport.set_wakeup(client.peer.on_change)
+            transport.on_release = partial(self._watch.release, client)
             self._clients[client.id] = client
             yield client
 
@@ -354,18 +407,24 @@ class WebSocketServer(ServerSettings):
         """Ask the program about a request, and go on with what it said."""
         request.id = client.id
         try:
-            response = self.process_request(request) if self.process_request is not None else None
+            response: object = self.process_request(request) if self.process_request is not None else None
+            if isinstance(response, CoroutineType):
+                response.close()
             if not request.is_held and not request.is_answered:
                 if response is None:
                     request.accept()
-                else:
+                elif isinstance(response, Response):
                     request.reject(response)
+                else:
+                    raise InvalidOptionError(
+                        f"process_request returned {response!r}: return a Response to refuse, or None to go on"
+                    )
         except BaseException:
             if not request.is_answered:
                 request.reject(Response(500, "The server failed to decide about this request.\n"))
             raise
         finally:
-            if client.fd >= 0 and self._clients.get(client.id) is client:  # and not stopped by what was called
+            if not client.is_over and self._clients.get(client.id) is client:  # and not stopped by what was called
                 self._look_after(client)
 
     def _new_id(self) -> int:
@@ -378,11 +437,14 @@ class WebSocketServer(ServerSettings):
     def _look_after(self, client: _Client) -> None:
         """Poll, and see what that changed: what to tell, what to wait for, when to look again."""
         problem: Exception | None = None
+        is_drained = True
         try:
-            client.transport.poll()
+            try:
+                client.transport.poll()
+            finally:
+                is_drained = self._take_in(client)
         except Exception as exc:  # it is raised when the others have been served
             problem = exc
-        is_drained = self._take_in(client)
         status = client.transport.close_status
         if status is None and (client.transport.is_held_back or not is_drained):
             self._held_back[client.id] = client
@@ -393,14 +455,51 @@ class WebSocketServer(ServerSettings):
         request = client.transport.request
         if request is not None and not client.was_asked:
             client.was_asked = True
-            self._events.append(partial(self._judge, client, request))
+            self._events.append((client, partial(self._judge, client, request), False))
         if status is not None:
+            client.is_over = True
+            client.peer.on_change = None
+            client.transport.set_wakeup(None)
+            client.transport.on_release = None
             self._refused -= client.is_refused
             if client.is_announced:
                 self._take_end(client, status)
-            self._events.append(partial(self._clients.pop, client.id))
+            self._events.append((None, partial(self._clients.pop, client.id), False))
         if problem is not None:
-            self._events.append(partial(_raise, problem))
+            self._events.append((None, partial(_raise, problem), False))
+
+    def _emit(self) -> None:
+        """Call what is due; what it raises about one client ends at most the connection of that one."""
+        events = self._events
+        while events:
+            link, call, is_message = events.popleft()
+            if is_message and link is not None and link.has_failed:
+                continue
+            try:
+                call()
+            except Exception as exc:
+                if link is None or self.strict:
+                    raise
+                self._give_up(link.id, exc)
+
+    def _on_task_failed(self, exc: Exception, arguments: tuple[object, ...]) -> None:
+        if self.strict:
+            super()._on_task_failed(exc, arguments)
+        else:
+            self._give_up(arguments[0], exc)
+
+    def _give_up(self, id_: object, exc: Exception) -> None:
+        """End the connection of a client with 1011, because a function of the program failed while it served it."""
+        _logger.error("a callback failed while it served client %s, whose connection ends", id_, exc_info=exc)
+        client = self._clients.get(id_) if isinstance(id_, int) else None
+        if client is None or client.has_failed:
+            return
+        client.has_failed = True
+        if self._session is not None:
+            self._session.forget(client)
+        if client.transport.ready_state is OPEN:  # in its handshake it was answered with 500
+            client.peer.close(CloseCode.INTERNAL_ERROR)
+            self._look_after(client)
 
     def _can_resume(self, client: _Client) -> bool:
         """Tell whether a client that was held back has room again."""
@@ -412,7 +511,11 @@ class WebSocketServer(ServerSettings):
 def _see_off(client: _Client) -> None:
     """Close a connection without waiting for the answer."""
     try:
-        client.peer.close()
+        request = client.transport.request
+        if request is not None and not request.is_answered:
+            request.reject(_NOT_NOW)
+        else:
+            client.peer.close()
         client.transport.poll()
     finally:
         client.transport.abort()

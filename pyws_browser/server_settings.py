@@ -24,6 +24,13 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
+        self.strict = False
+        """Whether what a function of the program raises while it serves one client comes out of `poll()`.
+
+        If not, it is logged with its traceback (logger `pyws_browser.server`, ERROR), that client's connection ends
+        with 1011, or its request is answered with 500, and the others are served on. Tests set it, to see the mistakes
+        of their functions. KeyboardInterrupt and SystemExit always come out, and so does what is no client's fault.
+        """
         self.refuse_new_connections = False
         """Whether new connections are answered with 503 (Godot, which drops them at once)."""
         self.process_request: Callable[[Request], Response | None] | None = None
@@ -31,7 +38,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
         It is called in `poll()` with the `Request`, and returns None to go on, or the `Response` that refuses. It may
         also call `request.hold()`, and `request.accept()` or `request.reject(response)` later. If it raises, the client
-        gets 500, and the exception comes out of `poll()`.
+        gets 500; `strict` says what becomes of the exception.
         """
         self.select_subprotocol: SubprotocolChoice | None = None
         """What chooses among the subprotocols that a client offers, and may choose None.

@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVarTuple
+from functools import partial
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVarTuple
+
+from .errors import InvalidOptionError, InvalidStateError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Task
     from collections.abc import Callable
 
 Arguments = TypeVarTuple("Arguments")
+
+# `inspect` has these too, but a page that connects a function need not load it.
+_GENERATOR: Final = 0x20 | 0x200
+_COROUTINE: Final = 0x80
 
 
 class Signal(Generic[*Arguments]):
     """Calls the functions that were connected to it, in the order in which they were.
 
     A function that raises does not keep the others from being called: its exception goes on to the emitter when all
-    have been, several of them as an ExceptionGroup.
+    have been, several of them as an ExceptionGroup. KeyboardInterrupt and SystemExit go on at once.
+
+    A coroutine function can be connected while an event loop runs. Each call of it is a task of the loop that runs when
+    the signal is emitted. `failed` is called with what such a task raised and with the arguments of the signal; if it
+    is None, that is logged (logger `pyws_browser`, ERROR).
     """
 
-    def __init__(self) -> None:
+    __slots__ = ("_callbacks", "_failed", "_tasks")
+
+    def __init__(self, failed: Callable[[Exception, tuple[object, ...]], object] | None = None) -> None:
         self._callbacks: list[Callable[[*Arguments], object]] = []
+        self._failed = failed
+        self._tasks: set[Task[Any]] = set()  # an event loop keeps weak references only
 
     def connect(self, callback: Callable[[*Arguments], object]) -> None:
-        """Have `callback` called from now on. Raises ValueError if it is already."""
+        """Have `callback` called from now on.
+
+        Raises:
+            InvalidOptionError: it cannot be called, or is a coroutine function and no event loop runs in this thread,
+                or is a generator function, whose call would do nothing (a ValueError).
+            ValueError: it is connected already.
+
+        """
+        if not callable(callback):
+            raise InvalidOptionError(f"connect() takes a function, not {callback!r}")
+        flags = _flags_of(callback)
+        if flags & _GENERATOR:
+            raise InvalidOptionError(f"{callback!r} is a generator function, whose call does nothing: take out `yield`")
+        if flags & _COROUTINE and _running_loop() is None:
+            raise InvalidOptionError(
+                f"{callback!r} is a coroutine function, and no event loop runs it: connect a plain one, or connect "
+                "it within a coroutine"
+            )
         if callback in self._callbacks:
             raise ValueError(f"{callback!r} is connected already: disconnect() it first")
         self._callbacks.append(callback)
@@ -45,10 +79,55 @@ class Signal(Generic[*Arguments]):
         problems: list[Exception] = []
         for callback in tuple(self._callbacks):
             try:
-                callback(*arguments)
+                result = callback(*arguments)
+                if type(result) is CoroutineType:
+                    self._start(result, callback, arguments)
             except Exception as exc:  # it is raised again below
                 problems.append(exc)
         if len(problems) == 1:
             raise problems[0]
         if problems:
             raise ExceptionGroup("several functions connected to a signal failed", problems)
+
+    def _start(self, coroutine: CoroutineType[Any, Any, Any], callback: object, arguments: tuple[object, ...]) -> None:
+        loop = _running_loop()
+        if loop is None:
+            coroutine.close()
+            raise InvalidStateError(
+                f"{callback!r} returned a coroutine, and no event loop runs here: emit the signal (call poll()) within "
+                "a coroutine, or connect a plain function"
+            )
+        task = loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._on_done, arguments))
+
+    def _on_done(self, arguments: tuple[object, ...], task: Task[Any]) -> None:
+        self._tasks.discard(task)
+        exc = None if task.cancelled() else task.exception()
+        if not isinstance(exc, Exception):  # KeyboardInterrupt and SystemExit come out of the loop
+            return
+        if self._failed is not None:
+            self._failed(exc, arguments)
+        else:
+            import logging  # which a page need not load either
+
+            logging.getLogger("pyws_browser").error("a coroutine connected to a signal failed", exc_info=exc)
+
+
+def _running_loop() -> AbstractEventLoop | None:
+    from asyncio import get_running_loop  # not before it is needed: a page may do without
+
+    try:
+        return get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _flags_of(callback: Any) -> int:
+    """Return the flags of the code behind a callback (`inspect`, "Code Objects Bit Flags"), 0 if there is none."""
+    while isinstance(callback, partial):
+        callback = callback.func
+    code = getattr(callback, "__code__", None)
+    if code is None and not isinstance(callback, type):  # an object whose class has `__call__()`
+        code = getattr(type(callback).__call__, "__code__", None)
+    return code.co_flags if code is not None else 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
+from types import CoroutineType
 from typing import TYPE_CHECKING, Final, cast
 
 from websockets.client import ClientProtocol
@@ -374,8 +375,10 @@ class _Protocol(ServerProtocol):
         self, choose: Callable[[Sequence[str]], str | None], offered: Sequence[Subprotocol]
     ) -> Subprotocol | None:
         try:
-            chosen = choose(offered)
-            if chosen is not None and chosen not in offered:
+            chosen: object = choose(offered)
+            if isinstance(chosen, CoroutineType):
+                chosen.close()  # or Python warns that nobody awaited it
+            if chosen is not None and (not isinstance(chosen, str) or chosen not in offered):
                 raise InvalidSubprotocolError(
                     f"select_subprotocol chose {chosen!r}, which the client did not offer ({', '.join(offered)}): "
                     "choose one of those, or None"
@@ -383,7 +386,7 @@ class _Protocol(ServerProtocol):
         except Exception as exc:
             self.problem = exc
             raise
-        return None if chosen is None else Subprotocol(chosen)
+        return None if chosen is None else Subprotocol(str(chosen))
 
 
 def _handshake_error(message: str, response: Response | None) -> HandshakeError:

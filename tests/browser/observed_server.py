@@ -22,6 +22,7 @@ class ObservedServer:
         self.ends: list[int] = []
         self.url = ""
         self._server = WebSocketServer()
+        self._server.strict = True
         self._orders: list[Callable[[WebSocketServer], None]] = []
         self._is_ready, self._is_over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run)

@@ -46,6 +46,7 @@ def session_urls() -> Iterator[dict[int, str]]:
     def serve() -> None:
         with WebSocketServer() as three, WebSocketServer() as four:
             for dialect, server in ((3, three), (4, four)):
+                server.strict = True
                 server.bind_ip = "127.0.0.1"
                 server.listen(0, gd_mp_api=True, dialect=dialect)
                 server.peer_packet.connect(lambda source, server=server: server.put_packet(server.get_packet()))

@@ -106,6 +106,7 @@ def session(
     engines = [other_engine, engine]
     if request.param == "we serve":
         ours = WebSocketServer()
+        ours.strict = True
         ours.bind_ip = "127.0.0.1"
         ours.listen(0, gd_mp_api=True)
         session = SessionWithBrowser(Ours(ours), f"ws://127.0.0.1:{ours.port}/", engines, python_place)

@@ -19,6 +19,7 @@ _SETTINGS = {
 def echo_server() -> WebSocketServer:
     """Return a listening server that sends everything back."""
     server = WebSocketServer()
+    server.strict = True
     for name, value in _SETTINGS.items():
         setattr(server, name, value)
 

@@ -46,6 +46,7 @@ def contract_server() -> Iterator[dict[str, str]]:
 
 def _listening(*protocols: str) -> WebSocketServer:
     server = WebSocketServer()
+    server.strict = True
     server.client_connected.connect(lambda id_, protocol: behaviours.opened(server.get_peer(id_)))
     server.data_received.connect(lambda id_: behaviours.received(server.get_peer(id_)))
     server.bind_ip = "127.0.0.1"

@@ -92,6 +92,7 @@ class EngineConnects(Pair):
 
     def __init__(self, engine: Engine) -> None:
         self.server = WebSocketServer()
+        self.server.strict = True
         self.server.bind_ip = "127.0.0.1"
         super().__init__(engine, engine.new("their client", "client"), self.server)
 

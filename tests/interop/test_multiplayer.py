@@ -104,6 +104,7 @@ class Session:
 def session(request: pytest.FixtureRequest, engine: Engine, other_engine: Engine) -> Iterator[Session]:
     if request.param == "we serve":
         ours = WebSocketServer()
+        ours.strict = True
         ours.listen(0, gd_mp_api=True)
         session = Session(Ours(ours), f"ws://127.0.0.1:{ours.port}/", [engine, other_engine])
     else:

@@ -114,6 +114,7 @@ def test_no_subprotocol_in_common(engine: Engine) -> None:
     listening = engine.new("thing", "server")
     listening.listen(port, ["chat"])
     with WebSocketClient(web_limits=False) as client, WebSocketServer() as server:
+        server.strict = True
         log = log_of(client)
         client.connect_to_url(f"ws://127.0.0.1:{port}/", ["Chat"])
         pump(client, until=lambda: log)
@@ -249,6 +250,7 @@ def test_tls_with_an_engine_that_listens(engine: Engine, certified: dict[str, Pa
 
 def test_tls_with_an_engine_that_connects(engine: Engine, certified: dict[str, Path]) -> None:
     with WebSocketServer() as server:
+        server.strict = True
         server.private_key = certified["key"]
         server.ssl_certificate = certified["certificate"].read_bytes()
         server.listen(0)

@@ -434,6 +434,7 @@ def test_backpressure_keeps_the_memory_flat(wire: Wire, peer: WebSocketPeer) -> 
 def test_no_descriptor_is_ever_left(rounds: int) -> None:
     before = open_descriptors()
     with WebSocketServer() as server:
+        server.strict = True
         server.listen(0)
         for round_ in range(rounds):
             peer = WebSocketPeer(web_limits=False)

@@ -40,6 +40,7 @@ def peer() -> Iterator[WebSocketPeer]:
 @pytest.fixture
 def server() -> Iterator[WebSocketServer]:
     with WebSocketServer() as server:
+        server.strict = True
         server.data_received.connect(lambda id_: [server.get_peer(id_).send(m) for m in server.get_peer(id_)])
         yield server
 

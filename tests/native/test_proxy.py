@@ -65,6 +65,7 @@ def start() -> Iterator[Start]:
 @pytest.fixture
 def server(start: Start) -> Iterator[WebSocketServer]:
     with WebSocketServer() as server:
+        server.strict = True
         server.bind_ip = "127.0.0.1"
         server.data_received.connect(lambda id_: [server.get_peer(id_).send(m) for m in server.get_peer(id_)])
         server.listen(0)

@@ -46,6 +46,7 @@ def authority() -> trustme.CA:
 @pytest.fixture
 def serve() -> Iterator[Callable[[ssl.SSLContext], WebSocketServer]]:
     with WebSocketServer() as server:
+        server.strict = True
 
         def start(context: ssl.SSLContext) -> WebSocketServer:
             server.tls = context
@@ -258,6 +259,7 @@ class TestRenewal:
 
         write(old)
         with WebSocketServer() as server:
+            server.strict = True
             server.bind_ip, server.private_key, server.ssl_certificate = "127.0.0.1", key, certificate
             server.data_received.connect(lambda id_: [server.get_peer(id_).send(m) for m in server.get_peer(id_)])
             server.listen(0)
@@ -272,6 +274,7 @@ class TestRenewal:
         old, new = old_and_new
         first, second = (authority.issue_cert("127.0.0.1") for authority in old_and_new)
         with WebSocketServer() as server:
+            server.strict = True
             server.bind_ip = "127.0.0.1"
             server.private_key = first.private_key_pem.bytes()
             server.ssl_certificate = first.cert_chain_pems[0].bytes()
@@ -292,6 +295,7 @@ class TestRenewal:
 
 def test_a_server_that_speaks_no_tls(authority: trustme.CA) -> None:
     with WebSocketServer() as server:
+        server.strict = True
         server.handshake_timeout = 0.1
         server.listen(0)
         peer = attempt(server, f"wss://127.0.0.1:{server.port}/", client_context(authority))

@@ -31,6 +31,7 @@ from .test_server import ask, request
 @pytest.fixture
 def server() -> Iterator[WebSocketServer]:
     with WebSocketServer() as server:
+        server.strict = True
         server.bind_ip = "127.0.0.1"
         server.listen(0)
         yield server
@@ -157,6 +158,7 @@ class TestProcessRequest:
         authority.issue_cert("player@game.example").configure_cert(trust)
         seen: list[object] = []
         with WebSocketServer() as server, WebSocketPeer(web_limits=False) as peer:
+            server.strict = True
             server.tls = context
             server.process_request = lambda asked: seen.append(asked.tls and asked.tls.getpeercert())  # type: ignore
             server.listen(0)

@@ -28,6 +28,7 @@ LONG = "a line that is said again and again\n" * 200
 @pytest.fixture
 def server() -> Iterator[WebSocketServer]:
     with WebSocketServer() as server:
+        server.strict = True
         server.bind_ip = "127.0.0.1"
         yield server
 

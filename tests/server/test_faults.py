@@ -42,6 +42,7 @@ MIB = 1 << 20
 @pytest.fixture
 def server() -> Iterator[WebSocketServer]:
     with WebSocketServer() as server:
+        server.strict = True
         server.bind_ip = "127.0.0.1"
         server.handshake_timeout = server.close_timeout = 0.3
         server.listen(0)
@@ -241,6 +242,7 @@ def test_a_thousand_half_open_handshakes_hold_nobody_up() -> None:
     before = open_descriptors()
     with ExitStack() as stack:
         server = stack.enter_context(WebSocketServer())
+        server.strict = True
         server.bind_ip = "127.0.0.1"
         server.handshake_timeout = 3.0
         server.listen(0)

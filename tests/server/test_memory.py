@@ -34,6 +34,7 @@ def traced() -> Iterator[None]:
 def test_an_idle_connection_takes_at_most_6_kib(traced: None, extension: str) -> None:
     request = _REQUEST.format(extension).encode()
     with ExitStack() as stack, WebSocketServer() as server:
+        server.strict = True
         server.bind_ip = "127.0.0.1"
         server.listen(0)
 

@@ -6,6 +6,8 @@ import errno
 import os
 import select
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +45,7 @@ class Log:
 @pytest.fixture
 def server() -> Iterator[WebSocketServer]:
     with WebSocketServer() as server:
+        server.strict = True
         server.bind_ip = "127.0.0.1"
         server.listen(0)
         yield server
@@ -244,6 +247,7 @@ def test_all_addresses_are_listened_at_by_default(url: str) -> None:
     if "[" in url and not socket.has_dualstack_ipv6():
         pytest.skip("no IPv6 on this machine")
     with WebSocketServer() as server, WebSocketPeer(web_limits=False) as peer:
+        server.strict = True
         server.listen(0)
         peer.connect_to_url(f"{url}:{server.port}/")
         pump(peer, server, until=lambda: peer.ready_state is State.OPEN and server.peer_ids)
@@ -253,6 +257,7 @@ def test_all_addresses_are_listened_at_by_default(url: str) -> None:
 def test_a_single_family_where_there_is_no_dual_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyws_browser.listener.socket.has_dualstack_ipv6", lambda: False)
     with WebSocketServer() as server, WebSocketPeer(web_limits=False) as peer:
+        server.strict = True
         server.listen(0)
         peer.connect_to_url(f"ws://127.0.0.1:{server.port}/")
         pump(peer, server, until=lambda: peer.ready_state is State.OPEN)
@@ -432,3 +437,152 @@ def test_a_host_that_is_no_url_leaves_the_address(server: WebSocketServer) -> No
     ask(server, request("/x?y", Host="not a host"))
     ask(server, request("/x?y", Host="game.example"))
     assert urls == [f"ws://127.0.0.1:{server.port}/x?y", "ws://game.example/x?y"]
+
+
+class TestPollingAPeerThatTheServerGave:
+    """A program may poll the peers of its clients itself, and the server tells all the same what happens to them."""
+
+    def test_an_end_that_it_sees_first_is_told_once(
+        self, server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]
+    ) -> None:
+        bystander = connect()
+        (bystander_id,) = server.peer_ids
+        given: list[WebSocketPeer] = []
+        for _ in range(3):  # each of them gets the descriptor of the one before
+            peer = connect()
+            (id_,) = set(server.peer_ids) - {bystander_id}
+            given.append(server.get_peer(id_))
+            peer.close()
+            pump(*given, peer, until=lambda: given[-1].ready_state is State.CLOSED)
+            assert server.wait(LIMIT)
+            pump(*given, server, until=lambda: server.peer_ids == (bystander_id,))
+        assert log.names().count("client_disconnected") == 3
+        assert server.peer_ids == (bystander_id,)
+        bystander.send("hello")
+        pump(server, bystander, *given, until=lambda: "data_received" in log.names())
+
+    def test_another_may_have_its_descriptor_before_the_server_looks(
+        self, server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]
+    ) -> None:
+        peer = connect()
+        (id_,) = server.peer_ids
+        given = server.get_peer(id_)
+        descriptor = given.fileno()
+        peer.abort()
+        pump(given, until=lambda: given.ready_state is State.CLOSED)
+        holders = [os.dup(0) for _ in range(2)]
+        for holder in holders:
+            os.close(holder)
+        assert descriptor in holders, "the number is free, and the next client gets it"
+        with WebSocketPeer(web_limits=False) as other:
+            other.connect_to_url(f"ws://127.0.0.1:{server.port}/")
+            pump(server, other, until=other.is_connected_to_host)
+            other.send("hello")
+            pump(server, other, until=lambda: "data_received" in log.names())
+        assert log.entries.count(("client_disconnected", id_, False)) == 1
+
+    def test_messages_that_it_brings_are_told(
+        self, server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]
+    ) -> None:
+        peer = connect()
+        (id_,) = server.peer_ids
+        peer.send("hello")
+        pump(server.get_peer(id_), peer, until=server.get_peer(id_).get_available_packet_count)
+        assert server.wait(LIMIT)
+        server.poll()
+        assert log.entries[-1] == ("data_received", id_)
+        assert server.get_peer(id_).receive() == "hello"
+
+    def test_a_poll_that_changes_nothing_wakes_nobody(
+        self, server: WebSocketServer, connect: Callable[[], WebSocketPeer]
+    ) -> None:
+        connect()
+        server.poll()
+        server.get_peer(server.peer_ids[0]).poll()
+        assert not server.wait(0)
+
+    @pytest.mark.parametrize("end", ["abort", "__exit__", "close"])
+    def test_an_end_that_the_program_makes_is_told_once(
+        self, server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer], end: str
+    ) -> None:
+        peer = connect()
+        (id_,) = server.peer_ids
+        given = server.get_peer(id_)
+        if end == "__exit__":
+            with given:
+                pass
+        else:
+            getattr(given, end)()
+        pump(given, peer, server, until=lambda: not server.peer_ids)
+        given.poll()
+        given.abort()
+        server.poll()
+        assert log.names().count("client_disconnected") == 1
+        assert not server.wait(0)
+
+
+@pytest.mark.parametrize("is_held_back", [False, True])
+def test_a_child_process_that_holds_a_descriptor_lets_nothing_spin(
+    server: WebSocketServer, connect: Callable[[], WebSocketPeer], is_held_back: bool
+) -> None:
+    server.max_queued_packets = 1
+    bystander, peer = connect(), connect()
+    id_ = server.peer_ids[1]
+    if is_held_back:
+        peer.send("1")
+        peer.send("2")
+        pump(server, peer, until=lambda: server._held_back)
+    hold = "import sys; sys.stdin.read()"
+    descriptor = server.get_peer(id_).fileno()
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, pass_fds=[descriptor]):
+        server.get_peer(id_).abort()
+        peer.abort()
+        pump(server, until=lambda: id_ not in server.peer_ids)
+        assert not server.wait(0.05), "there is nothing to do, and so it sleeps"
+        bystander.send("hello")
+        pump(server, bystander, until=server.get_peer(server.peer_ids[0]).get_available_packet_count)
+
+
+class TestWaiting:
+    @pytest.mark.parametrize("timeout", [float("nan"), "1", [], object()])
+    def test_what_is_no_time_is_refused(self, server: WebSocketServer, timeout: Any) -> None:
+        with pytest.raises(InvalidOptionError, match="seconds"):
+            server.wait(timeout)
+
+    @pytest.mark.parametrize("timeout", [None, float("inf"), 1e300, 10**12])
+    def test_it_may_be_for_any_time(
+        self, server: WebSocketServer, timeout: float | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("pyws_browser.transport.native.watch._LONGEST_WAIT", 0.01)
+        knock = threading.Timer(0.05, lambda: socket.create_connection(("127.0.0.1", server.port)).close())
+        knock.start()
+        try:
+            assert server.wait(timeout)
+        finally:
+            knock.join()
+        pump(server, until=lambda: not server._clients)
+
+    @pytest.mark.parametrize("timeout", [-1, -float("inf"), 0])
+    def test_a_time_that_is_over_is_none(self, server: WebSocketServer, timeout: float) -> None:
+        assert not server.wait(timeout)
+
+
+def test_stop_in_another_thread_is_refused_before_anything_is_done(
+    server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer]
+) -> None:
+    peer = connect()
+    problems: list[BaseException] = []
+
+    def stop() -> None:
+        try:
+            server.stop()
+        except WrongThreadError as exc:
+            problems.append(exc)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    thread.join()
+    assert len(problems) == 1
+    assert server.is_listening()
+    peer.send("hello")
+    pump(server, peer, until=lambda: "data_received" in log.names())

@@ -361,6 +361,7 @@ class Session:
     def __init__(self, dialect: int) -> None:
         self.dialect = dialect
         self.server = WebSocketServer()
+        self.server.strict = True
         self.server.bind_ip = "127.0.0.1"
         self.clients: list[WebSocketClient] = []
         self.raw_clients: list[WebSocketPeer] = []

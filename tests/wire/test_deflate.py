@@ -232,6 +232,7 @@ class TestSetting:
     @pytest.mark.parametrize("compression", [None, EVERYTHING, Compression(9, 1, 9, 9, True)])
     def test_messages_come_through_whatever_it_says(self, compression: Compression | None) -> None:
         with WebSocketServer() as server, WebSocketPeer(web_limits=False) as peer:
+            server.strict = True
             server.compression = compression
             server.bind_ip = "127.0.0.1"
             server.data_received.connect(lambda id_: [server.get_peer(id_).send(m) for m in server.get_peer(id_)])

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import select
 import selectors
-from contextlib import suppress
 from heapq import heappop, heappush
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+_LONGEST_WAIT: Final = 3600.0
+"""Seconds that a selector is asked to wait; what is much longer is refused by some of them."""
 
 if TYPE_CHECKING:
     import socket
@@ -58,6 +60,9 @@ class Watch(Generic[W]):
 
     def close(self) -> None:
         """Watch nothing any more."""
+        for connection in self._by_fd.values():
+            connection.interest = 0
+            connection.fd = -1
         self._selector.close()
         if self._leaving is not None:
             self._leaving.close()
@@ -67,6 +72,18 @@ class Watch(Generic[W]):
     def disturb(self, connection: W) -> None:
         """Be told that a connection has something to do that no descriptor shows."""
         self._restless[connection.id] = connection
+
+    def release(self, connection: W) -> None:
+        """Watch a connection no longer: its socket is about to be closed, by whichever call.
+
+        Afterwards it would be too late. Another socket may get the number of the descriptor at once, and where a child
+        process has a copy of it, epoll goes on to tell of it and knows no way to stop that.
+        """
+        self._hold_back(connection, False)
+        self._watch(connection, 0)
+        self._by_fd.pop(connection.fd, None)
+        connection.fd = -1
+        self.disturb(connection)
 
     def rest(self, seconds: float) -> None:
         """Do not look at the listener for a while: it cannot be answered now."""
@@ -103,20 +120,24 @@ class Watch(Generic[W]):
         if self._restless:
             return True
         end = min(self._due[0][0] if self._due else inf, self._rest_until or inf)
-        timeout = max(min(timeout, end - monotonic()), 0)
-        return bool(self._selector.select(timeout)) or end <= monotonic()
+        over = monotonic() + timeout
+        while True:
+            now = monotonic()
+            seconds = max(min(over, end) - now, 0)
+            if self._selector.select(min(seconds, _LONGEST_WAIT)) or end <= now:
+                return True
+            if seconds <= _LONGEST_WAIT:
+                return end <= monotonic()
 
     def update(self, connection: W) -> None:
         """Note what a connection waits for now; one that has ended is forgotten."""
         transport = connection.transport
-        has_ended = transport.close_status is not None
-        self._hold_back(connection, transport.is_held_back and not has_ended)
-        self._watch(connection, 0 if has_ended else _interest_of(transport))
-        if has_ended:
-            if self._by_fd.get(connection.fd) is connection:
-                del self._by_fd[connection.fd]
-            connection.fd = -1
-        elif transport.deadline != connection.due:
+        if transport.close_status is not None:
+            self._restless.pop(connection.id, None)
+            return
+        self._hold_back(connection, transport.is_held_back)
+        self._watch(connection, _interest_of(transport))
+        if transport.deadline != connection.due:
             connection.due = transport.deadline
             if connection.due != inf:
                 heappush(self._due, (connection.due, connection.id, connection))
@@ -138,8 +159,7 @@ class Watch(Generic[W]):
             self._leaving.register(connection.fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
         else:
             del self._held_back[connection.fd]
-            with suppress(OSError):  # its descriptor is closed already
-                self._leaving.unregister(connection.fd)
+            self._leaving.unregister(connection.fd)
 
     def _watch(self, connection: W, interest: int) -> None:
         if interest == connection.interest:
