@@ -140,9 +140,10 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
 
         An exception from a connected function comes out here; what had not been emitted is emitted by the next poll.
         """
-        for peer in self._leaving:
-            peer.poll()
-        self._leaving = [peer for peer in self._leaving if peer.ready_state is not State.CLOSED]
+        if self._leaving:
+            for peer in self._leaving:
+                peer.poll()
+            self._leaving = [peer for peer in self._leaving if peer.ready_state is not State.CLOSED]
         self._peer.poll()
         link = self._link
         if link is not None:

@@ -26,7 +26,7 @@ class Endpoint:
     def __init__(self) -> None:
         self._transport: Transport | None = None
         self._owner = 0
-        self._was_string = False
+        self._was_string = [False]  # in a list, for a peer looks at what is assigned to it, which takes its time
 
     def poll(self) -> None:
         """Do all that can be done without waiting: connect, receive, send, close."""
@@ -73,7 +73,7 @@ class Endpoint:
         if not transport.inbox:
             return None
         message = transport.inbox.popleft()
-        self._was_string = isinstance(message, str)
+        self._was_string[0] = isinstance(message, str)
         return message
 
     def __iter__(self) -> Iterator[Message]:
@@ -85,16 +85,17 @@ class Endpoint:
             raise wrong_thread()
         inbox = transport.inbox
         fetch = inbox.popleft
+        was_string = self._was_string
         for _ in range(len(inbox)):
             if not inbox or self._transport is not transport:  # the loop's own body fetched, or connected again
                 return
             message = fetch()
-            self._was_string = isinstance(message, str)
+            was_string[0] = isinstance(message, str)
             yield message
 
     def was_string_packet(self) -> bool:
         """Tell whether the packet fetched last was a text message (Godot)."""
-        return self._was_string
+        return self._was_string[0]
 
     # For the rest of the peer.
 

@@ -42,6 +42,7 @@ ALL: Final = 0
 SERVER: Final = 1
 """The server's id (Godot `TARGET_PEER_SERVER`)."""
 
+_OK: Final = Error.OK
 _KIB = 1024
 _DIALECT = 3
 
@@ -213,7 +214,8 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         if packet is None:
             self._packet_error = Error.ERR_UNAVAILABLE
             raise NoPacketError("no packet of the session waits: connect to peer_packet, which is emitted for each")
-        self._packet_error = Error.OK
+        if self._packet_error is not _OK:
+            self._packet_error = _OK
         return packet
 
     def put_packet(self, packet: Buffer) -> None:

@@ -19,13 +19,13 @@ class PacketPeer(ABC):
     """What sends and receives whole packets."""
 
     Error = errors.Error
+    allow_object_decoding: bool = False
+    """Whether `get_var()` takes objects and `put_var()` sends them whole without being told each time (Godot)."""
 
     def __init__(self) -> None:
         self._packet_error = errors.Error.OK
         self._encode_buffer_max_size = 8 * 1024 * 1024
         self._variant_version = 3
-        self.allow_object_decoding = False
-        """Whether `get_var()` takes objects and `put_var()` sends them whole without being told each time (Godot)."""
 
     @abstractmethod
     def get_available_packet_count(self) -> int:

@@ -34,13 +34,17 @@ class ReconnectingPeer(WebSocketPeer):
         self, *, backoff: Backoff | None = None, web_limits: bool | None = None, connector: Connector | None = None
     ) -> None:
         super().__init__(web_limits=web_limits, connector=connector)
-        self.reconnection: Reconnection = Reconnection(backoff or Backoff())
-        """Its state, the number of attempts, the delay, and the last error."""
+        self._reconnection = Reconnection(backoff or Backoff())
         self._url: str | Callable[[], str] = ""
         self._protocols: Iterable[str] | Callable[[], Iterable[str]] | None = None
         self._tls: SSLContext | None = None
         self._attempt_number = 0  # counts the calls by which the program changes its mind as well
         self._is_attempting = False
+
+    @property
+    def reconnection(self) -> Reconnection:
+        """Its state, the number of attempts, the delay, and the last error."""
+        return self._reconnection
 
     def connect_to_url(
         self,

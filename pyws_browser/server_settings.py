@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from ssl import SSLContext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from . import rules
 from .errors import InvalidOptionError, InvalidStateError
 from .multiplayer_peer import WebSocketMultiplayerPeer
+from .signals import is_coroutine_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,33 +20,26 @@ if TYPE_CHECKING:
     from .transport.base import Options
 
 
+F = TypeVar("F", bound="Callable[..., object] | None")
+
+
 class ServerSettings(WebSocketMultiplayerPeer):
     """What is set of a server; unless it says otherwise, a change holds for the connections that come after it."""
 
+    strict: bool = False
+    """Whether what a function of the program raises while it serves one client comes out of `poll()`.
+
+    If not, it is logged with its traceback (logger `pyws_browser.server`, ERROR), that client's connection ends with
+    1011, or its request is answered with 500, and the others are served on. Tests set it, to see the mistakes of their
+    functions. KeyboardInterrupt and SystemExit always come out, and so does what is no client's fault.
+    """
+    refuse_new_connections: bool = False
+    """Whether new connections are answered with 503 (Godot, which drops them at once)."""
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.strict = False
-        """Whether what a function of the program raises while it serves one client comes out of `poll()`.
-
-        If not, it is logged with its traceback (logger `pyws_browser.server`, ERROR), that client's connection ends
-        with 1011, or its request is answered with 500, and the others are served on. Tests set it, to see the mistakes
-        of their functions. KeyboardInterrupt and SystemExit always come out, and so does what is no client's fault.
-        """
-        self.refuse_new_connections = False
-        """Whether new connections are answered with 503 (Godot, which drops them at once)."""
-        self.process_request: Callable[[Request], Response | None] | None = None
-        """What is asked before a connection is accepted.
-
-        It is called in `poll()` with the `Request`, and returns None to go on, or the `Response` that refuses. It may
-        also call `request.hold()`, and `request.accept()` or `request.reject(response)` later. If it raises, the client
-        gets 500; `strict` says what becomes of the exception.
-        """
-        self.select_subprotocol: SubprotocolChoice | None = None
-        """What chooses among the subprotocols that a client offers, and may choose None.
-
-        If it is None, the first of the client's that is in `supported_protocols` is taken, as in Godot, and a client
-        without one is refused. It may raise as `process_request` may.
-        """
+        self._process_request: Callable[[Request], Response | None] | None = None
+        self._select_subprotocol: SubprotocolChoice | None = None
         self._origins: Origins | None = None
         self._server_header: str | None = None
         self._max_connections: int | None = None
@@ -75,6 +69,34 @@ class ServerSettings(WebSocketMultiplayerPeer):
         self._bind_ip = address
 
     # Whom it lets in, and what it answers.
+
+    @property
+    def process_request(self) -> Callable[[Request], Response | None] | None:
+        """What is asked before a connection is accepted.
+
+        It is called in `poll()` with the `Request`, and returns None to go on, or the `Response` that refuses. It may
+        also call `request.hold()`, and `request.accept()` or `request.reject(response)` later. If it raises, the client
+        gets 500; `strict` says what becomes of the exception. A coroutine function is refused (InvalidOptionError):
+        hold the request, and answer it in a task.
+        """
+        return self._process_request
+
+    @process_request.setter
+    def process_request(self, function: Callable[[Request], Response | None] | None) -> None:
+        self._process_request = _plain(function, "process_request", "hold() the request, and answer it in a task")
+
+    @property
+    def select_subprotocol(self) -> SubprotocolChoice | None:
+        """What chooses among the subprotocols that a client offers, and may choose None.
+
+        If it is None, the first of the client's that is in `supported_protocols` is taken, as in Godot, and a client
+        without one is refused. It may raise as `process_request` may.
+        """
+        return self._select_subprotocol
+
+    @select_subprotocol.setter
+    def select_subprotocol(self, function: SubprotocolChoice | None) -> None:
+        self._select_subprotocol = _plain(function, "select_subprotocol", "choose at once, in a plain function")
 
     @property
     def max_connections(self) -> int | None:
@@ -203,6 +225,15 @@ class ServerSettings(WebSocketMultiplayerPeer):
     def _refuse_while_listening(self, name: str) -> None:
         if self.is_listening():
             raise InvalidStateError(f"{name} cannot change while the server listens: stop() it first")
+
+
+def _plain(function: F, name: str, instead: str) -> F:
+    """Return a function that the server calls, or None. Raises InvalidOptionError for what it cannot call so."""
+    if function is not None and not callable(function):
+        raise InvalidOptionError(f"{name} is a function, or None, not {function!r}")
+    if function is not None and is_coroutine_function(function):
+        raise InvalidOptionError(f"{name} is a coroutine function, and no event loop runs it: {instead}")
+    return function
 
 
 def _context_of(key: PEM | None, certificate: PEM | None, chain: PEM | None) -> SSLContext:

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 
 from . import rules
+from .attributes import KnownAttributes
 from .compression import Compression
 from .errors import InvalidOptionError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .transport.base import Options
 
 
-class ConnectionSettings:
+class ConnectionSettings(KnownAttributes):
     """Limits, time limits and what is said in the opening handshake."""
 
     def __init__(self, options: Options) -> None:

@@ -48,10 +48,9 @@ class Signal(Generic[*Arguments]):
         """
         if not callable(callback):
             raise InvalidOptionError(f"connect() takes a function, not {callback!r}")
-        flags = _flags_of(callback)
-        if flags & _GENERATOR:
+        if _flags_of(callback) & _GENERATOR:
             raise InvalidOptionError(f"{callback!r} is a generator function, whose call does nothing: take out `yield`")
-        if flags & _COROUTINE and _running_loop() is None:
+        if is_coroutine_function(callback) and _running_loop() is None:
             raise InvalidOptionError(
                 f"{callback!r} is a coroutine function, and no event loop runs it: connect a plain one, or connect "
                 "it within a coroutine"
@@ -112,6 +111,11 @@ class Signal(Generic[*Arguments]):
             import logging  # which a page need not load either
 
             logging.getLogger("pyws_browser").error("a coroutine connected to a signal failed", exc_info=exc)
+
+
+def is_coroutine_function(callback: object) -> bool:
+    """Tell whether a call gives a coroutine: of functions, methods, partial ones, and objects with `__call__()`."""
+    return bool(_flags_of(callback) & _COROUTINE)
 
 
 def _running_loop() -> AbstractEventLoop | None:

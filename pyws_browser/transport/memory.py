@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 class MemoryNetwork:
     """A world of URLs in which peers of this process find each other."""
 
+    __slots__ = ("_listeners",)
+
     def __init__(self) -> None:
         self._listeners: dict[str, MemoryListener] = {}
 
