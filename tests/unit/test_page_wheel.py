@@ -119,9 +119,9 @@ def test_the_wheel_for_pages_is_whole_and_has_no_readme(made: Path) -> None:
         assert b"Readme" not in archive.read("pyws_browser-0.1.0.dist-info/METADATA")
 
 
-def test_the_wheel_for_pages_has_less_than_62_kilobytes(made: Path) -> None:
+def test_the_wheel_for_pages_has_less_than_66_kilobytes(made: Path) -> None:
     metadata = 1_200  # the real one, which `test_distribution.py` weighs, has so much more of it
-    assert made.stat().st_size < 62_000 - metadata
+    assert made.stat().st_size < 66_000 - metadata
 
 
 def test_what_it_leaves_out_no_page_imports(tool: ModuleType, installed: Path) -> None:
