@@ -30,7 +30,7 @@ except ModuleNotFoundError:
     msgpack = None
 
 ROOT = Path(__file__).parent.parent
-COMPILED = ["codec", "_tables", "_containers", "_rows", "_scalars"]
+COMPILED = ["codec", "_tables", "_containers", "_collisions", "_rows", "_scalars"]
 
 PACKET: dict[str, Any] = {
     "type": "state",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Error, VariantDecodeError, VariantEncodeError
-from ._rows import Row
+from ._collisions import FEW_KEYS, SALTED, make_dict
+from ._rows import Numbers, Row
 from ._scalars import (
     head_and_word,
     pack_f32,
@@ -17,10 +18,10 @@ from ._scalars import (
     unpack_f32,
     unpack_u64,
 )
-from .types import EncodedObject, EncodedObjectAsID, Key, StringName, TypedArray, TypedDictionary
+from .types import EncodedObject, EncodedObjectAsID, Key, StringName, TypedArray, TypedDictionary, encoded_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from mypy_extensions import i64
 
@@ -30,6 +31,14 @@ if TYPE_CHECKING:
 REFUSED: Final = object()
 _MAX_KEYS: Final = 8
 _FEW: Final = 32  # elements, with which most containers get along
+
+
+def _has_hash(key: Any) -> bool:
+    try:
+        hash(key)
+    except TypeError:
+        return False
+    return True
 
 
 class Container(Row):
@@ -69,7 +78,12 @@ class ArrayRow(Container):
 
 
 class DictionaryRow(Container):
-    """The count, and each key with its value."""
+    """The count, and each key with its value.
+
+    A dict is made in a time that is proportional to the number of keys, whatever they are: `_collisions` says how.
+    """
+
+    writers: Mapping[type, Row]
 
     def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
         count = len(value)
@@ -80,33 +94,73 @@ class DictionaryRow(Container):
         return 2 * _count(data, pos), None, pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
-        each = iter(values)
         try:
-            dictionary = dict(zip(each, each))  # noqa: B905 -- there is an even number of them
+            if len(values) <= 2 * FEW_KEYS:
+                each = iter(values)
+                dictionary = dict(zip(each, each))  # noqa: B905 -- there is an even number of them
+            else:
+                made = make_dict(values)
+                if made is None:
+                    return self.wrap_colliding(values)
+                dictionary = made
         except TypeError:  # a key has no hash
-            return self.wrap_keys(values)
-        return dictionary if 2 * len(dictionary) == len(values) else self.wrap_keys(values)
+            return self.wrap_unhashable(values)
+        return dictionary if 2 * len(dictionary) == len(values) else self.wrap_equal(values)
 
-    def wrap_keys(self, values: list[Any]) -> dict[Any, Any]:
-        """Make a dict of keys that have no hash, or that are equal in Python and different in Godot."""
-        dictionary: dict[Any, Any] = {}
+    def wrap_unhashable(self, values: list[Any]) -> dict[Any, Any]:
+        """Make a dict of keys of which some have no hash."""
+        plain: list[Any] = []
+        for i in range(0, len(values), 2):
+            key = values[i]
+            if _has_hash(key):
+                plain += (key, None)
+            else:
+                values[i] = self.wrap(key)
+        if make_dict(plain) is None:
+            return self.wrap_colliding(values)
+        return self.wrap_equal(values)
+
+    def wrap_equal(self, values: list[Any]) -> dict[Any, Any]:
+        """Make a dict of keys of which some may be equal in Python, and different in Godot."""
         kinds: dict[Any, type] = {}
         for i in range(0, len(values), 2):
             key = values[i]
             kind = type(key)
             if kind is StringName:
                 kind = str  # the same key to Godot
-            try:
-                fits = kinds.setdefault(key, kind) is kind
-            except TypeError:
-                fits = False
-            if not fits:
-                try:
-                    key = Key(key, version=self.version)
-                except VariantEncodeError as exc:
-                    raise VariantDecodeError(f"a key of a Dictionary cannot be one in Python: {exc}") from None
-            dictionary[key] = values[i + 1]
+            if kind is not Key and kinds.setdefault(key, kind) is not kind:
+                values[i] = self.wrap(key)
+        dictionary = make_dict(values)
+        return self.wrap_colliding(values) if dictionary is None else dictionary
+
+    def wrap(self, key: Any) -> Key:
+        """Make a `Key` that is equal to the one which a program makes of the same value."""
+        try:
+            return Key(key, version=self.version)
+        except VariantEncodeError as exc:
+            raise VariantDecodeError(f"a key of a Dictionary cannot be one in Python: {exc}") from None
+
+    def wrap_colliding(self, values: list[Any]) -> dict[Any, Any]:
+        """Make a dict of keys that collide, each of them in a `Key`, whose hash is salted."""
+        dictionary: dict[Any, Any] = {}
+        for i in range(0, len(values), 2):
+            key = values[i]
+            kind = type(key)
+            dictionary[key if kind in SALTED or kind is Key else self.wrap_exactly(key)] = values[i + 1]
         return dictionary
+
+    def wrap_exactly(self, key: Any) -> Key:
+        """Make a `Key` of a value that has a hash, with all the 64 bits that its numbers may have come with.
+
+        Of keys that differ in the last bits only, as those that collide well may, none must be lost.
+        """
+        row = self.writers[type(key)]
+        out: list[Any] = []
+        if isinstance(row, Numbers):
+            row.write_exactly(key, out)
+        else:
+            row.open(key, out, True)
+        return encoded_key(key, self.version, b"".join(out))
 
 
 class KeyRow(Row):
@@ -323,9 +377,11 @@ class TypedDictionaryRow(DictionaryRow):
     def end(self, values: list[Any], note: Any) -> Any:
         key_name, value_name = note
         if key_name != "Variant":  # Godot does not look at the values
-            for i in range(len(values) - 2, -1, -2):
-                values[i] = self.types.admit(key_name, values[i])
-                if values[i] is REFUSED:
-                    del values[i : i + 2]
+            admitted: list[Any] = []
+            for i in range(0, len(values), 2):
+                key = self.types.admit(key_name, values[i])
+                if key is not REFUSED:
+                    admitted += (key, values[i + 1])
+            values = admitted
         dictionary = super().end(values, note)
         return dictionary if key_name == value_name == "Variant" else TypedDictionary(dictionary, key_name, value_name)

@@ -124,6 +124,7 @@ class Numbers(Row):
         wide_numbers = Struct(f"<{layout}".replace("f", "d"))
         self.make = make
         self.pack = numbers.pack
+        self.pack_wide = wide_numbers.pack
         self.unpack = numbers.unpack_from
         self.unpack_wide = wide_numbers.unpack_from
         self.size = numbers.size
@@ -139,6 +140,23 @@ class Numbers(Row):
         except OverflowError:  # what 32 bits do not hold becomes infinite, in Godot as in an array
             out.append(_memory(memoryview(array("f", numbers))))
 
+    def write_exactly(self, value: Any, out: list[Any]) -> None:
+        """Write the numbers with 64 bits each, if they may have so many and 32 are not enough for them."""
+        numbers = self.flatten(value)
+        try:
+            is_wide = self.widens and self.unpack(self.pack(*numbers)) != numbers
+        except OverflowError:
+            is_wide = True
+        if is_wide:
+            out.append(self.wide_head)
+            out.append(self.pack_wide(*numbers))
+        else:
+            self.write(value, out)
+
+    def flatten(self, value: Any) -> tuple[Any, ...]:
+        """Give the numbers in the order in which they are sent."""
+        return value  # type: ignore[no-any-return]
+
     def read(self, data: bytes, pos: i64, wide: bool) -> tuple[Any, i64]:
         if wide and self.widens:
             return _make(self.make, self.unpack_wide(data, pos)), pos + self.wide_size
@@ -151,10 +169,6 @@ class Compound(Numbers):
     def __init__(self, name: str, make: Any, layout: str, widens: bool = False) -> None:
         super().__init__(name, tuple, layout, widens)
         self.whole = make
-
-    def flatten(self, value: Any) -> tuple[Any, ...]:
-        """Give the numbers in the order in which they are sent."""
-        raise NotImplementedError  # pragma: no cover
 
     def build(self, numbers: tuple[Any, ...]) -> Any:
         """Make a value of the numbers."""

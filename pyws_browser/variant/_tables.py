@@ -170,6 +170,8 @@ class Version:
         self.writers[Key].place(number, 0)
         element_types = ElementTypes(self.rows, self.find)
         for row in self.rows:
+            if isinstance(row, DictionaryRow):
+                row.writers = self.writers
             if isinstance(row, (TypedArrayRow, TypedDictionaryRow)):
                 row.types = element_types
 

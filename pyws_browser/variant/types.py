@@ -259,6 +259,8 @@ class Key:
 
     Godot takes anything for a key, and to it 1, 1.0 and true are three. Where a dict would refuse a key or take it for
     another one, decoding wraps it into a `Key`; encoding sends what is in it. Keys are equal if the same is sent.
+    So does decoding with all the numbers and vectors among the keys of a Dictionary if their hashes collide so often
+    that a dict would take a time that grows with the square of their number. That does not happen by chance.
 
     Args:
         value: the key itself, in which there may be more of these, up to 8 one in the other.
@@ -288,6 +290,16 @@ class Key:
 
     def __repr__(self) -> str:
         return f"Key({self.value!r})"
+
+
+def encoded_key(value: Any, version: int, data: bytes) -> Key:
+    """Make a `Key` of a value that is encoded already, and holds no other one."""
+    key = Key.__new__(Key)
+    key.value = value
+    key.version = version
+    key.data = data
+    key.depth = 0
+    return key
 
 
 # Godot 4's names.
