@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..aio.server import Server
     from ..trace import TracedFrame
 
+_DESCRIPTORS: Final = 2**16
+"""As many as it asks for; macOS refuses to have no limit."""
+
 _PATIENCE: Final = 1.0
 """Seconds that clients have to close their connections at the end; then those are cut."""
 
@@ -73,6 +76,7 @@ async def run(options: argparse.Namespace) -> int:
         raise argparse.ArgumentError(None, "--isolated belongs to --static")
     door = _Door(None if options.static is None else Files(options.static, ISOLATED if options.isolated else {}))
     tls = listening_tls(options)
+    _raise_descriptor_limit()
     over = asyncio.Event()
     async with listen(
         _echo if options.echo else _relay,
@@ -125,6 +129,18 @@ class _Door:
             for connection in list(self._connections):
                 connection.transport.abort()
         await closed
+
+
+def _raise_descriptor_limit() -> None:
+    """Let the process have as many descriptors as it may: each client takes one, each file that is sent another one."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _echo(connection: ServerConnection) -> None:

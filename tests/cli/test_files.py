@@ -339,6 +339,28 @@ def test_downloads_of_which_nobody_takes_anything_in_cost_little_memory(served: 
         sock.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits of another process are read from /proc")
+def test_it_may_have_more_clients_than_the_shell_allows_descriptors_at_first() -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    program = (
+        "import resource, sys; from pyws_browser.cli import main; "
+        f"resource.setrlimit(resource.RLIMIT_NOFILE, (128, {hard})); sys.exit(main(['serve', '--echo', '-p', '0']))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        crowd = [socket.create_connection(("127.0.0.1", urlsplit(url).port or 0)) for _ in range(min(soft // 2, 300))]
+        with connect(url) as connection:
+            connection.send("x")
+            assert connection.recv(LIMIT) == "x"
+        for sock in crowd:
+            sock.close()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(LIMIT) == 0
+
+
 def test_a_large_file_comes_whole(served: Served) -> None:
     answer = ask(served, "/big")
     assert len(answer.body) == BIG
