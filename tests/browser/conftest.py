@@ -18,7 +18,7 @@ import pytest
 from ..contract.engine_quirks import HAVE_STREAMS
 from .crashes import Crashes
 from .engines import ENGINES, Setting, start_engine
-from .report import Report
+from .report import ENGINE_VERSION, Report
 from .site_server import site
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
     file, dist = config.getoption("report", default=None), config.getoption("dist_dir", default=None)
     if dist is not None:
         config.pluginmanager.register(Crashes(), "pyws-crashes")
-    if file is not None and dist is not None:
+    if (
+        file is not None and dist is not None and not hasattr(config, "workerinput")
+    ):  # a worker's tests reach its controller
         pyodide = json.loads(Path(dist, "package.json").read_text("utf-8"))["version"]
         config.pluginmanager.register(Report(file, config.getoption("engine"), pyodide), "pyws-report")
 
@@ -89,7 +91,7 @@ def interpreters() -> list[Interpreter]:
 
 @pytest.fixture(scope="session")
 def start_interpreter(
-    engine_name: str, site_url: str, dist_dir: Path, interpreters: list[Interpreter], pytestconfig: pytest.Config
+    engine_name: str, site_url: str, dist_dir: Path, interpreters: list[Interpreter]
 ) -> Iterator[Callable[..., Interpreter]]:
     """Give a function that starts an interpreter, in an engine of its own, in the place "main" or "worker".
 
@@ -97,15 +99,11 @@ def start_interpreter(
     """
     from .interpreter import Interpreter
 
-    report = pytestconfig.pluginmanager.get_plugin("pyws-report")
-
     with ExitStack() as engines:
 
         def start_one(place: str, prefix: str = "") -> Interpreter:
             runner = start_engine(engine_name, Setting(site_url + prefix, dist_dir, place))
             engines.callback(runner.quit)
-            if report is not None:
-                report.version = runner.version
             interpreter = Interpreter(runner)
             interpreters.append(interpreter)
             return interpreter
@@ -141,9 +139,11 @@ def backpressure(request: pytest.FixtureRequest, engine_name: str) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _clean_console(interpreters: list[Interpreter]) -> Iterator[None]:
+def _clean_console(request: pytest.FixtureRequest, interpreters: list[Interpreter]) -> Iterator[None]:
     """Fail a test that left an error behind which nobody caught; one that means to drains `complaints()` itself."""
     yield
+    if interpreters:
+        request.node.user_properties.append((ENGINE_VERSION, interpreters[0].runner.version))
     complaints = [complaint for interpreter in interpreters for complaint in interpreter.complaints()]
     if complaints:
         pytest.fail("Nobody caught this in the browser:\n" + "\n".join(complaints), pytrace=False)

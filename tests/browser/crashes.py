@@ -14,12 +14,14 @@ MOST = 3
 """Crashes in one run that are borne. More are no chance."""
 
 _CRASHED = "tab crashed"
+_RAN_AGAIN = "ran again"
 
 
 class Crashes:
     """Runs the tests, and knows in which the tab crashed."""
 
     def __init__(self) -> None:
+        self._count = 0
         self._items: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
@@ -27,14 +29,20 @@ class Crashes:
         """Run a test, and again if need be."""
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         reports = runtestprotocol(item, log=False, nextitem=nextitem)
-        if len(self._items) < MOST and any(_CRASHED in report.longreprtext for report in reports):
-            self._items.append(item.nodeid)
+        if self._count < MOST and any(_CRASHED in report.longreprtext for report in reports):
+            self._count += 1
+            item.user_properties.append((_RAN_AGAIN, True))
             item.session._setupstate.teardown_exact(None)  # all fixtures, among them the browser
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
         for report in reports:
             item.ihook.pytest_runtest_logreport(report=report)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take note of a test that ran again, in a worker's process as well."""
+        if report.when == "teardown" and (_RAN_AGAIN, True) in map(tuple, report.user_properties):
+            self._items.append(report.nodeid)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Tell."""

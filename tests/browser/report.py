@@ -19,6 +19,9 @@ _TEST = re.compile(
     r"(test_\w+)\.py::\w+(?:\[(isolated-main|isolated-worker|main|worker|strict|pyscript-worker|pyscript|kernel)\b)?"
 )
 
+ENGINE_VERSION = "engine version"
+"""The property by which a test tells the version of the engine that it ran in."""
+
 
 class Report:
     """Counts the tests of one run."""
@@ -27,12 +30,13 @@ class Report:
         self._file = file
         self._engine = engine
         self._pyodide = pyodide
-        self.version = ""
+        self._version = ""
         self._passed: Counter[tuple[str, str]] = Counter()
         self._all: Counter[tuple[str, str]] = Counter()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test by its call, and a set-up or a teardown that went wrong against it."""
+        self._version = dict(report.user_properties).get(ENGINE_VERSION, self._version)
         found = _TEST.search(report.nodeid)
         if found is None or found[1] not in SUITES:
             return
@@ -49,6 +53,6 @@ class Report:
             {"suite": suite, "place": place, "passed": self._passed[suite, place], "all": self._all[suite, place]}
             for suite, place in sorted(self._all)
         ]
-        outcome = {"engine": self._engine, "version": self.version, "pyodide": self._pyodide, "rows": rows}
+        outcome = {"engine": self._engine, "version": self._version, "pyodide": self._pyodide, "rows": rows}
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(outcome, indent=1) + "\n")

@@ -1,0 +1,1 @@
+"""Checks of the repository: its tools, its documents, its wheels."""
