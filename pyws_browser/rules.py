@@ -284,9 +284,12 @@ def check_fields(headers: Mapping[str, str] | Iterable[str | tuple[str, str]]) -
 
 
 def _field(item: object) -> tuple[str, str]:
-    match item.partition(":")[::2] if isinstance(item, str) else item:
+    pair = item.partition(":")[::2] if isinstance(item, str) else item
+    match pair:
         case (str(name), str(value)) if is_token(name):
             value = value.strip(" \t")
             if value.isascii() and all(c.isprintable() or c == "\t" for c in value):
                 return name, value
-    raise InvalidHeaderError(f"{item!r} is no header: give printable ASCII, as in 'Name: value'")
+    # What is more than its name is not shown: it may be a password.
+    name = str(pair[0]).split(" ")[0] if isinstance(pair, (tuple, list)) and pair else type(item).__name__
+    raise InvalidHeaderError(f"{name!r} is no header: give printable ASCII, as in 'Name: value'")

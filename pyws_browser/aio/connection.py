@@ -570,7 +570,7 @@ class Connection:
                         self._message_trace(TracedFrame(is_sent, "close", payload))
             self.logger.info("connection closed: %s", error)
         elif state is OPEN:
-            self.logger.info("connection open: %s", self._transport.url)
+            self.logger.info("connection open: %s", self._transport.url.shown)
 
 
 def _control_payload(data: Data) -> bytes:

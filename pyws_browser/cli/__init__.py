@@ -10,6 +10,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final
 
 from .. import __version__
+from ..display import printable
 from ..errors import WebSocketError
 from . import bench, connect, info, serve
 from .arguments import UsageError, reason_of
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has enough, and Python must not try to write the rest
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     except (OSError, WebSocketError, UsageError) as exc:
-        print(f"{parser.prog}: {reason_of(exc)}", file=sys.stderr)
+        print(f"{parser.prog}: {printable(reason_of(exc), None)}", file=sys.stderr)
     return FAILURE
 
 

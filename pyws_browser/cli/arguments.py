@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-.0-9:;=A-~]+")
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+|\*")
+_MAX_SIZE: Final = 16 * 1024 * 1024
 
 
 class UsageError(Exception):
@@ -46,8 +47,8 @@ def url(text: str) -> str:
 
 def header(text: str) -> tuple[str, str]:
     """Return a header given as "Name: value"."""
-    if ":" not in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is no header, such as 'Name: value'")
+    if ":" not in text:  # it is not shown, for it may hold a password
+        raise argparse.ArgumentTypeError("this is no header, such as 'Name: value'")
     try:
         ((name, value),) = check_headers([text])
     except InvalidHeaderError as exc:
@@ -154,6 +155,13 @@ def add_connecting(parser: argparse.ArgumentParser, *, limited: str = "connectin
     parser.add_argument("--no-proxy", action="store_true", help="go through none, whatever the environment says")
     parser.add_argument("--no-compression", action="store_true", help="do not offer permessage-deflate")
     parser.add_argument(
+        "--max-size",
+        type=positive,
+        default=_MAX_SIZE,
+        metavar="BYTES",
+        help="take no message that is larger, nor one that inflates to more (default: 16 MiB)",
+    )
+    parser.add_argument(
         "--timeout", type=limit, default=10.0, metavar="SECONDS", help=f"how long {limited} may take (default: 10)"
     )
 
@@ -173,6 +181,7 @@ def connecting(options: argparse.Namespace) -> dict[str, Any]:
         "origin": options.origin,
         "compression": None if options.no_compression else "deflate",
         "open_timeout": options.timeout,
+        "max_size": options.max_size,
         "proxy": None if options.no_proxy else options.proxy or True,
     }
     if options.ca or options.insecure:

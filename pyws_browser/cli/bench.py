@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Measure, and print what came out."""
     message = "x" * options.size if options.text else bytes(options.size)
-    async with connect(options.url, **connecting(options), max_size=None) as connection:
+    arguments = connecting(options)
+    arguments["max_size"] = max(arguments["max_size"], options.size)
+    async with connect(options.url, **arguments) as connection:
         try:
             trips = await _round_trips(connection, message, options.messages, options.timeout)
             seconds = await _flood(connection, message, options.messages, options.window, options.timeout)

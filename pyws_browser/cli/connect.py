@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..aio import ConnectionClosed
 from ..aio import connect as open_connection
-from ..errors import LocalProtocolError
+from ..display import printable, without_password
+from ..errors import LocalProtocolError, MessageTooBigError
 from .arguments import UsageError, add_connecting, connecting, interval, reason_of, seconds
 from .screen import open_screen
 
@@ -64,10 +65,12 @@ async def run(options: argparse.Namespace) -> int:
             options.url,
             **connecting(options),
             ping_interval=options.ping or None,
-            max_size=None,
             trace=trace if options.trace else None,
         )
-        screen.note(f"connected to {options.url}" + (f" as {connection.subprotocol}" * bool(connection.subprotocol)))
+        screen.note(
+            f"connected to {without_password(options.url)}"
+            + (f" as {connection.subprotocol}" * bool(connection.subprotocol))
+        )
         return await _Conversation(connection, screen, options).run()
 
 
@@ -95,7 +98,7 @@ class _Conversation:
             await asyncio.gather(sending, receiving, return_exceptions=True)
             await self._connection.close()
         code, reason = self._connection.close_code, self._connection.close_reason
-        self._screen.note(f"closed with {code}" + (f": {reason}" if reason else ""))
+        self._screen.note(f"closed with {code}" + (f": {printable(reason, None)}" if reason else ""))
         return 0 if code in (1000, 1001, 1005, self._code) else 1
 
     async def _receive(self) -> None:
@@ -105,8 +108,10 @@ class _Conversation:
                 self._last_message = asyncio.get_running_loop().time()
                 self._screen.show(message)
         except ConnectionClosed as exc:
-            if exc.__cause__ is not None:
-                self._screen.note(str(exc.__cause__))
+            if isinstance(exc.__cause__, MessageTooBigError):
+                self._screen.note("a message came that is larger than --max-size: raise that")
+            elif exc.__cause__ is not None:
+                self._screen.note(printable(str(exc.__cause__), None))
 
     async def _send(self) -> None:
         async for line in self._screen.lines():

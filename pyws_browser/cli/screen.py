@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Semaphore, Thread
 from typing import TYPE_CHECKING, Final, Protocol, TextIO
-from unicodedata import category
 
 try:
     import prompt_toolkit
@@ -23,6 +23,7 @@ try:  # it also makes input() an editor
 except ImportError:  # Windows
     get_line_buffer = None  # type: ignore[assignment]
 
+from ..display import printable
 from .arguments import reason_of
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ _CLEAR_LINE: Final = "\r\x1b[K"
 _CHUNK: Final = 65536  # bytes, as many as a pipe holds
 _MAX_WAITING: Final = 1024
 """How many lines are read before they can be sent."""
-_UNPRINTABLE: Final = ("Cc", "Cs")
-"""Control characters, and halves of a surrogate pair, which cannot be encoded."""
+_LINES_AND_TABS: Final = re.compile("([\n\t])")
 
 
 class Screen(Protocol):
@@ -87,13 +87,14 @@ class Pipe:
         return _in_thread(_unbuffered(self._stdin.fileno()))
 
     def show(self, message: Message) -> None:
-        """Write text as it is, bytes in hexadecimal, one message a line."""
-        self._stdout.write((message if isinstance(message, str) else message.hex(" ")) + "\n")
+        """Write text as it is, bytes in hexadecimal, one message a line; a terminal gets no control characters."""
+        text = message if isinstance(message, str) else message.hex(" ")
+        self._stdout.write((printable_lines(text) if self._stdout.isatty() else text) + "\n")
         self._stdout.flush()
 
     def note(self, text: str) -> None:
         """Write to the standard error, for the output is for messages."""
-        self._stderr.write(text + "\n")
+        self._stderr.write(printable(text, None) + "\n")
         self._stderr.flush()
 
 
@@ -111,7 +112,7 @@ class _Terminal:
         self._print(text)
 
     def _print(self, text: str) -> None:
-        print(printable(text), flush=True)
+        print(printable_lines(text), flush=True)
 
 
 class ToolkitTerminal(_Terminal):
@@ -154,7 +155,7 @@ class PlainTerminal(_Terminal):
 
     def _print(self, text: str) -> None:
         typed = f"{PROMPT}{get_line_buffer()}" if self._is_reading and get_line_buffer is not None else ""
-        text = printable(text)
+        text = printable_lines(text)
         print(f"{_CLEAR_LINE}{text}\n{typed}" if typed else text, end="" if typed else "\n", flush=True)
 
     def _typed(self) -> Iterator[str]:
@@ -167,9 +168,9 @@ class PlainTerminal(_Terminal):
         self._is_reading = False
 
 
-def printable(text: str) -> str:
-    """Return text that does to a terminal nothing but to be shown: what came from elsewhere may try more."""
-    return "".join(c if c in "\n\t" or category(c) not in _UNPRINTABLE else f"\\x{ord(c):02x}" for c in text)
+def printable_lines(text: str) -> str:
+    """Return text as `printable()` does, but for its line ends and tabs, which a terminal shows as they are meant."""
+    return "".join(part if part in ("\n", "\t") else printable(part, None) for part in _LINES_AND_TABS.split(text))
 
 
 def _unbuffered(descriptor: int) -> Iterator[str]:

@@ -122,7 +122,7 @@ def test_what_is_no_message_is_a_type_error(url: str, message: Any) -> None:
         ("wss://127.0.0.1:9001/", {"server_hostname": 5}, "server_hostname cannot be used"),
         ("ws://127.0.0.1:9001/", {"origin": "a\r\nX: 1"}, "no header"),
         ("ws://127.0.0.1:9001/", {"user_agent_header": "a\nb"}, "no header"),
-        ("ws://127.0.0.1:9001/", {"additional_headers": {"X": "a\x00"}}, "no header"),
+        ("ws://127.0.0.1:9001/", {"additional_headers": {"X": "a\x00"}}, "is no header"),
         ("ws://127.0.0.1:9001/", {"subprotocols": ["a, b"]}, "no subprotocol"),
         ("ws://127.0.0.1:9001/", {"max_size": -1}, "max_size"),
     ],

@@ -8,11 +8,15 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +25,7 @@ from pyws_browser.cli.arguments import UsageError
 from pyws_browser.cli.connect import _read
 from pyws_browser.sync import connect
 
+from ..aio.test_sync import in_thread
 from .command import COMMAND, LIMIT, run, serving
 
 WITHOUT_TOOLKIT = (
@@ -79,6 +84,101 @@ class TestConnectInAPipe:
                 server.send_signal(signal.SIGINT)
                 assert client.stderr.readline() == "closed with 1001\n"
                 assert client.wait(LIMIT) == 0
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b31m\u202e"
+
+
+@contextmanager
+def a_server_that_says(message: str, reason: str = "", code: int = 1000) -> Iterator[str]:
+    """Send one message to each client, and close."""
+
+    async def handler(connection: Any) -> None:
+        await connection.send(message)
+        await connection.close(code, reason)
+
+    with in_thread(handler) as url:
+        yield url
+
+
+class TestStrangers:
+    def test_an_output_that_is_no_terminal_gets_the_bytes_as_they_came(self) -> None:
+        with a_server_that_says(HOSTILE + "\n\ttext") as url:
+            done = subprocess.run([*COMMAND, "connect", "--wait", "-1", url], capture_output=True, timeout=LIMIT)
+        assert done.stdout.decode() == HOSTILE + "\n\ttext\n"
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals of this kind")
+    def test_a_terminal_behind_an_input_that_is_a_pipe_gets_no_control_character(self) -> None:
+        import pty
+
+        ours, its = pty.openpty()
+        with a_server_that_says(HOSTILE + "\n\ttext", HOSTILE + "\nforged", 4000) as url:
+            command = [*COMMAND, "connect", "--wait", "-1", url]
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=its, stderr=its, timeout=LIMIT)
+        os.close(its)
+        shown = b""
+        with suppress(OSError):  # the end of a terminal
+            while data := os.read(ours, 65536):
+                shown += data
+        os.close(ours)
+        assert done.returncode == 1
+        lines = shown.decode().split("\r\n")
+        escaped = r"\x1b]0;owned\x07\x9b31m\u202e"
+        assert lines[1:] == [escaped, "\ttext", rf"closed with 4000: {escaped}\nforged", ""]
+
+    def test_no_error_has_control_characters_of_a_proxys_or_a_servers(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+
+            def answer() -> None:
+                for _ in range(2):
+                    client, _ = listener.accept()
+                    with client:
+                        client.recv(65536)
+                        client.sendall(b"HTTP/1.1 503 \x1b[2J\x9b\r\nX: \x1b\r\nContent-Length: 0\r\n\r\n")
+
+            answering = threading.Thread(target=answer)
+            answering.start()
+            through = run("connect", "--proxy", f"http://127.0.0.1:{port}", "ws://game.example/")
+            direct = run("connect", f"ws://127.0.0.1:{port}/")
+            answering.join(LIMIT)
+        for done in (through, direct):
+            assert done.returncode == 1
+            assert "HTTP 503" in done.stderr
+            assert done.stderr.removesuffix("\n").isprintable()
+
+    def test_no_password_of_a_url_is_shown(self, echo: str) -> None:
+        url = echo.replace("ws://", "ws://user:secret@")
+        shown = run("connect", url, given="hello\n")
+        assert (shown.stdout, shown.returncode) == ("hello\n", 0)
+        assert shown.stderr.startswith(f"connected to {echo.replace('ws://', 'ws://user:****@')}")
+        for arguments in (
+            ["ws://user:secret@127.0.0.1:99999/"],
+            ["ws://user:secret@nowhere.invalid/"],
+            ["-H", "Authorization: sécret", echo],
+            ["-H", "Authorization secret", echo],
+            ["--proxy", "socks4://user:secret@proxy.example", echo],
+            ["--proxy", "http://user:secret@127.0.0.1:9", "ws://game.example/"],
+        ):
+            done = run("connect", *arguments)
+            assert done.returncode in (1, 2)
+            assert "cret" not in done.stdout + done.stderr
+
+    def test_a_message_that_inflates_to_more_than_the_limit_ends_the_connection(self) -> None:
+        with a_server_that_says("x" * 2_000_000) as url:
+            done = run("connect", "--wait", "-1", "--max-size", "1000000", url)
+            assert done.returncode == 1
+            assert done.stdout == ""
+            assert "raise that" in done.stderr
+            assert "closed with 1006" in done.stderr
+            assert len(run("connect", "--wait", "-1", url).stdout) == 2_000_001
+
+    def test_bench_has_a_limit_that_its_own_messages_keep(self, echo: str) -> None:
+        assert run("bench", "-n", "2", "--max-size", "10", "--size", "1000", echo).returncode == 0
+        with a_server_that_says("x" * 2_000_000) as url:
+            done = run("bench", "-n", "2", "--max-size", "1000", url)
+            assert done.returncode == 1
+            assert "1009" in done.stderr
 
 
 class TestServe:

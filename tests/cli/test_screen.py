@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from pyws_browser.cli import screen
-from pyws_browser.cli.screen import _in_thread, _unbuffered, printable
+from pyws_browser.cli.screen import _in_thread, _unbuffered, printable_lines
 
 
 def test_what_comes_from_elsewhere_is_shown_to_the_terminal_and_does_nothing_to_it() -> None:
-    assert printable("grün\n\ttext 🌱") == "grün\n\ttext 🌱"
-    assert printable("\x1b]0;title\x07\r\x9b2J\udc80") == "\\x1b]0;title\\x07\\x0d\\x9b2J\\xdc80"
+    assert printable_lines("grün\n\ttext 🌱" * 100) == "grün\n\ttext 🌱" * 100
+    assert printable_lines("\x1b]0;title\x07\r\x9b2J\udc80\u202e") == "\\x1b]0;title\\x07\\r\\x9b2J\\udc80\\u202e"
 
 
 @pytest.fixture

@@ -167,6 +167,16 @@ def test_headers_that_cannot_be_sent(header: Any) -> None:
         rules.check_headers([header])
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["Authorization: sécret", "Authorization sécret", ("Authorization", "sécret"), ("Authorization", b"secret")],
+)
+def test_the_value_of_a_header_that_cannot_be_sent_is_not_shown(header: Any) -> None:
+    with pytest.raises(InvalidHeaderError, match="'Authorization' is no header") as caught:
+        rules.check_headers([header])
+    assert "cr" not in str(caught.value)
+
+
 @pytest.mark.parametrize("headers", [5, None, "X: a", {"X": 5}, {5: "x"}, {"X": None}])
 def test_what_holds_no_headers(headers: Any) -> None:
     with pytest.raises(InvalidHeaderError):
