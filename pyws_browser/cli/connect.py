@@ -67,10 +67,8 @@ async def run(options: argparse.Namespace) -> int:
             ping_interval=options.ping or None,
             trace=trace if options.trace else None,
         )
-        screen.note(
-            f"connected to {without_password(options.url)}"
-            + (f" as {connection.subprotocol}" * bool(connection.subprotocol))
-        )
+        subprotocol = f" as {connection.subprotocol}" if connection.subprotocol else ""
+        screen.note(f"connected to {without_password(options.url)}{subprotocol}")
         return await _Conversation(connection, screen, options).run()
 
 
