@@ -38,7 +38,11 @@ async def listening_sockets(
     found: dict[tuple[Any, ...], None] = {}
     for name in hosts:
         try:
-            addresses = await loop.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            if name is not None and "%" in name:  # an address with a zone, which uvloop's own look-up drops
+                flags = socket.AI_PASSIVE | socket.AI_NUMERICHOST
+                addresses = socket.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM, flags=flags)
+            else:
+                addresses = await loop.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except socket.gaierror as exc:
             raise socket.gaierror(exc.errno, f"cannot listen at {name}: {exc.strerror}") from exc
         except UnicodeError as exc:  # a label is longer than 63 characters, say

@@ -155,7 +155,10 @@ class ClientHandshake:
         response = events[0] if events and isinstance(events[0], Response) else None
         problem = protocol.handshake_exc
         if response is None or problem is not None:
-            why = printable(_explain(problem)) if problem is not None else "it is not complete"
+            why = "it is not complete"
+            if problem is not None:
+                _escape(problem)
+                why = printable(_explain(problem))
             raise _handshake_error(f"the server's answer is wrong: {why}", response) from problem
         self._received = response
         self.subprotocol = protocol.subprotocol or ""
@@ -397,6 +400,17 @@ def _handshake_error(message: str, response: Response | None) -> HandshakeError:
 
 def _status_line(response: Response) -> str:
     return f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
+
+
+def _escape(problem: BaseException) -> None:
+    """Escape what a stranger wrote in the whole chain, which a traceback shows."""
+    link: BaseException | None = problem
+    while link is not None:
+        link.args = tuple(printable(part) if isinstance(part, str) else part for part in link.args)
+        value = getattr(link, "value", None)
+        if isinstance(value, str):
+            vars(link)["value"] = printable(value)
+        link = link.__cause__ or link.__context__
 
 
 def _explain(problem: BaseException) -> str:

@@ -15,10 +15,13 @@ from websockets.http11 import Response
 
 from ..display import printable
 from ..errors import HandshakeError
-from .head import MAX_HEAD_BYTES, MAX_LINE_BYTES, fields_of
+from .head import MAX_LINE_BYTES, fields_of
 
 MAX_BODY_BYTES: Final = 64 * 1024
 """How much of the content is kept for the exception."""
+
+_MAX_LINES: Final = 64 * 1024
+"""How many bytes the lines between chunks may have in total."""
 
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(;.*)?", re.DOTALL)
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
@@ -41,7 +44,8 @@ class Refusal:
         self._is_whole = False
         self._is_over = False
         self._expects_line_end = False
-        self._trailer_size = -1
+        self._is_in_trailer = False
+        self._lines_size = 0
         self._find_length()
 
     def receive(self, data: bytes) -> bool:
@@ -124,20 +128,20 @@ class Refusal:
         return self._read_line(line)
 
     def _read_line(self, line: bytes) -> bool:
+        self._lines_size += len(line) + 2
         size = _CHUNK_SIZE.fullmatch(line)
-        if self._expects_line_end and not line:
+        if self._lines_size > _MAX_LINES:
+            self._end(is_whole=False)
+        elif self._expects_line_end and not line:
             self._expects_line_end = False
-        elif self._trailer_size >= 0 and line:
-            self._trailer_size += len(line)
-            if self._trailer_size > MAX_HEAD_BYTES:
-                self._end(is_whole=False)
-        elif self._trailer_size >= 0:
-            self._end(is_whole=True)
+        elif self._is_in_trailer:
+            if not line:
+                self._end(is_whole=True)
         elif self._expects_line_end or size is None:
             self._end(is_whole=False)
         else:
             self._left = int(size[1], 16)
-            self._trailer_size = -1 if self._left else 0
+            self._is_in_trailer = not self._left
         return not self._is_over
 
     def _end(self, *, is_whole: bool) -> None:

@@ -14,7 +14,7 @@ import pytest
 import trustme
 import websockets.exceptions
 
-from pyws_browser import Backoff, InvalidOptionError, LocalProtocolError
+from pyws_browser import Backoff, InvalidOptionError, LocalProtocolError, WebSocketServer
 from pyws_browser.aio import (
     ClientConnection,
     ConnectionClosedError,
@@ -30,6 +30,7 @@ from pyws_browser.aio import (
 )
 from pyws_browser.transport import native
 
+from ..native.test_dial import link_local
 from ..support import client_context, server_context
 from .parties import echo, served, url_of
 
@@ -45,6 +46,25 @@ async def test_host_and_port_lead_elsewhere_than_the_url() -> None:
             assert connection.local_address[0] == "127.0.0.9"
         async with connect(url.replace("127.0.0.1", "localhost"), family=socket.AF_INET) as connection:
             assert connection.remote_address == ("127.0.0.1", port)
+
+
+@pytest.mark.skipif(not link_local(), reason="no link-local address on this machine")
+async def test_a_link_local_address_is_reached_by_its_zone() -> None:
+    host = link_local()
+    async with serve(echo, host, 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"ws://pi.local:{port}/", host=host, local_addr=(host, 0)) as connection:
+            await connection.send("x")
+            assert await connection.recv() == "x"
+            assert connection.request.headers["Host"] == f"pi.local:{port}"
+    with WebSocketServer() as polled:
+        polled.bind_ip = host
+        polled.listen(0)
+        connecting = asyncio.ensure_future(connect(f"ws://pi.local:{polled.port}/", host=host)._connect())
+        while not connecting.done():
+            polled.poll()
+            await asyncio.sleep(0.001)
+        (await connecting).transport.abort()
 
 
 @pytest.mark.parametrize("how", ["host", "unix"])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pyws_browser import MemoryNetwork
-from pyws_browser.aio import broadcast, connect, serve
+from pyws_browser import Backoff, MemoryNetwork
+from pyws_browser.aio import ConnectionClosedError, broadcast, connect, serve
 from pyws_browser.trace import TracedFrame
 
 from .parties import echo, served, url_of
@@ -128,3 +128,31 @@ async def test_a_logger_that_debugs_is_told_of_frames_and_of_whose_they_are(capl
 async def test_a_logger_that_does_not_debug_costs_nothing() -> None:
     async with served() as url, connect(url) as connection:
         assert connection._transport._messages.trace is None
+
+
+async def test_no_log_line_has_a_password_or_a_control_character_of_a_stranger(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handler(connection: Any) -> None:
+        await connection.send("\x1b[2J\n")
+        await connection.close(4000, "\x1b[2J\nforged \u202e")
+
+    async def until_the_end(url: str) -> None:
+        async for connection in connect(url, backoff=Backoff(first_delay=0.001, max_delay=0.001, max_attempts=2)):
+            assert await connection.recv() == "\x1b[2J\n"
+            await connection.wait_closed()
+            assert connection.close_reason == "\x1b[2J\nforged \u202e"
+            logging.getLogger().warning("closed", exc_info=connection.closed_error())
+
+    with caplog.at_level(logging.DEBUG):
+        async with served(handler) as url:
+            with pytest.raises(ConnectionClosedError):
+                await until_the_end(url.replace("ws://", "ws://user:secret@"))
+    ours = [record for record in caplog.records if not record.name.startswith(("websockets", "asyncio"))]
+    assert {record.name for record in ours} >= {"root", "pyws_browser.client"}
+    for record in ours:
+        line = logging.Formatter("%(message)s").format(record)
+        assert line.replace("\n", "").isprintable()
+        assert "secret" not in line
+        assert not line.startswith("forged")
+    assert any(r"\x1b[2J\nforged \u202e" in record.getMessage() for record in ours)

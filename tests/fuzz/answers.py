@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from contextlib import suppress
 from random import Random
@@ -149,7 +150,7 @@ def check_error(error: Exception) -> None:
     """Raise AssertionError unless it is what `connect()` is documented to raise for an answer."""
     assert isinstance(error, DOCUMENTED), repr(error)
     assert isinstance(error, WebSocketError), repr(error)
-    assert str(error).isprintable(), repr(error)
+    assert "".join(traceback.format_exception(error)).replace("\n", "").isprintable(), repr(error)
     assert len(str(error)) < 1000, repr(error)
     assert "u:p@" not in str(error) + repr(error), repr(error)
 

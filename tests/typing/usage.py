@@ -191,6 +191,8 @@ async def with_asyncio(token: Callable[[], Awaitable[str]]) -> None:
         assert_type(await (await websocket.ping()), float)
         assert_type(websocket.close_code, int | None)
     assert_type(await aio.connect(token), aio.ClientConnection)
+    assert_type(await aio.connect(token, trusted_origins=["wss://b.example"]), aio.ClientConnection)
+    assert_type(aio.connect("wss://example.org/").process_redirect(ValueError()), Exception | str)
     async for connection in aio.connect("wss://example.org/", backoff=Backoff()):
         try:
             await connection.wait_closed()
