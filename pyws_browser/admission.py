@@ -30,9 +30,10 @@ class Response:
     `content` is for an answer that is too large for memory: an iterable of bytes in place of `body`. The next block is
     fetched when the client has taken in the one before, and a `close()` that it has is called at the end, also when the
     client leaves early. Name its Content-Length in `headers` if you know it. A client that takes in no whole block for
-    60 seconds is cut off.
+    60 seconds is cut off. What `content` raises is logged, and ends the connection.
 
-    Raises InvalidOptionError for a status that is not from 200 to 599, and InvalidHeaderError.
+    Raises InvalidOptionError for a status that is not from 200 to 599 or a `content` that cannot be iterated over, and
+    InvalidHeaderError.
     """
 
     __slots__ = ("body", "content", "headers", "status")
@@ -49,6 +50,8 @@ class Response:
         if not any(name.lower() == "content-type" for name, _ in self.headers):
             self.headers = (*self.headers, ("Content-Type", "text/plain; charset=utf-8"))
         self.body: bytes = body
+        if content is not None and not hasattr(content, "__iter__"):
+            raise InvalidOptionError(f"content is an iterable of bytes, not {content!r}")
         self.content: Iterable[bytes] | None = content
 
     @property

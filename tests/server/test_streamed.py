@@ -6,14 +6,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPSConnection, IncompleteRead
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 import trustme
 
-from pyws_browser import Response, WebSocketServer
+from pyws_browser import InvalidOptionError, Response, WebSocketServer
 from pyws_browser.aio import serve
 from pyws_browser.sync import connect
 from pyws_browser.transport.native import server_opening
@@ -224,6 +224,40 @@ def test_a_client_that_takes_in_nothing_is_cut_off(given: tuple[Server, bool], m
         assert content.is_closed.wait(LIMIT)
         assert content.fetched < 1000
         connection.close()
+
+
+@pytest.mark.parametrize("wrong", [OSError(5, "Input/output error"), "text"])
+def test_content_that_fails_ends_its_connection_alone(
+    given: tuple[Server, bool], wrong: Exception | str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Content):
+        def __next__(self) -> bytes:
+            if self.fetched < 3:
+                return super().__next__()
+            if isinstance(wrong, Exception):
+                raise wrong
+            return wrong  # type: ignore[return-value]
+
+    run, is_tls = given
+    content = Failing(5)
+    with (
+        run(streaming(content)) as port,
+        connect(f"{'wss' if is_tls else 'ws'}://localhost:{port}/ws", **_tls(is_tls)) as bystander,
+    ):
+        connection = client(port, is_tls)
+        connection.request("GET", "/")
+        with pytest.raises((IncompleteRead, ConnectionError)):
+            connection.getresponse().read()
+        connection.close()
+        assert content.is_closed.wait(LIMIT)
+        bystander.send("x")
+        assert bystander.recv(LIMIT) == "x"
+    assert "the content of an answer failed" in caplog.text
+
+
+def test_content_is_iterable() -> None:
+    with pytest.raises(InvalidOptionError, match="content is an iterable of bytes, not 5"):
+        Response(200, content=5)  # type: ignore[arg-type]
 
 
 def test_head_brings_no_block(given: tuple[Server, bool]) -> None:

@@ -111,6 +111,8 @@ def who_may_connect(request: Request) -> Response | None:
     assert_type(request.path, str)
     assert_type(request.remote_address, tuple[str, int])
     assert_type(request.headers.get_all("Cookie"), list[str])
+    if request.path == "/blocks":
+        return Response(200, headers={"Content-Length": "2"}, content=(b"a", b"b"))
     return None if request.path == "/" else Response(404, "not here", {"X-Why": "path"})
 
 

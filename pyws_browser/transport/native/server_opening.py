@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from contextlib import suppress
@@ -9,7 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from ...admission import Request, Response
-from ...errors import InvalidURLError
+from ...errors import ConnectError, InvalidURLError
 from ...url import parse_url
 from ...wire.handshake import ServerHandshake
 from ...wire.head import MAX_HEAD_BYTES
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ...admission import Admission
     from ...url import WebSocketURL
     from ..base import Options
+
+_logger: Final = logging.getLogger("pyws_browser.server")
 
 REFUSAL_TIMEOUT: Final = 2.0
 """Seconds that a refused client has, once it was sent its answer, to end the TCP connection."""
@@ -226,12 +229,16 @@ class ServerOpening(Opening):
             if now >= end:
                 self._wake()
                 return False
-            block = next(self._content, None)
+            try:
+                block = next(self._content, None)
+                self._unsent = memoryview(b"" if block is None else block)
+            except Exception as exc:  # of the program, or of its disk: this connection alone ends
+                _logger.exception("the content of an answer failed, which ends the connection")
+                raise ConnectError(f"the content of the answer failed: {exc!r}") from exc
             if block is None:
                 self._content = None
                 self._handshake.drop_content()
                 return True
-            self._unsent = memoryview(block)
             self.deadline = now + CONTENT_TIMEOUT
         return False
 
