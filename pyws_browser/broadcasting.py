@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .errors import OutboundBufferFullError
+from .rules import CloseCode
+from .slow_readers import TOO_SLOW, SlowReader, waiting_bytes
 from .transport import IN_BROWSER
 from .transport.base import OPEN
 
@@ -12,10 +14,11 @@ if TYPE_CHECKING or not IN_BROWSER:
     from .wire.shared import SharedMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from .multiplayer_peer import Link
-    from .transport.base import Message
+    from .slow_readers import SlowPolicy
+    from .transport.base import Message, Transport
 
 
 def is_there(link: Link) -> bool:
@@ -23,29 +26,80 @@ def is_there(link: Link) -> bool:
     return link.is_announced and link.transport.ready_state is OPEN
 
 
-def send_to_all(links: Iterable[Link], message: Message) -> dict[int, OutboundBufferFullError]:
-    """Send a message to all that are there; return, by their ids, why it does not fit for some of them."""
-    shared = SharedMessage(message)
-    too_slow: dict[int, OutboundBufferFullError] = {}
-    for link in links:
-        if is_there(link):
-            try:
-                link.transport.send_shared(shared)
-            except OutboundBufferFullError as exc:
-                too_slow[link.id] = exc
-    return too_slow
+class Fanout:
+    """Sends the same to many connections, and knows which of them are slow.
 
-
-def broadcast(links: Iterable[Link], message: Message) -> None:
-    """Send a message to all that are there.
-
-    Raises OutboundBufferFullError once all others were sent it, if it does not fit for some.
+    `tell_missed(link, messages, bytes)` is called for one that missed messages, once it is slow no longer.
     """
-    too_slow = send_to_all(links, message)
-    if too_slow:
-        cause = next(iter(too_slow.values()))
-        raise OutboundBufferFullError(
-            f"{len(too_slow)} clients were not sent it, all others were: disconnect_peer() those in peer_ids, or "
-            f"let them miss it. The first: {cause}",
-            tuple(too_slow),
-        ) from cause
+
+    def __init__(self, tell_missed: Callable[[Link, int, int], object]) -> None:
+        self.policy: SlowPolicy = "close"
+        self._tell_missed = tell_missed
+        self._slow: dict[int, tuple[Link, SlowReader]] = {}
+
+    def send(
+        self, links: Iterable[Link], message: Message, policy: SlowPolicy | None = None, key: Hashable = None
+    ) -> list[Link]:
+        """Send a message to all that are there; return those that are slow from now on.
+
+        What "close" is the policy for is sent to a slow one too, if there is room for it.
+        """
+        shared = SharedMessage(message)
+        size = len(shared.payload)
+        if policy is None:
+            policy = self.policy
+        slow = self._slow
+        found: list[Link] = []
+        for link in links:
+            if not is_there(link):
+                continue
+            transport = link.transport
+            known = slow.get(link.id) if slow else None
+            if known is None or policy == "close":
+                if _send_if_there_is_room(transport, shared, size):
+                    continue
+                if known is None:
+                    found.append(link)
+                    known = slow[link.id] = (link, _slow_reader(transport))
+            is_hopeless = size > transport.options.outbound_buffer_size
+            if is_hopeless or not known[1].take(message, shared, size, policy, key):
+                del slow[link.id]
+                link.peer.close(CloseCode.TRY_AGAIN_LATER, TOO_SLOW)
+        return found
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is room again for one that is slow."""
+        return any(reader.has_room for _, reader in self._slow.values())
+
+    def look(self) -> None:
+        """Look who is slow no longer."""
+        for link, reader in list(self._slow.values()):
+            is_open = link.transport.ready_state is OPEN
+            if is_open and not reader.resume():
+                continue
+            del self._slow[link.id]
+            if is_open and reader.missed_messages:
+                self._tell_missed(link, reader.missed_messages, reader.missed_bytes)
+
+    def clear(self) -> None:
+        """Forget who is slow."""
+        self._slow.clear()
+
+
+def _send_if_there_is_room(transport: Transport, shared: SharedMessage, size: int) -> bool:
+    waiting = waiting_bytes(transport)
+    if waiting and waiting + size > transport.options.outbound_buffer_size:
+        return False
+    try:
+        transport.send_shared(shared)
+    except OutboundBufferFullError:  # as many packets wait as may
+        return False
+    return True
+
+
+def _slow_reader(transport: Transport) -> SlowReader:
+    def give(message: Message, shared: SharedMessage | None) -> None:
+        transport.send_shared(SharedMessage(message) if shared is None else shared)
+
+    return SlowReader(transport, give, transport.options.outbound_buffer_size)

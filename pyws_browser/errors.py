@@ -213,16 +213,9 @@ class NoPacketError(LocalProtocolError):
 
 
 class OutboundBufferFullError(LocalProtocolError):
-    """The packet does not fit into the outbound buffer; no part of it was sent, and the connection stays open.
-
-    `peer_ids` are the clients that `WebSocketServer.broadcast()` could not send it to.
-    """
+    """The packet does not fit into the outbound buffer; no part of it was sent, and the connection stays open."""
 
     error = Error.ERR_OUT_OF_MEMORY
-
-    def __init__(self, message: str, peer_ids: tuple[int, ...] = ()) -> None:
-        super().__init__(message)
-        self.peer_ids = peer_ids
 
 
 class UnsupportedInBrowserError(LocalProtocolError):

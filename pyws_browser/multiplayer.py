@@ -15,10 +15,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, TypeVarTuple
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVarTuple
 from warnings import warn
 
-from .broadcasting import is_there, send_to_all
+from .broadcasting import Fanout, is_there
 from .dialects import Dialect, Envelope, Kind, reaches
 from .errors import (
     InboundOverflowError,
@@ -36,11 +36,15 @@ if TYPE_CHECKING:
 
     from .multiplayer_peer import Event, Link, WebSocketMultiplayerPeer
     from .signals import Signal
+    from .slow_readers import SlowPolicy
     from .transport.base import Message
 
     Events: TypeAlias = deque[Event]
 
 _Arguments = TypeVarTuple("_Arguments")
+
+_MUST_ARRIVE: Final = "close"
+"""The policy for what the server says of peers: who misses it knows a session that does not exist."""
 
 
 class Session(ABC):
@@ -125,11 +129,17 @@ class Hub(Session):
     """The server's side."""
 
     def __init__(
-        self, owner: WebSocketMultiplayerPeer, events: Events, dialect: Dialect, links: Mapping[int, Link]
+        self,
+        owner: WebSocketMultiplayerPeer,
+        events: Events,
+        dialect: Dialect,
+        links: Mapping[int, Link],
+        fanout: Fanout,
     ) -> None:
         super().__init__(owner, events, dialect)
         self.unique_id = SERVER
         self._links = links
+        self._fanout = fanout
 
     def put(self, target: int, data: bytes) -> None:
         """Send to one client or to several."""
@@ -137,11 +147,17 @@ class Hub(Session):
             raise NoSuchPeerError("the server itself is peer 1: set_target_peer() to a client, or to 0 for all of them")
         message = self._dialect.pack(SERVER, target, data)
         receivers = self._receivers(SERVER, target)
-        for link in receivers:
+        if target > SERVER:
             try:
-                link.transport.check_room(len(message))
+                receivers[0].transport.send(message)
             except OutboundBufferFullError as exc:
-                raise OutboundBufferFullError(f"nobody was sent anything, because of peer {link.id}: {exc}") from None
+                raise OutboundBufferFullError(f"peer {target} was not sent it: {exc}") from None
+            return
+        limit = self._owner.outbound_buffer_size
+        if len(message) > limit:
+            raise OutboundBufferFullError(
+                f"nobody was sent anything: {len(message)} bytes are more than outbound_buffer_size, which is {limit}"
+            )
         self._post(receivers, message)
 
     def join(self, link: Link) -> None:
@@ -213,18 +229,24 @@ class Hub(Session):
     def _announce(self, link: Link, kind: Kind, id_: int) -> None:
         notice = self._dialect.notice(kind, id_)
         if notice is not None:
-            self._post([link], notice)
+            self._post([link], notice, _MUST_ARRIVE)
 
     def _announce_to_all(self, whom: Link, kind: Kind) -> None:
         notice = self._dialect.notice(kind, whom.id)
         if notice is not None:
-            self._post(self._receivers(whom.id, ALL), notice)
+            self._post(self._receivers(whom.id, ALL), notice, _MUST_ARRIVE)
 
-    def _post(self, links: list[Link], message: bytes) -> None:
-        """Send; who reads so slowly that it does not fit would miss something, and is disconnected instead."""
-        for id_, problem in send_to_all(links, message).items():
-            self._report(self._links[id_], problem)
-            self._links[id_].peer.close(CloseCode.POLICY_VIOLATION, "too slow")
+    def _post(self, links: list[Link], message: bytes, policy: SlowPolicy | None = None) -> None:
+        """Send to all; a slow one is reported when it becomes that."""
+        for link in self._fanout.send(links, message, policy):
+            waiting, limit = link.transport.buffered_amount, link.transport.options.outbound_buffer_size
+            self._report(
+                link,
+                OutboundBufferFullError(
+                    f"peer {link.id} takes in too little: {waiting} of the {limit} bytes of its outbound buffer wait, "
+                    f"and {len(message)} more have no room; slow_policy says what happens to it"
+                ),
+            )
 
 
 class Membership(Session):

@@ -225,7 +225,9 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
             NotMultiplayerError: this is no multiplayer session.
             NoSuchPeerError: the target is not there, or is this program itself.
             NotConnectedError: the connection is not open, or the server has not given an id yet.
-            OutboundBufferFullError: it does not fit for one of the receivers; nobody was sent anything.
+            OutboundBufferFullError: it does not fit for the one receiver, or it is larger than `outbound_buffer_size`;
+                nobody was sent anything. Of many, one without room is no reason: a server's `slow_policy` says what
+                happens to it, and `peer_error` tells of it.
 
         """
         self._multiplayer().put(self._target, as_bytes(packet))

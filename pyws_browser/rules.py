@@ -59,6 +59,7 @@ class CloseCode(IntEnum):
     INBOUND_OVERFLOW = 4008  # ours, where a page must give up on a flood
     INBOUND_MESSAGE_TOO_BIG = 4009  # ours, what a page can say instead of 1009
     PROGRAM_FAILED = 4011  # ours, what a page can say instead of 1011
+    TOO_SLOW = 4013  # ours, what a page can say instead of 1013
 
 
 _WIRE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})

@@ -15,13 +15,14 @@ from warnings import warn
 
 from . import rules
 from .admission import Admission, Response
-from .broadcasting import broadcast
+from .broadcasting import Fanout
 from .errors import (
     Error,
     InvalidOptionError,
     InvalidStateError,
     ListenError,
     NoSuchPeerError,
+    OutboundBufferFullError,
     WrongThreadError,
 )
 from .listener import given_listener, listening_socket
@@ -30,19 +31,21 @@ from .peer import WebSocketPeer
 from .rules import CloseCode
 from .server_settings import ServerSettings
 from .signals import Signal
+from .slow_readers import checked_policy
 from .transport.base import OPEN, Options
 from .transport.native import ServerTransport
 from .transport.native.watch import Watch
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Hashable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
 
     from typing_extensions import Buffer
 
     from .admission import Request
+    from .slow_readers import SlowPolicy
     from .transport.base import CloseStatus
 
 _MAX_ID: Final = 2**31 - 1
@@ -58,6 +61,9 @@ _MAX_REFUSED: Final = 100
 """How many clients are told at a time that they are refused; others are dropped."""
 
 _logger: Final = logging.getLogger("pyws_browser.server")
+
+_NO_KEYS: Final = "packets of a multiplayer session have no keys: set slow_policy to 'close' or 'drop'"
+_TOO_LARGE: Final = "it was sent to nobody, for it is larger than the {} bytes of outbound_buffer_size: raise that"
 
 _AGAIN: Final = {"Retry-After": "5"}
 _NOT_NOW: Final = Response(503, "This server takes no new connections now: try again later.\n", _AGAIN)
@@ -120,8 +126,10 @@ class WebSocketServer(ServerSettings):
 
     In multiplayer mode (`gd_mp_api`) the server is a peer itself, whose id is 1. Then `peer_connected(id)`,
     `peer_disconnected(id)`, `peer_packet(source)` and `peer_error(id, error)` are emitted, and of those above only
-    `client_close_request`. What clients send to each other is relayed. A client that takes in so little that
-    `outbound_buffer_size` is not enough for what is relayed to it is disconnected with 1008.
+    `client_close_request`. What clients send to each other is relayed.
+
+    `slow_policy` says what happens to a client that takes in less than is sent to all; `client_missed(id, messages,
+    bytes)` tells what it missed, if the policy is "drop", once there is room for more.
 
     The settings hold for the connections that come after. In a page the constructor raises UnsupportedInBrowserError.
     """
@@ -133,6 +141,8 @@ class WebSocketServer(ServerSettings):
         self.client_disconnected: Signal[int, bool] = Signal(failed)
         self.client_close_request: Signal[int, int, str] = Signal(failed)
         self.data_received: Signal[int] = Signal(failed)
+        self.client_missed: Signal[int, int, int] = Signal(failed)
+        self._fanout = Fanout(self._on_missed)
         self._listener: socket.socket | None = None
         self._watch: Watch[_Client] | None = None
         self._clients: dict[int, _Client] = {}
@@ -166,6 +176,8 @@ class WebSocketServer(ServerSettings):
         if not isinstance(port, int) or not 0 <= port <= 65535:
             raise InvalidOptionError(f"a port is a whole number from 0 to 65535, not {port!r}")
         spoken = self._dialect(gd_mp_api, dialect)
+        if spoken is not None and self.slow_policy == "latest":
+            raise InvalidOptionError(_NO_KEYS)
         self._tls = self._context()
         if protocols is not None:
             self.supported_protocols = protocols
@@ -181,7 +193,7 @@ class WebSocketServer(ServerSettings):
         if spoken is not None:
             from .multiplayer import Hub
 
-            self._session = Hub(self, self._events, spoken, self._clients)
+            self._session = Hub(self, self._events, spoken, self._clients, self._fanout)
             self.variant_version = spoken.version
         self._thread = get_ident()
         self._watch = Watch(self._listener)
@@ -237,6 +249,7 @@ class WebSocketServer(ServerSettings):
         if is_knocking:
             for client in self._accept():
                 self._look_after(client)
+        self._fanout.look()
         self._emit()
 
     def wait(self, timeout: float | None) -> bool:
@@ -250,7 +263,7 @@ class WebSocketServer(ServerSettings):
             raise InvalidOptionError(f"wait() takes a number of seconds, or None for any time, not {timeout!r}")
         if self._watch is None:
             return False
-        if self._events or any(map(self._can_resume, self._held_back.values())):
+        if self._events or self._fanout.has_news or any(map(self._can_resume, self._held_back.values())):
             return True
         return self._watch.wait(seconds)
 
@@ -282,25 +295,60 @@ class WebSocketServer(ServerSettings):
         """Begin to close a client's connection, as its peer's `close()` does. Raises NoSuchPeerError."""
         self._client(id).peer.close(code, reason)
 
-    def broadcast(self, message: str | Buffer, *, without: Container[int] = ()) -> None:
+    @property
+    def slow_policy(self) -> SlowPolicy:
+        """What happens to a client that takes in less than is sent to all; it may be changed at any time.
+
+        A client is slow from the message on for which there is no room in its `outbound_buffer_size`, where a message
+        that waits counts as its size and 128 bytes, until it has taken in half of that.
+
+        - "close", as at first: it is closed with 1013. What waits for it goes out first.
+        - "drop": it misses messages, and `client_missed` tells how many once it is slow no longer.
+        - "latest": of the messages with the same `key` it gets the newest, once it is slow no longer. If what is kept
+          for that is more than `outbound_buffer_size` too, it is closed. In a multiplayer session there are no keys.
+
+        Raises InvalidOptionError for anything else.
+        """
+        return self._fanout.policy
+
+    @slow_policy.setter
+    def slow_policy(self, policy: SlowPolicy) -> None:
+        if checked_policy(policy) == "latest" and self._session is not None and self.is_listening():
+            raise InvalidOptionError(_NO_KEYS)
+        self._fanout.policy = policy
+
+    def broadcast(
+        self,
+        message: str | Buffer,
+        *,
+        without: Container[int] = (),
+        slow: SlowPolicy | None = None,
+        key: Hashable = None,
+    ) -> None:
         """Send a message to every client, but those whose ids are in `without`: str as text, bytes-like as binary.
 
         It is made into a frame once, and where that was agreed on compressed once, so this is faster than a `send()` to
         each peer. A client that is not open is left out. Where compression keeps its window between messages, what a
         peer sends next is compressed without that which came before the broadcast.
 
+        A client that takes in too little makes it neither wait nor raise: `slow_policy` says what happens to it, or
+        `slow` for this message. `key` says which earlier messages it stands in for under "latest".
+
         Raises:
-            InvalidMessageTypeError: nobody was sent anything.
+            InvalidMessageTypeError, InvalidOptionError: nobody was sent anything.
             InvalidStateError: it is a multiplayer session, in which `put_packet()` does this.
-            OutboundBufferFullError: some take in so little that it does not fit for them: its `peer_ids`. All others
-                were sent it.
+            OutboundBufferFullError: it is larger than `outbound_buffer_size`; nobody was sent anything.
 
         """
         if self._session is not None:
             raise InvalidStateError("in a multiplayer session set_target_peer(0) and put_packet() reach everybody")
         self._check_thread()
+        checked = rules.as_message(message)
+        if rules.size_of(checked, self.outbound_buffer_size) > self.outbound_buffer_size:
+            raise OutboundBufferFullError(_TOO_LARGE.format(self.outbound_buffer_size))
+        policy = None if slow is None else checked_policy(slow)
         receivers = [client for client in self._clients.values() if client.id not in without]
-        broadcast(receivers, rules.as_message(message))
+        self._fanout.send(receivers, checked, policy, key)
 
     def _client(self, id_: int) -> _Client:
         client = self._clients.get(id_)
@@ -330,6 +378,9 @@ class WebSocketServer(ServerSettings):
             "listen(port, gd_mp_api=True) begins a multiplayer session, in which the server itself does"
         )
 
+    def _on_missed(self, link: Link, messages: int, size: int) -> None:
+        self._events.append((link, partial(self.client_missed.emit, link.id, messages, size), False))
+
     def _on_open(self, link: Link) -> Callable[[], object]:
         return partial(self.client_connected.emit, link.id, link.transport.subprotocol)
 
@@ -347,6 +398,7 @@ class WebSocketServer(ServerSettings):
     def _stop_listening(self) -> None:
         for registry in (self._clients, self._held_back, self._events):
             registry.clear()
+        self._fanout.clear()
         self._refused = 0
         if self._watch is not None:
             self._watch.close()

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from pyws_browser.cli.guard import Guard
 
-TOO_SLOW = 4001
 MAX_INK_LINES = 6_000
 LINES_PER_MESSAGE = 2_000
 OUTBOUND_BUFFER = 1024 * 1024
@@ -164,7 +163,7 @@ class Relay:
         try:
             peer.send(message)
         except OutboundBufferFullError:
-            peer.close(TOO_SLOW, "too slow: what was sent has not been taken in")
+            peer.close(CloseCode.TRY_AGAIN_LATER, "too slow: what was sent has not been taken in")
 
     def _is_echo(self, id_: int) -> bool:
         return urlsplit(self._server.get_peer(id_).requested_url).path == "/echo"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..errors import InvalidOptionError
+from ..slow_readers import checked_policy
 from ..transport import IN_BROWSER
 from ..transport.base import State
 from .data import as_message, is_data
@@ -13,24 +15,62 @@ if TYPE_CHECKING or not IN_BROWSER:
     from ..wire.shared import SharedMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
+    from ..slow_readers import SlowPolicy
     from .connection import Connection
     from .data import Data
 
+BACKLOG: Final = 16 * 1024 * 1024
+"""Bytes that may wait for one connection, if `broadcast()` is not told otherwise."""
+
+
+class Slowness(NamedTuple):
+    """What is slow, and what is done then; see `broadcast()`."""
+
+    policy: SlowPolicy
+    key: Hashable
+    limit: int
+    on_missed: Callable[[Connection, int, int], object] | None
+
 
 def broadcast(
-    connections: Iterable[Connection], message: Data, *, text: bool | None = None, raise_exceptions: bool = False
+    connections: Iterable[Connection],
+    message: Data,
+    *,
+    text: bool | None = None,
+    raise_exceptions: bool = False,
+    slow: SlowPolicy = "close",
+    key: Hashable = None,
+    limit: int = BACKLOG,
+    on_missed: Callable[[Connection, int, int], object] | None = None,
 ) -> None:
     """Send a message to all of `connections` that are open, as `websockets.broadcast`.
 
-    On CPython it is framed, and where that was agreed on compressed, once for all of them. It never waits: what a slow
-    connection does not take piles up, until its pings time out. A connection in the middle of a fragmented message, or
-    one that fails, is left out; that is logged, or, with `raise_exceptions`, raised as an ExceptionGroup once all
-    others have been served. Raises InvalidMessageTypeError for what is no message.
+    On CPython it is framed, and where that was agreed on compressed, once for all of them. It never waits, and a slow
+    connection is no reason to raise. A connection in the middle of a fragmented message, or one that fails, is left
+    out; that is logged, or, with `raise_exceptions`, raised as an ExceptionGroup once all others have been served.
+
+    A connection is slow from the message on that finds more than `limit` bytes waiting for it, each waiting message
+    counted as its size and 128 bytes, until it has taken in half of that. What happens to it is `slow`:
+
+    - "close": it is closed with 1013 (in a page with 4013), and that is logged. What waits goes out first.
+    - "drop": it misses messages. When it is slow no longer, `on_missed(connection, messages, bytes)` is called once.
+    - "latest": of the messages with the same `key` it gets the newest, when it is slow no longer. What is kept for that
+      may be `limit` bytes as well; if it is more, the connection is closed as under "close".
+
+    Let the event loop turn between many large messages, for nobody is sent anything before.
+
+    Raises:
+        InvalidMessageTypeError: it is no message.
+        InvalidOptionError: `slow` or `limit` is nothing of the kind.
+
     """
     if not is_data(message):
         raise TypeError("broadcast() takes str or bytes-like, no fragments: join them")
+    if not isinstance(limit, int) or limit < 1:
+        raise InvalidOptionError(f"limit is a number of bytes from 1 on, not {limit!r}")
+    slowness = Slowness(checked_policy(slow), key, limit, on_missed)
     data = as_message(message, text=text)
     shared = None if IN_BROWSER else SharedMessage(data)
     problems: list[Exception] = []
@@ -39,7 +79,7 @@ def broadcast(
             continue
         problem: Exception
         try:
-            connection.put(data, shared)
+            connection.offer(data, shared, slowness)
         except ConcurrencyError as exc:
             problem = exc
         except Exception as exc:  # one that fails must not keep the others from being served

@@ -26,6 +26,7 @@ from ..errors import (
     NotConnectedError,
 )
 from ..rules import CloseCode
+from ..slow_readers import TOO_SLOW, SlowReader, waiting_bytes
 from ..trace import TracedFrame
 from ..transport import IN_BROWSER
 from ..transport.base import CLOSED, OPEN, State
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from ..errors import WebSocketError
     from ..transport.base import Message, Transport
     from ..wire.shared import SharedMessage
+    from .broadcasting import Slowness
     from .data import Data, Fragments
 
     Trace: TypeAlias = Callable[["Connection", TracedFrame], object]
@@ -58,6 +60,9 @@ if TYPE_CHECKING:
 _FRAGMENTS_FAILED: Final = "error in fragmented message"
 
 _RECEIVING: Final = "cannot call {} while another coroutine is already running recv or recv_streaming"
+
+_PAGE_LOOK: Final = 0.05
+"""Seconds between two looks at how much a browser has sent for a slow connection."""
 
 MAX_REFILLS: Final = 64
 """How often `recv()` may poll for more by itself before it lets the event loop, and with it other tasks, have a go."""
@@ -105,6 +110,8 @@ class Connection:
         self._seen_state = transport.ready_state
         self._pings = Pings(transport, self._loop)
         self._sender = Sender(transport, self._loop, write_limit)
+        self._slow: SlowReader | None = None
+        self._on_missed: Callable[[Any, int, int], object] | None = None
         self._told = 0
         self._message_trace: Callable[[TracedFrame], object] | None = None
         self._start_trace(trace)
@@ -309,16 +316,49 @@ class Connection:
         if self._sender.must_wait:
             await self._drain()
 
-    def put(self, message: Message, shared: SharedMessage | None = None) -> None:
-        """Send without waiting, however much waits to be sent; for `broadcast()`, where it is `shared` by many.
+    def offer(self, message: Message, shared: SharedMessage | None, slowness: Slowness) -> None:
+        """Send without waiting, or do what is done to a slow connection; for `broadcast()`, which documents that.
 
-        Raises NotConnectedError unless it is open, ConcurrencyError while a fragmented message is sent.
+        `shared` is the same message if it goes to others as well. Raises NotConnectedError unless it is open,
+        ConcurrencyError while a fragmented message is sent.
         """
         if self._transport.ready_state is not OPEN:
             raise NotConnectedError(f"the connection is {self._transport.ready_state.name}, not open")
         if self._sending is not None:
             raise ConcurrencyError("sending a fragmented message")
-        self._sender.put(message, shared)
+        if self._slow is None:
+            if waiting_bytes(self._transport) <= slowness.limit:
+                self._sender.put(message, shared)
+                return
+            self._slow = SlowReader(self._transport, self._sender.put, slowness.limit)
+            if IN_BROWSER:
+                self._loop.call_later(_PAGE_LOOK, self._look_at_slow)
+        self._on_missed = slowness.on_missed
+        size = rules.size_of(message, 0) if shared is None else len(shared.payload)
+        if not self._slow.take(message, shared, size, slowness.policy, slowness.key):
+            self._slow = None
+            self.logger.warning("closed because it is too slow: %d bytes wait", self._transport.buffered_amount)
+            web = self._transport.options.web_limits
+            self._begin_to_close(CloseCode.TOO_SLOW if web else CloseCode.TRY_AGAIN_LATER, TOO_SLOW)
+
+    def _resume(self) -> None:
+        """Look whether a slow connection is that no longer, and tell what it missed."""
+        slow = self._slow
+        if slow is None or (self._transport.ready_state is OPEN and (self._sending is not None or not slow.resume())):
+            return
+        self._slow = None
+        on_missed, self._on_missed = self._on_missed, None
+        if slow.missed_messages and on_missed is not None and self._transport.ready_state is OPEN:
+            try:
+                on_missed(self, slow.missed_messages, slow.missed_bytes)
+            except Exception:
+                self.logger.exception("on_missed failed")
+
+    def _look_at_slow(self) -> None:
+        """Look, in a page, which does not tell when the browser has sent something."""
+        self._resume()
+        if self._slow is not None:
+            self._loop.call_later(_PAGE_LOOK, self._look_at_slow)
 
     async def ping(self, data: Data | None = None) -> Awaitable[float]:
         """Send a ping of at most 125 bytes, four random ones if `data` is None; not in a page.
@@ -519,6 +559,8 @@ class Connection:
         if self._has_own_limit:
             self._check_sizes()
         self._sender.end_turn()
+        if self._slow is not None:
+            self._resume()
         state = self._transport.ready_state
         if state is not self._seen_state:
             self._seen_state = state

@@ -232,6 +232,11 @@ class Transport(ABC):
     def buffered_amount(self) -> int:
         """Payload bytes that were taken by `send()` and not yet handed on (WHATWG WebSockets, `bufferedAmount`)."""
 
+    @property
+    def waiting_count(self) -> int:
+        """How many frames or messages wait to be handed on besides those that are partly gone; 0 if nobody knows."""
+        return 0
+
     @abstractmethod
     def release(self) -> None:
         """Hand on what was sent while `is_held` was set, as one where that is possible."""

@@ -218,6 +218,11 @@ class MemoryTransport(Transport):
         on_wire = 0 if self._other is None else self._other.wire_bytes
         return on_wire + self._held_bytes
 
+    @property
+    def waiting_count(self) -> int:
+        """How many messages are on the wire or held."""
+        return len(self._held) + (0 if self._other is None else self._other.wire_count)
+
     def release(self) -> None:
         """Put the messages on the wire."""
         self._hand_over_held()
@@ -247,6 +252,11 @@ class MemoryTransport(Transport):
     def wire_bytes(self) -> int:
         """Payload bytes on their way to this end."""
         return self._wire_bytes
+
+    @property
+    def wire_count(self) -> int:
+        """How much is on its way to this end."""
+        return len(self._wire)
 
     def put_on_wire(self, item: Message | _Close | _Cut, size: int) -> None:
         """Take what the other end sends."""

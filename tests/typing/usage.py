@@ -218,6 +218,7 @@ async def an_asyncio_server() -> None:
         assert_type(server, aio.Server)
         assert_type(server.connections, set[aio.ServerConnection])
         aio.broadcast(server.connections, "hello")
+        aio.broadcast(server.connections, b"hello", slow="latest", key=("x", 1), limit=1 << 20)
         await server.serve_forever()
 
 

@@ -605,23 +605,114 @@ def test_a_client_that_is_too_slow_is_disconnected(session: Session) -> None:
     pump(slow, session.server, fast, until=lambda: session.told(fast, "peer_disconnected"))
 
 
-def test_a_server_that_cannot_send_to_one_sends_to_nobody(session: Session) -> None:
-    session.listen(outbound_buffer_size=1_000_000)
-    client, _slow = session.join(), session.raw()
+def slow_one(session: Session) -> tuple[WebSocketPeer, int]:
+    """Let somebody in who fetches its id and then nothing."""
+    slow = session.raw()
+    slow_id = struct.unpack("<i", slow.get_packet()[9:])[0]
+    session.until(lambda: ("peer_connected", slow_id) in session.logs[session.server])
+    return slow, slow_id
+
+
+def flood(session: Session, client: WebSocketClient, count: int) -> int:
+    """Send to all from the server, and see that a client gets each packet; return the most that waited for one."""
+    most = 0
     session.server.set_target_peer(0)
-    slow_peer = session.server.get_peer(
-        next(peer for peer in session.server.peer_ids if peer != client.get_unique_id())
-    )
-    while slow_peer.get_current_outbound_buffered_amount() <= 900_000:
-        session.server.put_packet(os.urandom(100_000))
+    for number in range(count):
+        packet = struct.pack("<i", number) + bytes(100_000)
+        session.server.put_packet(packet)
         session.until(client.get_available_packet_count)
-        client.get_packet()
-    with pytest.raises(OutboundBufferFullError, match="nobody was sent"):
-        session.server.put_packet(os.urandom(100_000))
+        assert client.get_packet() == packet
+        peers = map(session.server.get_peer, session.server.peer_ids)
+        most = max(most, *(peer.get_current_outbound_buffered_amount() for peer in peers))
+    return most
+
+
+def test_the_server_serves_all_others_and_disconnects_who_is_slow(session: Session) -> None:
+    session.server.compression = None
+    session.listen(outbound_buffer_size=1_000_000)
+    client = session.join()
+    slow, slow_id = slow_one(session)
+
+    assert flood(session, client, 200) <= 1_000_000
+
+    ((peer, error),) = session.told(session.server, "peer_error")
+    assert (peer, type(error)) == (slow_id, OutboundBufferFullError)
+    assert f"peer {slow_id} takes in too little" in str(error)
+    received: list[bytes] = []
+
+    def is_gone() -> bool:
+        received.extend(slow)  # type: ignore[arg-type]
+        return slow.ready_state is State.CLOSED
+
+    pump(slow, session.server, client, until=is_gone)
+    assert (slow.close_code, slow.close_reason) == (1013, "too slow: too much waits to be taken in")
+    assert received
+    assert session.told(client, "peer_disconnected") == [(slow_id,)]
+
+
+def test_who_is_slow_may_miss_packets_and_is_told_of_peers_all_the_same(session: Session) -> None:
+    session.server.compression = None
+    session.server.slow_policy = "drop"
+    session.listen(outbound_buffer_size=1_000_000)
+    client = session.join()
+    slow, slow_id = slow_one(session)
+
+    assert flood(session, client, 200) <= 1_000_000
+
+    newcomer = session.join()
+    received: list[bytes] = []
+
+    def is_told() -> list[tuple[Any, ...]]:
+        received.extend(slow)  # type: ignore[arg-type]
+        return session.told(session.server, "client_missed")
+
+    pump(slow, session.server, client, newcomer, until=is_told)
+    session.until(lambda: session.server.get_peer(slow_id).get_current_outbound_buffered_amount() == 0)
+    pump(slow, session.server, until=lambda: is_told() and received[-1][0] != Kind.DATA)
+    missed = sum(count for _, count, _ in session.told(session.server, "client_missed"))
+    packets = [message for message in received if message[0] == Kind.DATA]
+    assert len(packets) == 200 - missed
+    assert received[-1] == envelope(Kind.ADD, 1, 0, id_(newcomer.get_unique_id()))
+    assert session.told(session.server, "client_missed")[0][:1] == (slow_id,)
+    assert {peer for peer, _ in session.told(session.server, "peer_error")} == {slow_id}
+
+
+def test_to_a_single_slow_one_the_server_cannot_send(session: Session) -> None:
+    session.server.compression = None
+    session.listen(outbound_buffer_size=1_000_000)
+    client = session.join()
+    _slow, slow_id = slow_one(session)
+    session.server.set_target_peer(slow_id)
+    while session.server.get_peer(slow_id).get_current_outbound_buffered_amount() < 900_000:
+        session.server.put_packet(bytes(50_000))
+    with pytest.raises(OutboundBufferFullError, match=f"peer {slow_id} was not sent it"):
+        session.server.put_packet(bytes(100_000))
+    assert session.server.get_peer(slow_id).ready_state is State.OPEN
     session.server.set_target_peer(client.get_unique_id())
     session.server.put_packet(b"but this")
     session.until(client.get_available_packet_count)
     assert client.get_packet() == b"but this"
+
+
+def test_what_is_larger_than_the_buffer_is_sent_to_nobody(session: Session) -> None:
+    session.listen(outbound_buffer_size=1000)
+    client = session.join()
+    with pytest.raises(OutboundBufferFullError, match="nobody was sent anything"):
+        session.server.put_packet(bytes(1000))
+    session.server.put_packet(b"x")
+    session.until(client.get_available_packet_count)
+    assert client.get_packet() == b"x"
+
+
+def test_a_session_has_no_keys_of_which_somebody_could_get_the_latest(session: Session) -> None:
+    session.server.slow_policy = "latest"
+    with pytest.raises(InvalidOptionError, match="no keys"):
+        session.listen()
+    session.server.slow_policy = "drop"
+    session.listen()
+    with pytest.raises(InvalidOptionError, match="no keys"):
+        session.server.slow_policy = "latest"
+    assert session.server.slow_policy == "drop"
 
 
 def test_the_limit_of_packets_holds_for_all_of_a_sessions(session: Session) -> None:
@@ -633,11 +724,10 @@ def test_the_limit_of_packets_holds_for_all_of_a_sessions(session: Session) -> N
     with peer.batch():
         peer.send(b"raw")
         peer.send(b"raw")
-        with pytest.raises(OutboundBufferFullError, match=r"nobody was sent anything.* 2 packets wait"):
-            session.server.put_packet(b"x")
-    session.server.put_packet(b"y")
+        session.server.put_packet(b"x")
+    assert peer.ready_state is State.CLOSING
     session.until(one.get_available_packet_count)
-    assert one.get_packet() == b"y"
+    assert one.get_packet() == b"x"
 
 
 def test_what_is_too_big_to_be_relayed_is_its_senders_error(session: Session) -> None:

@@ -190,7 +190,7 @@ def test_who_takes_in_nothing_is_sent_away_and_holds_up_nobody(connect: Connect,
                 assert bob.hears("chat")["text"] == text
 
         reason = "too slow: what was sent has not been taken in"
-        close_frame = bytes([0x88, 2 + len(reason)]) + (4001).to_bytes(2, "big") + reason.encode()
+        close_frame = bytes([0x88, 2 + len(reason)]) + (1013).to_bytes(2, "big") + reason.encode()
         received = b""
         while not received.endswith(close_frame):
             data = slow.recv(1 << 20)

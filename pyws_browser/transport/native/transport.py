@@ -218,6 +218,11 @@ class NativeTransport(Transport):
         """Payload bytes that the kernel has not taken yet."""
         return self._outlet.buffered_amount
 
+    @property
+    def waiting_count(self) -> int:
+        """How many frames wait until the kernel has taken those before them."""
+        return len(self._messages.outbox)
+
     def release(self) -> None:
         """Send what was gathered."""
         self._flush_or_wake()
