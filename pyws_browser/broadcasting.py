@@ -56,8 +56,12 @@ class Fanout:
             transport = link.transport
             known = slow.get(link.id) if slow else None
             if known is None or policy == "close":
-                if _send_if_there_is_room(transport, shared, size):
-                    continue
+                if not transport.buffered_amount or _has_room(transport, size):
+                    try:
+                        transport.send_shared(shared)
+                        continue
+                    except OutboundBufferFullError:  # it is too large, or as many packets wait as may
+                        pass
                 if known is None:
                     found.append(link)
                     known = slow[link.id] = (link, _slow_reader(transport))
@@ -87,15 +91,8 @@ class Fanout:
         self._slow.clear()
 
 
-def _send_if_there_is_room(transport: Transport, shared: SharedMessage, size: int) -> bool:
-    waiting = waiting_bytes(transport)
-    if waiting and waiting + size > transport.options.outbound_buffer_size:
-        return False
-    try:
-        transport.send_shared(shared)
-    except OutboundBufferFullError:  # as many packets wait as may
-        return False
-    return True
+def _has_room(transport: Transport, size: int) -> bool:
+    return waiting_bytes(transport) + size <= transport.options.outbound_buffer_size
 
 
 def _slow_reader(transport: Transport) -> SlowReader:
