@@ -16,6 +16,7 @@ Usage: ./build.sh COMMAND
                   Autobahn suite
   test --engine E run the tests of one engine: chromium, firefox, webkit or node
   test --fast     run the tests that need nothing but Python
+  test --lowest   run those with the lowest versions of dependencies that pyproject.toml allows
   support         write the table of docs/support.md from the last whole test run
   conformance     run the whole Autobahn suite against client and server (10 minutes and more); with --browser the
                   client in Chromium against plain JavaScript there. Patterns such as '6.*' choose cases
@@ -67,13 +68,14 @@ case $command in
                 nox -t test
                 ;;
             --fast) nox -s fast -- "${@:2}" ;;
+            --lowest) nox -s lowest -- "${@:2}" ;;
             --engine)
                 case ${2:?name an engine: chromium, firefox, webkit or node} in
                     chromium) nox -s chromium ;;
                     *) nox -s "engine(engine='$2')" ;;
                 esac
                 ;;
-            *) die "test takes --fast or --engine E, not \"$1\"" ;;
+            *) die "test takes --fast, --lowest or --engine E, not \"$1\"" ;;
         esac
         ;;
     *) usage >&2 && die "There is no command \"$command\"" ;;

@@ -15,6 +15,7 @@ import nox
 sys.path.insert(0, str(Path(__file__).parent / "tools"))
 
 import provision
+from lowest import requirements
 from provision import BUILD, HOME, PYODIDE_VERSIONS, environment, python_of
 
 RESULTS: Final = BUILD / "results"
@@ -71,6 +72,16 @@ def native(session: nox.Session) -> None:
     covered = ",".join(f"pyws_browser/{name}.py" for name in FULLY_COVERED)
     report = ("report", f"--include={covered}", "--fail-under=100", "--show-missing")
     session.run(str(venv / "bin" / "coverage"), *report, external=True)
+
+
+@nox.session(python=False, tags=["test"])
+def lowest(session: nox.Session) -> None:
+    """Run the tests that need nothing but Python with the lowest versions that pyproject.toml allows."""
+    with provision.locked():
+        venv = environment("venv-lowest", "build", "test")
+        oldest = requirements((HOME / "pyproject.toml").read_text(encoding="utf-8"))
+        provision.install_wheel(venv, provision.wheel(), *oldest)
+    _pytest_fast(session, venv, *session.posargs)
 
 
 @nox.session(python=False, tags=["test"])

@@ -73,7 +73,8 @@ class Admission(NamedTuple):
     for requests without one; None in place of the sequence allows all. `select_subprotocol` chooses among what the
     client offers, and may choose None; None in its place chooses as Godot does. `server_header` is the value of
     `Server`, None for no such header. `refusal` is the answer to whoever asks. `is_asked` says that every request that
-    is proper HTTP waits for an answer by the program.
+    is proper HTTP waits for an answer by the program; `origins_come_first` that it is not asked about requests for a
+    WebSocket from other origins.
     """
 
     origins: Origins | None = None
@@ -81,6 +82,7 @@ class Admission(NamedTuple):
     server_header: str | None = None
     refusal: Response | None = None
     is_asked: bool = False
+    origins_come_first: bool = False
 
 
 class Desk(Protocol):
@@ -99,14 +101,28 @@ class Desk(Protocol):
 class Request:
     """A client's request for a connection, which waits to be answered with `accept()` or `reject()`.
 
-    It has not been judged yet: it is proper HTTP, but it need not be a WebSocket's. `path` has the query with it;
-    `headers` is a multi-valued mapping that knows no case: `headers.get_all(name)` gives all values,
-    `headers[name]` raises if there are several. `remote_address` is the IP address and the port that it came from.
-    `tls` is the TLS session, whose `getpeercert()` tells who the client is, or None. `id` is what the client will
-    have, 0 outside a `WebSocketServer`. It must be answered within `handshake_timeout`, or the answer is 503.
+    It has not been judged yet: it is proper HTTP, but it need not be a WebSocket's. `path` has the query with it, and
+    is the path that the peer's `requested_url` shows later. `headers` is a multi-valued mapping that knows no case.
+    `headers.get(name, default)` gives one value; that of a header that came several times is all of them, with ", "
+    between (for Cookie "; "), and `headers.get_all(name)` gives a list of them. A request in which a header comes twice
+    that may come once, such as Authorization or Origin, was answered with 400 already. `remote_address` is the IP
+    address and the port that it came from. `tls` is the TLS session, whose `getpeercert()` tells who the client is, or
+    None. `id` is what the client will have, 0 outside a `WebSocketServer`. It must be answered within
+    `handshake_timeout`, or the answer is 503.
     """
 
-    __slots__ = ("_desk", "_is_held", "headers", "id", "method", "path", "remote_address", "tls")
+    __slots__ = (
+        "_desk",
+        "_has_left",
+        "_is_held",
+        "headers",
+        "id",
+        "method",
+        "original",
+        "path",
+        "remote_address",
+        "tls",
+    )
 
     def __init__(
         self,
@@ -115,6 +131,8 @@ class Request:
         tls: SSLObject | None,
         desk: Desk,
     ) -> None:
+        self.original: http11.Request = request
+        """The request in the form that `websockets` has for it."""
         self.method: str = request.method
         self.path: str = request.path
         self.headers: Headers = request.headers
@@ -122,12 +140,18 @@ class Request:
         self.tls: SSLObject | None = tls
         self.id: int = 0
         self._is_held = False
+        self._has_left = False
         self._desk: Desk | None = desk
 
     @property
     def is_answered(self) -> bool:
         """Whether it was answered."""
-        return self._desk is None
+        return self._desk is None and not self._has_left
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the client left before it was answered: there is nobody to decide about any more."""
+        return self._has_left
 
     @property
     def is_held(self) -> bool:
@@ -139,13 +163,15 @@ class Request:
         self._is_held = True
 
     def accept(self, headers: Fields = ()) -> bool:
-        """Open the connection; return False if it was refused because a rule forbids it.
+        """Open the connection; return False if a rule forbids it and it was refused, or if the client has left.
 
         `headers` go into the answer, behind those of `handshake_headers`. The rules are those of RFC 6455 §4.2.1 and
         those that the server was given. Raises what `select_subprotocol` raised, with the request unanswered;
         InvalidStateError if there was an answer already, and InvalidHeaderError.
         """
         fields = rules.check_headers(headers)
+        if self._has_left:
+            return False
         response = self.prepare()
         is_accepted = response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
         if is_accepted:
@@ -155,8 +181,16 @@ class Request:
         return is_accepted
 
     def reject(self, response: Response) -> None:
-        """Answer with something else than a connection. Raises InvalidStateError if there was an answer already."""
-        self.answer(self._unanswered().refusal(response))
+        """Answer with something else than a connection; if the client has left, only `content` is closed.
+
+        Raises InvalidStateError if there was an answer already.
+        """
+        if not self._has_left:
+            self.answer(self._unanswered().refusal(response))
+        else:
+            close = getattr(response.content, "close", None)
+            if close is not None:
+                close()
 
     def prepare(self) -> http11.Response:
         """Return what `accept()` would answer, an upgrade or a refusal, in the form that `websockets` has for it.
@@ -168,15 +202,24 @@ class Request:
     def answer(self, response: http11.Response) -> None:
         """Answer with what `prepare()` gave, or with another refusal in that form.
 
-        Raises InvalidStateError if there was an answer already, or for an upgrade that `prepare()` did not agree to.
+        Raises InvalidStateError if there was an answer already, if the client has left, and for an upgrade that
+        `prepare()` did not agree to.
         """
         self._unanswered().answer(response)
         self._desk = None
 
+    def note_leaving(self) -> None:
+        """Hold no more of the connection, because the client has left."""
+        if self._desk is not None:
+            self._desk = None
+            self._has_left = True
+
     def _unanswered(self) -> Desk:
+        if self._has_left:
+            raise InvalidStateError(f"the client that asked for {self.path!r} has left: look at has_left")
         if self._desk is None:
             raise InvalidStateError(
-                f"the request for {self.path} was answered already: answer it once, within handshake_timeout and "
+                f"the request for {self.path!r} was answered already: answer it once, within handshake_timeout and "
                 "before the server stops"
             )
         return self._desk

@@ -124,6 +124,9 @@ class WebSocketServer(ServerSettings):
     in the order in which things happened. `get_peer(id)` gives the `WebSocketPeer` to talk through. A client's peer,
     with what was not fetched from it, is there until `client_disconnected` was emitted.
 
+    `request_failed(id)` is emitted when no connection comes of a request that `process_request` was asked about: it was
+    refused, a rule forbade it, or its client left. So what that function noted under the id can go.
+
     In multiplayer mode (`gd_mp_api`) the server is a peer itself, whose id is 1. Then `peer_connected(id)`,
     `peer_disconnected(id)`, `peer_packet(source)` and `peer_error(id, error)` are emitted, and of those above only
     `client_close_request`. What clients send to each other is relayed.
@@ -141,6 +144,7 @@ class WebSocketServer(ServerSettings):
         self.client_disconnected: Signal[int, bool] = Signal(failed)
         self.client_close_request: Signal[int, int, str] = Signal(failed)
         self.data_received: Signal[int] = Signal(failed)
+        self.request_failed: Signal[int] = Signal(failed)
         self.client_missed: Signal[int, int, int] = Signal(failed)
         self._fanout = Fanout(self._on_missed)
         self._listener: socket.socket | None = None
@@ -453,7 +457,7 @@ class WebSocketServer(ServerSettings):
             refusal = _FULL
         choose = self.select_subprotocol
         is_asked = self.process_request is not None or choose is not None
-        return Admission(self._origins, choose, self._server_header, refusal, is_asked)
+        return Admission(self._origins, choose, self._server_header, refusal, is_asked, origins_come_first=True)
 
     def _judge(self, client: _Client, request: Request) -> None:
         """Ask the program about a request, and go on with what it said."""
@@ -516,6 +520,8 @@ class WebSocketServer(ServerSettings):
             self._refused -= client.is_refused
             if client.is_announced:
                 self._take_end(client, status)
+            elif client.was_asked:
+                self._events.append((client, partial(self.request_failed.emit, client.id), False))
             self._events.append((None, partial(self._clients.pop, client.id), False))
         if problem is not None:
             self._events.append((None, partial(_raise, problem), False))

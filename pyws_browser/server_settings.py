@@ -72,7 +72,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def process_request(self) -> Callable[[Request], Response | None] | None:
-        """What is asked before a connection is accepted.
+        """What is asked before a connection is accepted, if it comes from one of `origins`.
 
         It is called in `poll()` with the `Request`, and returns None to go on, or the `Response` that refuses. It may
         also call `request.hold()`, and `request.accept()` or `request.reject(response)` later. If it raises, the client

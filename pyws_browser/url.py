@@ -72,10 +72,15 @@ class WebSocketURL(NamedTuple):
         return self.scheme == "wss"
 
     @property
+    def default_port(self) -> int:
+        """The port of a URL of this scheme that names none."""
+        return _DEFAULT_PORTS[self.scheme]
+
+    @property
     def authority(self) -> str:
         """Host and port as in the Host header; a default port is left out."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == self.default_port else f"{host}:{self.port}"
 
     @property
     def shown(self) -> str:

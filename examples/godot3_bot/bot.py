@@ -20,7 +20,7 @@ class Bot:
     def __init__(self, url: str) -> None:
         self.client = WebSocketClient()
         self.client.data_received.connect(self.on_data)
-        self.client.server_close_request.connect(lambda code, reason: print(f"the server: {reason}"))
+        self.client.server_close_request.connect(lambda code, reason: print(f"the server: {reason!r}"))
         self.client.connection_closed.connect(lambda was_clean: self.stop())
         self.client.connection_error.connect(self.on_error)
         self.is_playing = True

@@ -39,7 +39,7 @@ def main(port: int = 9080) -> None:
         dots: dict[int, Vector2] = {}
         server.peer_connected.connect(lambda player: print(f"player {player} came", flush=True))
         server.peer_disconnected.connect(
-            lambda player: print(f"player {player} left", dots.pop(player, ""), flush=True)
+            lambda player: print(f"player {player} left", repr(dots.pop(player, None)), flush=True)
         )
         server.peer_packet.connect(on_packet)
         server.peer_error.connect(on_error)

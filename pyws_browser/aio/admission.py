@@ -79,12 +79,14 @@ def respond(status: int, text: str, server_header: str | None) -> Response:
 async def judge(connection: ServerConnection, pending: core.Request, policy: Policy) -> None:
     """Ask those who have a say, and answer the request; what they raise is logged, and answered with 500.
 
-    `process_response` is asked about every answer, that one included.
+    `process_response` is asked about every answer, that one included. Cancelled once nobody waits for an answer.
     """
-    request = Request(pending.path, pending.headers, pending.method)
+    request = pending.original
     try:
         response = await _ask(policy.process_request, connection, request)
         if response is None:
+            if pending.is_answered or pending.has_left:  # and the hook took no notice of its cancellation
+                return
             response = pending.prepare()
         elif policy.server_header is not None and "Server" not in response.headers:
             response.headers["Server"] = policy.server_header
@@ -107,7 +109,7 @@ def judge_at_once(connection: ServerConnection, pending: core.Request) -> None:
 
 def give(connection: ServerConnection, pending: core.Request, response: Response) -> None:
     """Send the answer, if anybody still waits for it; nobody is let in once the server closes."""
-    if pending.is_answered:
+    if pending.is_answered or pending.has_left:
         if isinstance(response, StreamedResponse):
             response.close()
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import inspect
 from collections.abc import Iterable
@@ -78,7 +77,7 @@ def _given(header: str | None) -> tuple[str, str] | None:
         return None
     try:
         name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # neither Base64 nor UTF-8, or not even ASCII
         return None
     return (name, password) if colon else None
 

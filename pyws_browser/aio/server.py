@@ -8,8 +8,6 @@ from http import HTTPStatus
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
-from websockets.http11 import Request, Response
-
 from .. import admission
 from ..errors import InvalidOptionError
 from ..rules import MAX_PORT, CloseCode, check_close, check_subprotocols
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from types import TracebackType
     from typing import Self
+
+    from websockets.http11 import Request, Response
 
     from ..compression import Compression
     from .admission import Origins, ProcessRequest, ProcessResponse, SelectSubprotocol
@@ -66,7 +66,7 @@ class ServerConnection(Connection):
         """The client's request, from `process_request` on."""
         if self._pending is None:
             return None
-        return self._transport.handshake_request or Request(self._pending.path, self._pending.headers)
+        return self._pending.original
 
     def respond(self, status: int, text: str) -> Response:
         """Return a plain text answer for `process_request` or `process_response`; its headers may be changed."""
@@ -76,7 +76,7 @@ class ServerConnection(Connection):
         """Answer a request with 503 because the server closes; hang up on a client that has not asked, or downloads."""
         if self._pending is None:
             self._abort()
-        elif not self._pending.is_answered:
+        elif not (self._pending.is_answered or self._pending.has_left):
             self._pending.answer(self.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"))
         elif self._native.is_streaming:
             self._abort()
@@ -92,7 +92,20 @@ class ServerConnection(Connection):
             if self._policy.is_immediate:
                 judge_at_once(self, self._pending)
             else:
-                self._judging = self._loop.create_task(judge(self, self._pending, self._policy))
+                self._judging = self._loop.create_task(self._judge(self._pending))
+        elif self._judging is not None and self._pending is not None:
+            self._stop_judging(self._judging, self._pending)
+
+    def _stop_judging(self, judging: asyncio.Task[None], pending: admission.Request) -> None:
+        """Cancel the hooks if the client has left, or if the time limit or the server's end answered for them."""
+        if (pending.is_answered or pending.has_left) and not judging.cancelling():
+            judging.cancel()
+
+    async def _judge(self, pending: admission.Request) -> None:
+        try:
+            await judge(self, pending, self._policy)
+        finally:
+            self._judging = None
 
     def _on_state(self, state: State) -> None:
         super()._on_state(state)

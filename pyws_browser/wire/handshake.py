@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
-from websockets.exceptions import NegotiationError
+from websockets.exceptions import InvalidOrigin, NegotiationError
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
@@ -24,9 +24,10 @@ from websockets.uri import WebSocketURI
 
 from ..display import printable
 from ..errors import HandshakeError, InvalidStateError, InvalidSubprotocolError
-from .head import MAX_HEAD_BYTES, Head, problem_of
+from .head import MAX_HEAD_BYTES, Head
 from .negotiation import client_deflate, server_deflate, terms_of
 from .refusal import Refusal
+from .request import Problem, parse_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -176,7 +177,7 @@ class ServerHandshake:
 
     `receive()` is fed until it returns bytes; from then on `response` is to be sent, and `failure` says whether it
     refuses. Or `receive_request()` is, after which `request` is there to be answered by `answer()`, unless there is a
-    `failure` already. `path`, `host`, `subprotocol` and `deflate` are those of the request that was accepted.
+    `failure` already. `path`, `host`, `port`, `subprotocol` and `deflate` are those of the request that was accepted.
 
     `compression` None accepts none; `origins`, `choose` (a subprotocol) and `server_header` are those of `Admission`.
     """
@@ -204,6 +205,7 @@ class ServerHandshake:
         self.failure: HandshakeError | None = None
         self.path: str = "/"
         self.host: str = ""
+        self.port: int | None = None
         self.subprotocol: str = ""
         self.deflate: DeflateTerms | None = None
 
@@ -224,26 +226,13 @@ class ServerHandshake:
         if found is None:
             return None
         head, rest = found
-        problem = problem_of(head)
-        if problem is not None:
-            self._refuse(*problem)
+        asked = parse_request(head)
+        if isinstance(asked, Problem):
+            self._refuse(asked.status, asked.why, *asked.fields)
             return b""
         self._protocol = self._make_protocol()
-        self._protocol.receive_data(head)
-        events = self._protocol.events_received()
-        if not events and not head.startswith(b"GET ") and head.split(b"\r\n")[0].endswith(b" HTTP/1.1"):
-            # One with content, which is why it was not read.
-            self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "only GET opens a WebSocket", ("Allow", "GET"))
-            return b""
-        if not events:
-            why = self._protocol.handshake_exc or HandshakeError("the request is not HTTP")
-            self._refuse(HTTPStatus.BAD_REQUEST, f"the client's request is no valid HTTP: {_explain(why)}")
-            return b""
-        request = events[0]
-        assert isinstance(request, Request)  # noqa: S101  the only event before the handshake is complete
-        self.request = request
-        self.path = request.path
-        self.host = ", ".join(request.headers.get_all("Host"))
+        self.request, self.host, self.port = asked
+        self.path = self.request.path
         return rest
 
     @property
@@ -265,19 +254,32 @@ class ServerHandshake:
 
     def prepare(self) -> Response:
         """Return the answer that the rules ask for: an upgrade, or a refusal. Raises what `choose` raised."""
-        assert self.request is not None  # noqa: S101
+        request = self.request
+        assert request is not None  # noqa: S101
+        if request.method != "GET":
+            return self.refusal(405, "Method Not Allowed", [*_TEXT, ("Allow", "GET")], b"only GET opens a WebSocket.\n")
+        if request.protocol != "HTTP/1.1":
+            return self.refusal(505, "HTTP Version Not Supported", _TEXT, b"only HTTP/1.1 opens a WebSocket.\n")
         self._protocol.problem = None
-        response = self._protocol.accept(self.request)
+        response = self._protocol.accept(request)
         if self._protocol.problem is not None:
             raise self._protocol.problem
-        is_agreed = response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
-        if is_agreed and len(self.request.headers.get_all("Host")) != 1:  # RFC 9112 §3.2, RFC 6455 §4.2.1
-            return self.refusal(400, "Bad Request", _TEXT, b"a request has one Host, which names the server.\n")
-        if is_agreed:
+        if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             self._agreed = response
             for name, value in self._headers:
                 response.headers[name] = value
         return self._sign(response)
+
+    def refuse_origin(self) -> Response | None:
+        """Return the refusal of a request for a WebSocket whose origin is not let in, None for all others."""
+        request = self.request
+        assert request is not None  # noqa: S101
+        if "websocket" in request.headers.get("Upgrade", "").lower():
+            try:
+                self._protocol.process_origin(request.headers)
+            except InvalidOrigin as exc:
+                return self.refusal(403, "Forbidden", _TEXT, f"this server takes no such client: {exc}.\n".encode())
+        return None
 
     def refusal(
         self,
@@ -382,8 +384,9 @@ class _Protocol(ServerProtocol):
             if isinstance(chosen, CoroutineType):
                 chosen.close()  # or Python warns that nobody awaited it
             if chosen is not None and (not isinstance(chosen, str) or chosen not in offered):
+                names = printable(", ".join(offered))
                 raise InvalidSubprotocolError(
-                    f"select_subprotocol chose {chosen!r}, which the client did not offer ({', '.join(offered)}): "
+                    f"select_subprotocol chose {chosen!r}, which the client did not offer ({names}): "
                     "choose one of those, or None"
                 )
         except Exception as exc:
@@ -399,7 +402,7 @@ def _handshake_error(message: str, response: Response | None) -> HandshakeError:
 
 
 def _status_line(response: Response) -> str:
-    return f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
+    return f"HTTP {response.status_code} {printable(response.reason_phrase)}".rstrip()
 
 
 def _escape(problem: BaseException) -> None:

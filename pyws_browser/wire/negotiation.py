@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from websockets.exceptions import NegotiationError
 from websockets.extensions.permessage_deflate import (
     ClientPerMessageDeflateFactory,
     PerMessageDeflate,
@@ -13,17 +14,44 @@ from websockets.extensions.permessage_deflate import (
 from .deflate import DeflateTerms
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from websockets.extensions import Extension
+    from websockets.typing import ExtensionParameter
 
     from ..compression import Compression
 
 _LARGEST_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 
 
+_TOO_SMALL: Final = "zlib cannot compress with a window of 8 bits: use 9"
+"""`websockets` 17 and later say so; with 15 and 16, zlib's own ValueError comes."""
+
+
+class _ClientFactory(ClientPerMessageDeflateFactory):
+    def process_response_params(
+        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
+    ) -> PerMessageDeflate:
+        try:
+            return super().process_response_params(params, accepted_extensions)
+        except ValueError as exc:
+            raise NegotiationError(_TOO_SMALL) from exc
+
+
+class _ServerFactory(ServerPerMessageDeflateFactory):
+    def process_request_params(
+        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
+    ) -> tuple[list[ExtensionParameter], PerMessageDeflate]:
+        try:
+            return super().process_request_params(params, accepted_extensions)
+        except ValueError as exc:
+            raise NegotiationError(_TOO_SMALL) from exc
+
+
 def client_deflate(compression: Compression) -> ClientPerMessageDeflateFactory:
     """Return what a client offers."""
     peer_bits = compression.peer_window_bits
-    return ClientPerMessageDeflateFactory(
+    return _ClientFactory(
         server_no_context_takeover=compression.no_context_takeover,
         client_no_context_takeover=compression.no_context_takeover,
         server_max_window_bits=peer_bits if peer_bits < _LARGEST_WINDOW else None,
@@ -34,7 +62,7 @@ def client_deflate(compression: Compression) -> ClientPerMessageDeflateFactory:
 def server_deflate(compression: Compression) -> ServerPerMessageDeflateFactory:
     """Return what a server answers to an offer."""
     peer_bits = compression.peer_window_bits
-    return ServerPerMessageDeflateFactory(
+    return _ServerFactory(
         server_no_context_takeover=compression.no_context_takeover,
         client_no_context_takeover=compression.no_context_takeover,
         server_max_window_bits=compression.window_bits,

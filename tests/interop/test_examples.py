@@ -40,4 +40,4 @@ def test_a_bot_and_its_server(start: Start) -> None:
         bot = start(sys.executable, folder / "bot.py", url)
         if "is it" in bot.until(" "):
             break
-    assert bot.until("the server:") == "the server: right"
+    assert bot.until("the server:") == "the server: 'right'"

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import trustme
+from websockets import http11
+from websockets.datastructures import Headers
 
 from pyws_browser import (
     HandshakeError,
@@ -150,6 +152,77 @@ class TestProcessRequest:
         assert status_of(ask(server, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")) == 426
         assert status_of(ask(server, request().replace(b"GET", b"PUT"))) == 405
 
+    @pytest.mark.parametrize("name", ["X-Token", "Cookie", "X-Forwarded-For"])
+    def test_a_header_that_comes_twice_has_one_value(self, server: WebSocketServer, name: str) -> None:
+        seen: list[str] = []
+        server.process_request = lambda asked: seen.append(asked.headers.get(name, ""))  # type: ignore
+        data = request().replace(b"\r\n\r\n", f"\r\n{name}: one\r\n{name}: two\r\n\r\n".encode())
+        assert status_of(ask(server, data)) == 101
+        assert seen == ["one; two" if name == "Cookie" else "one, two"]
+
+    @pytest.mark.parametrize("name", ["Authorization", "Origin", "Host", "Sec-WebSocket-Key", "Content-Length"])
+    def test_it_is_not_asked_where_a_header_comes_twice_that_may_come_once(
+        self, server: WebSocketServer, name: str
+    ) -> None:
+        asked: list[Request] = []
+        server.process_request = asked.append  # type: ignore[assignment]
+        data = request().replace(b"\r\n\r\n", f"\r\n{name}: a\r\n{name}: b\r\n\r\n".encode())
+        assert status_of(ask(server, data)) == 400
+        assert asked == []
+
+    def test_it_is_not_asked_about_connections_from_other_origins(self, server: WebSocketServer) -> None:
+        paths: list[str] = []
+
+        def answer(asked: Request) -> Response:
+            paths.append(asked.path)
+            return Response(200)
+
+        server.process_request = answer
+        server.origins = ["https://game.example"]
+        assert status_of(ask(server, request("/one", Origin="https://evil.example"))) == 403
+        assert status_of(ask(server, request("/two"))) == 403
+        assert status_of(ask(server, request("/three", Origin="https://game.example"))) == 200
+        assert status_of(ask(server, b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n")) == 200
+        assert paths == ["/three", "/health"]
+
+    def test_the_program_is_told_when_nothing_comes_of_a_request(self, server: WebSocketServer) -> None:
+        asked: list[int] = []
+        ended: list[tuple[str, int]] = []
+        server.request_failed.connect(lambda id_: ended.append(("request", id_)))
+        server.client_disconnected.connect(lambda id_, clean: ended.append(("client", id_)))
+
+        def note(request: Request) -> Response | None:
+            asked.append(request.id)
+            if request.path == "/hold":
+                request.hold()
+            return Response(403) if request.path == "/refused" else None
+
+        server.process_request = note
+        server.select_subprotocol = lambda offered: "v1" if "v1" in offered else None
+        peer = attempt(server, "/")
+        ask(server, request("/refused"))
+        ask(server, request("/no-key", Sec_WebSocket_Key=""))
+        ask(server, b"GET /no-upgrade HTTP/1.1\r\nHost: a\r\n\r\n")
+        with socket.create_connection(("127.0.0.1", server.port)) as sock:
+            sock.sendall(request("/hold"))
+            pump(server, until=lambda: len(asked) == 5)
+        pump(server, until=lambda: len(ended) == 4)
+        peer.abort()
+        pump(server, until=lambda: len(ended) == 5)
+        assert ended == [*(("request", id_) for id_ in asked[1:]), ("client", asked[0])]
+
+    def test_nothing_is_told_of_a_request_that_was_not_asked_about(self, server: WebSocketServer) -> None:
+        ended: list[int] = []
+        server.request_failed.connect(ended.append)
+        server.process_request = lambda asked: None
+        server.origins = ["https://game.example"]
+        ask(server, b"no HTTP\r\n\r\n")
+        ask(server, request("/", Origin="https://evil.example"))
+        server.refuse_new_connections = True
+        ask(server, request())
+        pump(server, until=lambda: not server._clients)
+        assert ended == []
+
     def test_it_sees_the_clients_certificate(self) -> None:
         authority = trustme.CA()
         context, trust = server_context(authority, "127.0.0.1"), client_context(authority)
@@ -239,9 +312,17 @@ class TestHeldRequests:
         with socket.create_connection(("127.0.0.1", server.port)) as sock:
             sock.sendall(request())
             pump(server, until=lambda: held)
+        assert not held[0].has_left
         pump(server, until=lambda: not server._clients)
         assert open_descriptors() == before
-        held[0].accept()
+        assert held[0].has_left
+        assert held[0]._desk is None, "nothing of the connection is held"
+        assert not held[0].is_answered
+        assert not held[0].accept()
+        held[0].reject(Response(403))
+        for answer in (held[0].prepare, lambda: held[0].answer(http11.Response(403, "", Headers()))):
+            with pytest.raises(InvalidStateError, match="has left"):
+                answer()
         server.poll()
         assert server.peer_ids == ()
 

@@ -133,6 +133,7 @@ def a_server() -> None:
         server.client_connected.connect(greet)
         assert_type(server.client_connected, Signal[int, str])
         assert_type(server.client_close_request, Signal[int, int, str])
+        assert_type(server.request_failed, Signal[int])
         assert_type(server.wait(0.1), bool)
         server.poll()
         for client in server.peer_ids:

@@ -532,6 +532,50 @@ NEGOTIATIONS = {  # what a server is asked for, what its settings are, what it a
 }
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 403 \x9b2J\xadNo\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 403 \x9b2JNo\r\nContent-Length: 5\r\n\r\n",
+        b"HTTP/1.1 101 Yes\r\nUpgrade: \x9b2J\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: \x9b2J\r\n\r\n",
+        b"HTTP/1.1 101 \x1b[2J\r\n\r\n",
+        b"HTTP/1.1 \x1b[2J\r\n\r\n",
+        b"HTTP/1.1 403 No\r\nX: a\nforged: line\r\n\r\n",
+        b"\x1b]0;title\x07\r\n\r\n",
+    ],
+)
+def test_errors_show_nothing_of_an_answer_that_a_terminal_would_obey(answer: bytes) -> None:
+    handshake = client()
+    try:
+        assert handshake.receive(answer) is None
+        failure = handshake.receive_eof()
+    except HandshakeError as exc:
+        failure = exc
+    assert str(failure).isprintable()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x1b[2J\r\n\r\n",
+        b"GET /\x1b[2J HTTP/1.1\r\nHost: a\r\n\r\n",
+        request(Origin="\x1b[2J"),
+        request(Origin="http://evil.example\x9b2J"),
+        request(Sec_WebSocket_Key="\x9b"),
+        request(Sec_WebSocket_Protocol="\x9b"),
+        request(Sec_WebSocket_Extensions="\x9b"),
+        request(Upgrade="\x9b"),
+    ],
+)
+def test_errors_show_nothing_of_a_request_that_a_terminal_would_obey(data: bytes) -> None:
+    server = ServerHandshake(("game",), compression=ANY, origins=("https://game.example", None))
+    assert server.receive(data) == b""
+    assert server.failure is not None
+    assert str(server.failure).isprintable()
+    assert b"\x1b" not in server.response
+
+
 class TestCompression:
     @pytest.mark.parametrize(("asked", "setting", "answer", "terms"), NEGOTIATIONS.values(), ids=NEGOTIATIONS)
     def test_a_server_is_asked_for(
@@ -576,7 +620,13 @@ class TestCompression:
         assert handshake.deflate == terms
 
     @pytest.mark.parametrize(
-        "answer", ["permessage-deflate; level=9", "permessage-deflate, permessage-deflate", "permessage-bzip2"]
+        "answer",
+        [
+            "permessage-deflate; level=9",
+            "permessage-deflate, permessage-deflate",
+            "permessage-bzip2",
+            "permessage-deflate; client_max_window_bits=8",
+        ],
     )
     def test_a_client_refuses_what_it_did_not_offer(self, answer: str) -> None:
         handshake = client(compression=ANY)

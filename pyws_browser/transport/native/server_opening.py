@@ -10,8 +10,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from ...admission import Request, Response
-from ...errors import ConnectError, InvalidURLError
-from ...url import parse_url
+from ...errors import ConnectError
 from ...wire.handshake import ServerHandshake
 from ...wire.head import MAX_HEAD_BYTES
 from .opening import Opening
@@ -98,7 +97,9 @@ class ServerOpening(Opening):
 
     def close(self) -> None:
         """Free what it holds."""
-        self.request = None
+        if self.request is not None:
+            self.request.note_leaving()
+            self.request = None
         self._content = None
         self._handshake.drop_content()
         super().close()
@@ -149,6 +150,9 @@ class ServerOpening(Opening):
         elif admission.refusal is not None:
             handshake.answer(self.refusal(admission.refusal))
             self._phase = ServerPhase.SEND_ANSWER
+        elif admission.origins_come_first and (refusal := handshake.refuse_origin()) is not None:
+            handshake.answer(refusal)
+            self._phase = ServerPhase.SEND_ANSWER
         elif admission.is_asked:
             assert handshake.request is not None  # noqa: S101
             self.request = Request(handshake.request, self.remote_address, self.tls, self)
@@ -191,11 +195,13 @@ class ServerOpening(Opening):
     def _await_sent(self) -> bool:
         if not self._flush():
             return False
+        # What the program has judged, as it came: another reading of it would show another path.
         handshake, url = self._handshake, self._url
-        try:
-            self._url = parse_url(f"{url.scheme}://{handshake.host or url.authority}{handshake.path}")
-        except InvalidURLError:  # a Host header that only this client understands; the address serves
-            self._url = url._replace(resource=handshake.path)
+        self._url = url._replace(
+            host=handshake.host,
+            port=url.default_port if handshake.port is None else handshake.port,
+            resource=handshake.path,
+        )
         self._finish(self._rest)
         return False
 
