@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Event, Thread
 from typing import Any
 
@@ -112,12 +113,21 @@ class TestHowTo:
     def test_its_test_passes(self, names: dict[str, Any]) -> None:
         names["test_it_would_run_in_a_page"]()
 
-    @pytest.mark.parametrize(("cookie", "origin", "status"), [("a", "", 0), ("b", "", 401), ("a", "https://evil", 403)])
+    @pytest.mark.parametrize(
+        ("cookie", "origin", "status"),
+        [
+            ("session=a", "", 0),
+            ("session=b", "", 401),
+            ("session=a", "https://evil", 403),
+            ("a@b=1", "", 400),
+            ("session=b; session=a", "", 0),
+        ],
+    )
     def test_who_may_come_in(self, names: dict[str, Any], cookie: str, origin: str, status: int) -> None:
         with names["make_server"]({"a"}) as server, WebSocketPeer(web_limits=False) as peer:
             server.bind_ip = "127.0.0.1"
             server.listen(0)
-            peer.handshake_headers = {"Cookie": f"session={cookie}"} | ({"Origin": origin} if origin else {})
+            peer.handshake_headers = {"Cookie": cookie} | ({"Origin": origin} if origin else {})
             peer.connect_to_url(f"ws://127.0.0.1:{server.port}/")
             pump(peer, server, until=lambda: peer.ready_state is not State.CONNECTING)
             assert getattr(peer.close_cause, "status", 0) == status
@@ -141,3 +151,150 @@ class TestHowTo:
         server.poll()
         assert server.receive() == "token token"
         assert names["receive_moves"](server) == [(1, 0.5, 2.0), (2, 0.0, 0.0)]
+
+
+class TestServer:
+    @pytest.fixture
+    def names(self) -> Iterator[dict[str, Any]]:
+        blocks = python_blocks("docs/server.md")
+        names: dict[str, Any] = {}
+        exec(
+            next(block for block in blocks if "def decide(request: Request)" in block and "names = {}" in block), names
+        )
+        exec(next(block for block in blocks if "class OpenServer" in block), names)
+        yield names
+        names["server"].stop()
+
+    @pytest.fixture
+    def open_server(self, names: dict[str, Any]) -> Iterator[Any]:
+        chat = names["OpenServer"](
+            {"s3cret": "alice", "other": "bob"}, ["https://chat.example", None], behind_proxy=True
+        )
+        with chat.server as server:
+            server.listen(0)
+            yield chat
+
+    @staticmethod
+    def enter(server: WebSocketServer, path: str = "/play", **headers: str) -> WebSocketPeer:
+        peer = WebSocketPeer(web_limits=False)
+        peer.handshake_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        peer.connect_to_url(f"ws://127.0.0.1:{server.port}{path}")
+        pump(peer, server, until=lambda: peer.ready_state is not State.CONNECTING)
+        return peer
+
+    @staticmethod
+    def status_of(peer: WebSocketPeer) -> int:
+        return 101 if peer.ready_state is State.OPEN else getattr(peer.close_cause, "status", 0)
+
+    @pytest.mark.parametrize(
+        ("path", "headers", "status"),
+        [
+            ("/health", {}, 200),
+            ("/else", {}, 404),
+            ("/play", {}, 401),
+            ("/play", {"X_Token": "s3cret"}, 101),
+            ("/play", {"X_Token": "s3cret", "Origin": "https://a.game.example"}, 101),
+            ("/play", {"X_Token": "s3cret", "Origin": "https://evil.example"}, 403),
+        ],
+    )
+    def test_who_may_come_in(self, names: dict[str, Any], path: str, headers: dict[str, str], status: int) -> None:
+        server = names["server"]
+        server.bind_ip = "127.0.0.1"
+        server.listen(0)
+        with self.enter(server, path, **headers) as peer:
+            assert self.status_of(peer) == status
+            assert list(names["names"].values()) == (["alice"] if status == 101 else [])
+        pump(server, until=lambda: not server._clients)
+        assert names["names"] == {}
+
+    @pytest.mark.parametrize("fields", ["X-Token: s3cret\r\nX-Token: s3cret", "X-Token: s3cret"])
+    def test_names_are_not_kept_of_requests_that_came_to_nothing(self, names: dict[str, Any], fields: str) -> None:
+        server = names["server"]
+        server.bind_ip = "127.0.0.1"
+        server.listen(0)
+        with socket.create_connection(("127.0.0.1", server.port)) as sock:
+            sock.sendall(f"GET /play HTTP/1.1\r\nHost: a\r\n{fields}\r\n\r\n".encode())
+            pump(server, until=lambda: server._clients)
+        pump(server, until=lambda: not server._clients)
+        assert names["names"] == {}
+
+    @pytest.mark.parametrize(
+        ("path", "headers", "status"),
+        [
+            ("/health", {}, 200),
+            ("/", {}, 404),
+            ("/chat", {}, 401),
+            ("/chat?token=wrong", {}, 401),
+            ("/chat?token=s3cret&token=wrong", {}, 101),
+            ("/chat?token=s3cret", {"Origin": "https://evil.example"}, 403),
+            ("/chat?token=s3cret", {"Origin": "https://chat.example"}, 101),
+            ("/chat?token=s3cret", {"X_Forwarded_For": ""}, 400),
+            ("/chat?token=s3cret", {"X_Forwarded_For": "evil"}, 400),
+        ],
+    )
+    def test_who_may_enter_the_open_server(
+        self, open_server: Any, path: str, headers: dict[str, str], status: int
+    ) -> None:
+        with self.enter(open_server.server, path, **{"X_Forwarded_For": "192.0.2.1"} | headers) as peer:
+            assert self.status_of(peer) == status
+        pump(open_server.server, until=lambda: not open_server.server._clients)
+        kept = (open_server.names, open_server.addresses, open_server.connections, open_server.allowances)
+        assert not any(kept)
+
+    @pytest.mark.parametrize(
+        ("crowd", "other"),
+        [("192.0.2.1", "192.0.2.2"), ("2001:db8::{}", "2001:db8:0:1::"), ("9.9.9.9, ::1", "::2:0:0:0:1")],
+    )
+    def test_one_address_has_some_places_in_the_open_server(self, open_server: Any, crowd: str, other: str) -> None:
+        server = open_server.server
+        with ExitStack() as peers:
+
+            def enter(address: str) -> int:
+                peer = self.enter(server, "/chat?token=s3cret", X_Forwarded_For=address)
+                return self.status_of(peers.enter_context(peer))
+
+            statuses = [enter(crowd.format(number)) for number in range(open_server.PER_ADDRESS + 1)]
+            assert statuses == [101] * open_server.PER_ADDRESS + [429]
+            assert enter(other) == 101
+
+    def test_those_in_the_open_server_hear_each_other(self, open_server: Any) -> None:
+        server = open_server.server
+        with (
+            self.enter(server, "/chat?token=s3cret", X_Forwarded_For="192.0.2.1") as alice,
+            self.enter(server, "/chat?token=other", X_Forwarded_For="192.0.2.2") as bob,
+        ):
+            alice.send("hello")
+            pump(alice, bob, server, until=bob.get_available_packet_count)
+            assert bob.receive() == "alice: hello"
+
+    @pytest.mark.parametrize("messages", [["x"] * 200, [b"bytes"], ["x" * 20_000]])
+    def test_a_client_that_is_too_much_for_the_open_server_loses_its_own_connection(
+        self, open_server: Any, messages: list[str | bytes]
+    ) -> None:
+        server = open_server.server
+        with (
+            self.enter(server, "/chat?token=s3cret", X_Forwarded_For="192.0.2.1") as flooder,
+            self.enter(server, "/chat?token=other", X_Forwarded_For="192.0.2.2") as bystander,
+        ):
+            for message in messages:
+                flooder.send(message)
+            pump(flooder, bystander, server, until=lambda: flooder.ready_state is State.CLOSED)
+            assert flooder.close_code in (1008, 1009)
+            bystander.send("still here")
+            pump(bystander, server, until=lambda: "bob: still here" in list(bystander))
+
+    def test_a_client_that_reads_nothing_loses_its_own_connection(self, open_server: Any) -> None:
+        server = open_server.server
+        with (
+            self.enter(server, "/chat?token=s3cret", X_Forwarded_For="192.0.2.1"),  # it is never polled again
+            self.enter(server, "/chat?token=other", X_Forwarded_For="192.0.2.2") as bystander,
+        ):
+            for _ in range(2000):
+                open_server.tell("x" * 10_000)
+                server.poll()
+                bystander.poll()
+                assert set(bystander) <= {"x" * 10_000}
+                if len(server.peer_ids) == 1:
+                    break
+            pump(bystander, server, until=lambda: len(server.peer_ids) == 1)
+            assert bystander.ready_state is State.OPEN
