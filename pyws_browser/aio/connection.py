@@ -61,7 +61,7 @@ _FRAGMENTS_FAILED: Final = "error in fragmented message"
 
 _RECEIVING: Final = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
-_PAGE_LOOK: Final = 0.05
+_LOOK: Final = 0.05
 """Seconds between two looks at how much a browser has sent for a slow connection."""
 
 MAX_REFILLS: Final = 64
@@ -327,12 +327,14 @@ class Connection:
         if self._sending is not None:
             raise ConcurrencyError("sending a fragmented message")
         if self._slow is None:
+            if waiting_bytes(self._transport) > slowness.limit:
+                self._sender.flush()  # it may wait for the end of this turn only
             if waiting_bytes(self._transport) <= slowness.limit:
                 self._sender.put(message, shared)
                 return
             self._slow = SlowReader(self._transport, self._sender.put, slowness.limit)
-            if IN_BROWSER:
-                self._loop.call_later(_PAGE_LOOK, self._look_at_slow)
+            if not hasattr(self._transport, "wants_write"):
+                self._loop.call_later(_LOOK, self._look_at_slow)
         self._on_missed = slowness.on_missed
         size = rules.size_of(message, 0) if shared is None else len(shared.payload)
         if not self._slow.take(message, shared, size, slowness.policy, slowness.key):
@@ -355,10 +357,10 @@ class Connection:
                 self.logger.exception("on_missed failed")
 
     def _look_at_slow(self) -> None:
-        """Look, in a page, which does not tell when the browser has sent something."""
+        """Look, where no event tells that something was handed on, as in a page."""
         self._resume()
         if self._slow is not None:
-            self._loop.call_later(_PAGE_LOOK, self._look_at_slow)
+            self._loop.call_later(_LOOK, self._look_at_slow)
 
     async def ping(self, data: Data | None = None) -> Awaitable[float]:
         """Send a ping of at most 125 bytes, four random ones if `data` is None; not in a page.
