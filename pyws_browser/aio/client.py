@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Iterator
-from os import fspath
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -137,7 +136,7 @@ class connect:  # noqa: N801  it is called like a function
         local_addr: tuple[str, int] | None = None,
         family: int = 0,
         sock: socket | None = None,
-        unix_path: str | None = None,
+        unix_path: str | PathLike[str] | None = None,
         backoff: Backoff | None = None,
         connector: Connector | None = None,
         trace: Trace | None = None,
@@ -181,6 +180,7 @@ class connect:  # noqa: N801  it is called like a function
         self.reconnection: Reconnection = Reconnection(backoff or Backoff(), reconnect_delays)
         """What `async for` is at; its `changed` tells."""
         self.logger: Logger | LoggerAdapter[Any] = logger or logging.getLogger("pyws_browser.client")
+        self._asked_uri = uri if isinstance(uri, str) else ""
         self._ssl = ssl
         self._host = host
         self._port = port
@@ -368,7 +368,7 @@ def unix_connect(
         raise InvalidOptionError("give either path or sock")
     if uri is None:
         uri = "ws://localhost/" if arguments_.get("ssl") is None else "wss://localhost/"
-    return connect(uri, unix_path=None if path is None else fspath(path), **arguments_)
+    return connect(uri, unix_path=path, **arguments_)
 
 
 def process_exception(error: Exception) -> Exception | None:

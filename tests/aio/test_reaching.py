@@ -108,6 +108,7 @@ ARGUMENTS = [
     ("family", 999),
     ("family", "inet"),
     ("unix_path", 5),
+    ("unix_path", b"path"),
     ("proxy", 5),
     ("origin", "a\r\nX: 1"),
     ("origin", 5),
@@ -409,6 +410,16 @@ async def test_process_redirect_can_be_overridden(how: str) -> None:
 def test_a_unix_socket_has_a_path_or_is_given(function: Any) -> None:
     with pytest.raises(InvalidOptionError, match="give either path or sock"):
         function()
+
+
+def test_a_unix_socket_has_a_path_that_is_one() -> None:
+    with pytest.raises(InvalidOptionError, match="unix_path is a path"):
+        unix_connect(5)  # type: ignore[arg-type]
+
+
+def test_what_is_no_redirect_is_not_processed() -> None:
+    error = OSError("no")
+    assert connect("ws://game.test/").process_redirect(error) is error
 
 
 async def test_what_a_program_asks_of_the_socket_below() -> None:
