@@ -53,6 +53,7 @@ def parse_proxy(url: str) -> Proxy:
     """
     text = url if "://" in url else f"http://{url}"
     try:
+        text.encode()  # the environment may hold bytes that are no text
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError:  # its text may show a part of the password

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .display import printable, without_password
 from .errors import BlockedPortError, InvalidURLError
-from .rules import BLOCKED_PORTS, MAX_PORT, encode_text, is_token
+from .rules import BLOCKED_PORTS, MAX_PORT, encode_text
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -34,6 +34,7 @@ _BIDI_LETTERS = {"L": "L", "R": "R", "AL": "R", "AN": "A", "EN": "E", "NSM": "N"
 _BIDI_LABEL = re.compile("(L([LEoN]*[LE])?|R([REoN]*[RE])?|R([RAoN]*[RA])?)N*|")
 """RFC 5893 §2, of what `_BIDI_LETTERS` makes of a label: left to right, or right to left with digits of one kind."""
 _LOOPBACK = re.compile(r"(?:.*\.)?localhost\.?|127(?:\.[0-9]+){3}|::1|::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}", re.DOTALL)
+_ZONE = re.compile(r"[A-Za-z0-9._~-]+")
 _SINGLE_DOT = re.compile(r"\.|%2e", re.IGNORECASE)
 _DOUBLE_DOT = re.compile(r"(\.|%2e){2}", re.IGNORECASE)
 
@@ -203,10 +204,11 @@ def parse_host(host: str) -> str:
 
     An IPv6 address has no brackets. Other than in a URL it may have a zone, the interface of a link-local address.
     """
+    host = encode_text(host).decode()
     if ":" not in host:
         return _parse_host(host, repr(host))
     address, percent, zone = host.partition("%")
-    if percent and ("%" in zone or not is_token(zone)):
+    if percent and not _ZONE.fullmatch(zone):
         raise InvalidURLError(f"{host!r} has no valid zone: write it as in fe80::1%eth0")
     return _parse_ipv6(address, repr(host)) + percent + zone
 

@@ -338,7 +338,14 @@ class TestWhichProxy:
         [
             *("socks4://a.example", "ftp://a.example", "http://", "http://a:b", "http://a:99999", "http://a/path"),
             *("http://a b", "http://us:er/secret@a.example", "http://u:sec:ret@a.example:secret"),
-            *("http://u:secret[@a", "http://u:secret@[::1%]", "http://u:secret@a%00b", "http://secret/x@a.example"),
+            *(
+                "http://u:secret\udc9b@a",
+                "http://a\udc9b",
+                "http://u:secret[@a",
+                "http://u:secret@[::1%]",
+                "http://u:secret@a%00b",
+                "http://secret/x@a.example",
+            ),
             *("", "http://a?b", "http://[::1", "socks5://" + "u" * 256 + ":secret@a.example"),
         ],
     )

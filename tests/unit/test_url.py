@@ -207,7 +207,7 @@ def test_a_host_of_its_own_reads_as_that_of_a_url(host: str, normal: str) -> Non
     "host",
     [
         *("", "a b", "a\r\nX: 1", "a\0", "a/b", "a@b", "a#b", "a:1", "[::1]", "1.2.3.999", "fe80::1%", "fe80::1%a%b"),
-        *("fe80::1%a\r\nX: 1", "::1%a b", "\u202ea", "a%00b", "a%0d%0ab"),
+        *("fe80::1%a\r\nX: 1", "::1%a b", "\u202ea", "a%00b", "a%0d%0ab", "a\udc9b"),
     ],
 )
 def test_what_is_no_host(host: str) -> None:
