@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Literal, cast
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from .server import Server, serve, unix_serve
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .server import ServerConnection
 
 __all__ = ["Router", "route", "unix_route"]
+
+_NO_HOST: Final = "The header Host names no server.\n"
 
 
 def __getattr__(name: str) -> type[Router]:
@@ -81,6 +84,7 @@ def _router(
     try:
         import werkzeug.routing  # noqa: F401  Router is there without it, but of no use
         from websockets.asyncio.router import Router
+        from werkzeug.exceptions import BadHost
     except ImportError as exc:
         raise ImportError("route() needs werkzeug: pip install werkzeug") from exc
 
@@ -93,6 +97,13 @@ def _router(
             response = await answer if inspect.isawaitable(answer) else answer
             if response is not None:
                 return response
-        return router.route_request(cast("Any", connection), request)
+        if request.path.startswith("//"):  # it would be read as a host, and the rest of it be taken for the path
+            return connection.respond(HTTPStatus.NOT_FOUND, "There is no such path.\n")
+        if server_name is None and "Host" not in request.headers:  # HTTP/1.0 need not have one
+            return connection.respond(HTTPStatus.BAD_REQUEST, _NO_HOST)
+        try:
+            return router.route_request(cast("Any", connection), request)
+        except BadHost:  # such as one with a label of more than 63 characters
+            return connection.respond(HTTPStatus.BAD_REQUEST, _NO_HOST)
 
     return process_request, router.handler

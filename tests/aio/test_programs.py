@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -270,10 +271,16 @@ PROGRAMS = {
 }
 
 
+IS_REFERENCE = int(version("websockets").partition(".")[0]) >= 17
+"""Older ones decode no user names and shut down in another way; ours does as the newest does with any of them."""
+
+
 @pytest.mark.parametrize("server", IMPORTS)
 @pytest.mark.parametrize("client", IMPORTS)
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_a_program_does_the_same_with_any_imports(program: str, client: str, server: str) -> None:
+    if "websockets" in (client, server) and not IS_REFERENCE:
+        pytest.skip("this websockets is older than the one to compare with")
     imports = [
         "import asyncio, http, json",
         IMPORTS[client]["client"],

@@ -15,7 +15,9 @@ from pyws_browser import InvalidOptionError
 from pyws_browser.aio import connect, route, unix_connect, unix_route
 from pyws_browser.aio.router import Router
 
+from ..server.test_server import request
 from .parties import url_of
+from .test_admission import ask
 
 
 async def channel(connection: Any, number: int) -> None:
@@ -61,6 +63,28 @@ async def test_process_request_is_asked_first() -> None:
             await connect(url_of(server, "/other"))
         assert caught.value.response.status_code == 403
     assert asked == ["/channel/1", "/other"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (request("/other"), 101),
+        (request("/other", Host="[::1]:80"), 101),
+        (request("/other", Host="a..b"), 400),
+        (request("/other", Host="a" * 64), 400),
+        (b"GET /other HTTP/1.0\r\n\r\n", 400),
+        (request("//evil/other"), 404),
+        (request("//evil/channel/1"), 404),
+        (request("/channel/" + "9" * 5000), 404),
+        (request("/%ff"), 404),
+    ],
+)
+async def test_requests_of_strangers_are_no_failures(
+    data: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with route(url_map(), "127.0.0.1", 0) as server:
+        assert await ask(server, data) == status
+    assert "opening handshake failed" not in caplog.text
 
 
 async def test_a_router_of_ones_own() -> None:
