@@ -36,7 +36,7 @@ _OVERHEAD: Final = 128
 _POLICIES: Final[tuple[str, ...]] = get_args(SlowPolicy)
 
 Give: TypeAlias = "Callable[[Message, SharedMessage | None], object]"
-"""Hands a message to a connection; raises OutboundBufferFullError if there is no room for it."""
+"""Hands a message to a connection."""
 
 
 def checked_policy(policy: SlowPolicy) -> SlowPolicy:
@@ -93,8 +93,12 @@ class SlowReader:
     @property
     def has_room(self) -> bool:
         """Whether `resume()` can do something."""
-        waiting = waiting_bytes(self._transport)
-        return waiting <= self._limit // 2 and (not self._kept or self._fits(waiting))
+        transport = self._transport
+        waiting = waiting_bytes(transport)
+        packets = transport.options.max_outbound_packets
+        if waiting > self._limit // 2 or (packets and transport.waiting_count > packets // 2):
+            return False
+        return self._fits(waiting)
 
     def resume(self) -> bool:
         """Send what was kept as far as there is room for it; return whether the reader is slow no longer."""
@@ -105,15 +109,18 @@ class SlowReader:
             if not self._fits(waiting_bytes(self._transport)):
                 return False
             key = next(iter(kept))
-            message, shared, size = kept[key]
-            try:
-                self._give(message, shared)
-            except OutboundBufferFullError:  # as many packets wait as may
-                return False
-            del kept[key]
+            message, shared, size = kept.pop(key)
             self._kept_bytes -= size + _OVERHEAD
+            self._give(message, shared)
         return True
 
     def _fits(self, waiting: int) -> bool:
-        """Tell whether the first message that was kept fits behind so many bytes."""
-        return not waiting or waiting + next(iter(self._kept.values()))[2] <= self._limit
+        """Tell whether the first message that was kept, if there is one, fits behind so many bytes."""
+        size = next(iter(self._kept.values()))[2] if self._kept else 0
+        if waiting and waiting + size > self._limit:
+            return False
+        try:
+            self._transport.check_room(size)
+        except OutboundBufferFullError:  # as many packets wait as may
+            return False
+        return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from pyws_browser import InvalidOptionError, State, WebSocketPeer, WebSocketServer
+from pyws_browser.slow_readers import SlowPolicy
 
 from ..support import pump
 
@@ -133,6 +135,27 @@ def test_many_tiny_messages_are_counted_with_the_memory_that_they_take(hall: Hal
         sent += 1
     assert before + sent * 128 <= LIMIT + SIZE
     assert before + sent * 128 >= LIMIT - SIZE
+
+
+@pytest.mark.parametrize("slow", ["drop", "latest"])
+@pytest.mark.parametrize("packets", [0, 2])
+def test_while_a_slow_one_takes_in_nothing_the_server_has_nothing_to_do(
+    hall: Hall, packets: int, slow: SlowPolicy
+) -> None:
+    """Neither for want of bytes nor where so few packets may wait that there is always room for bytes."""
+    hall.server.max_outbound_packets = packets
+    other = hall._enter()
+    other_id = hall.server.peer_ids[-1]
+    for _ in range(200):
+        hall.server.broadcast(line(0), slow=slow)
+        hall.send(line(0))
+    deadline = time.monotonic() + 20
+    while hall.server.wait(0.05):
+        assert time.monotonic() < deadline
+        hall.server.poll()
+    assert hall.missed == []
+    assert hall.server._fanout._slow.keys() == {hall.slow_id, other_id}
+    other.abort()
 
 
 def test_who_leaves_while_it_is_slow_is_forgotten(hall: Hall) -> None:
