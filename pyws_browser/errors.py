@@ -331,16 +331,28 @@ class ConnectionLostError(WebSocketError):
 
 
 class CloseTimeoutError(ConnectionLostError, TimeoutError):
-    """The other side did not answer the Close frame within `close_timeout`."""
+    """The other side did not answer the Close frame within `close_timeout`.
+
+    With `unsent`, the Close frame never left: the other side took in nothing for that long, and `unsent` bytes of what
+    was sent before were still to go, so that they are lost.
+    """
 
     error = Error.ERR_TIMEOUT
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"the other side did not answer the Close frame within {seconds:g} s")
+    def __init__(self, seconds: float, unsent: int = 0) -> None:
+        super().__init__(
+            f"the other side took in nothing for {seconds:g} s, and {unsent} bytes before the Close frame are lost"
+            if unsent
+            else f"the other side did not answer the Close frame within {seconds:g} s"
+        )
+        self.unsent: int = unsent
 
 
 class HeartbeatTimeoutError(ConnectionLostError):
-    """Nothing came from the other side for a whole `heartbeat_interval` after a ping."""
+    """The other side gave no sign of life for a whole `heartbeat_interval` after a ping.
+
+    A sign is anything that comes. While data waits to be sent, it is also that the other side takes in some of it.
+    """
 
     error = Error.ERR_TIMEOUT
 

@@ -285,6 +285,7 @@ if IN_BROWSER:
     def _sleep(transport: Transport, seconds: float) -> None:
         """Suspend Python until the browser has something for the transport."""
         _check_can_wait()
+        seconds = max(0.0, min(seconds, transport.deadline - monotonic()))
         woken = Event()
         transport.set_wakeup(woken.set)
 

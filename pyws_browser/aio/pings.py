@@ -24,6 +24,7 @@ class Pings:
         self._transport = transport
         self._loop = loop
         self._waiting: dict[bytes, tuple[Future[float], float]] = {}
+        transport.on_ping = self._note
         transport.on_pong = self._answer
 
     def send(self, payload: bytes | None) -> Future[float]:
@@ -47,6 +48,12 @@ class Pings:
                 answered.set_exception(error)
                 answered.exception()  # whoever does not await it need not be told
         self._waiting.clear()
+
+    def _note(self, payload: bytes, at: float) -> None:
+        """Have the latency count from when the ping left: it may have waited behind other data."""
+        waiting = self._waiting.get(payload)
+        if waiting is not None:
+            self._waiting[payload] = waiting[0], at
 
     def _answer(self, payload: bytes) -> None:
         """Take a pong; it answers the pings before its own as well, since a pong may stand for several."""

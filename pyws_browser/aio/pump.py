@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ..errors import NotConnectedError
 from ..transport import IN_BROWSER
-from ..transport.base import CLOSED, OPEN, State
+from ..transport.base import CLOSED, OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,13 +143,8 @@ class EventPump(Pump):
     def update(self) -> None:
         """Set a timer for the time limits of opening and closing: an open connection has none."""
         super().update()
-        state, options = self._transport.ready_state, self._transport.options
-        if state is OPEN:
-            self._set_timer(inf)
-        elif state is not CLOSED and self._timer is None:
-            limit = options.handshake_timeout if state is State.CONNECTING else options.close_timeout
-            if limit != inf:
-                self._set_timer(monotonic() + limit + 0.001)  # not a moment too early, for nothing else would follow
+        if self._transport.ready_state is not CLOSED:
+            self._set_timer(self._transport.deadline)
 
 
 class ReaderPump(Pump):

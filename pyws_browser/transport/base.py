@@ -20,10 +20,13 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from enum import IntEnum
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
 from ..compression import Compression
 from ..errors import (
+    CloseTimeoutError,
     ConnectError,
     ConnectionLostError,
     InboundOverflowError,
@@ -31,6 +34,7 @@ from ..errors import (
     WebSocketError,
 )
 from ..rules import unsupported
+from .limit import TimeLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +158,12 @@ class Transport(ABC):
     """Its answer, likewise."""
     on_pong: Callable[[bytes], None] | None = None
     """Called in `poll()` with the payload of each Pong frame."""
+    on_ping: Callable[[bytes, float], None] | None = None
+    """Called with the payload of each Ping frame that has left, and when it did, before `on_pong` with its answer."""
     close_status: CloseStatus | None = None
+    _limit: TimeLimit | None = None
+    """That of the opening, where the transport itself keeps it, and of the end; None while neither is under way."""
+    _unsent_before_close = 0
     is_streamed: bool = False
     """Whether `take_fragments()` is called as they come, so that the sender is to be held back when they wait."""
 
@@ -240,6 +249,11 @@ class Transport(ABC):
     @abstractmethod
     def release(self) -> None:
         """Hand on what was sent while `is_held` was set, as one where that is possible."""
+
+    @property
+    def deadline(self) -> float:
+        """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
+        return inf if self._limit is None else self._limit.next_look
 
     def set_wakeup(self, wakeup: Callable[[], None] | None) -> None:
         """Have `wakeup` called when `poll()` has something to do that waiting for input at `fileno()` does not show.
@@ -335,6 +349,33 @@ class Transport(ABC):
                 raise OutboundBufferFullError(
                     f"{limit} packets wait to be handed on, and no more may: poll() and try again, or raise the limit"
                 )
+
+    def _start_closing(self) -> None:
+        """Begin the time limit of the closing handshake; what is to be sent, the Close frame included, is put."""
+        self._limit = TimeLimit(self.options.close_timeout, monotonic())
+        self._unsent_before_close = self._unsent_size()
+
+    def _check_close_limit(self) -> CloseTimeoutError | None:
+        """Return the cause of an end if the time limit of the closing handshake is over.
+
+        It runs from when the Close frame left. Until then it runs from when the other side took in something last of
+        what was sent before: a slow one gets it all, and one that takes in nothing is given up.
+        """
+        limit = self._limit
+        if limit is None:
+            return None
+        now = monotonic()
+        unsent = self._unsent_size()
+        if unsent != self._unsent_before_close:
+            self._unsent_before_close = unsent
+            limit.restart(now)
+        if not limit.is_over(now):
+            return None
+        return CloseTimeoutError(self.options.close_timeout, unsent)
+
+    def _unsent_size(self) -> int:
+        """Return how many bytes, about, are still to be handed on, at least 1 until the Close frame has left."""
+        return self.buffered_amount
 
     def _check_room_to_send(self, size: int) -> None:
         """Take note of a message that is to be sent, unless there is no room for it."""

@@ -15,7 +15,6 @@ Read this first:
 from __future__ import annotations
 
 from collections import deque
-from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 from weakref import WeakMethod
@@ -24,7 +23,6 @@ import js
 from pyodide.ffi import JsException
 
 from ..errors import (
-    CloseTimeoutError,
     ConnectError,
     ConnectionLostError,
     ConnectTimeoutError,
@@ -39,6 +37,7 @@ from ..rules import CloseCode, encode_text, is_wire_close_code
 from ..url import WebSocketURL, is_loopback, parse_url
 from .alarm import Alarm
 from .base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up, overflowed
+from .limit import TimeLimit
 from .page_socket import WebSocket
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class BrowserTransport(Transport):
         self._is_held_back = False
         self._may_have_lost = False  # the other side closed while it was held back
         self._most_buffered = 0  # what the browser holds back at most, in bytes
-        self._deadline = monotonic() + options.handshake_timeout
+        self._limit = TimeLimit(options.handshake_timeout, monotonic())
         self._is_closing = False  # this side began
         self._has_failed = False  # an error event came
         self._cause: WebSocketError | None = None
@@ -104,8 +103,7 @@ class BrowserTransport(Transport):
             return
         if self._has_failed and not self.has_opened:
             self._end_unopened()
-        if monotonic() >= self._deadline:
-            self._time_out()
+        self._check_limit()
 
     def send(self, message: Message) -> None:
         """Hand the message to the browser, which discards it if there was an end that nobody has polled for."""
@@ -166,7 +164,7 @@ class BrowserTransport(Transport):
             self._alarm = Alarm(self._socket.js_target, self._messages, wakeup)
 
     def __del__(self) -> None:
-        if hasattr(self, "_deadline"):  # or the constructor raised
+        if hasattr(self, "_alarm"):  # or the constructor raised
             self.abort()
 
     def _take_in_events(self) -> None:
@@ -202,7 +200,7 @@ class BrowserTransport(Transport):
             )
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=cause))
             return
-        self._deadline = inf
+        self._limit = None
         self._enter(State.OPEN)
 
     def _end_unopened(self) -> None:
@@ -308,25 +306,27 @@ class BrowserTransport(Transport):
 
     def _begin_closing(self, code: int | None, reason: str) -> None:
         self._is_closing = True
-        self._deadline = monotonic() + self.options.close_timeout
         self._enter(State.CLOSING)
         self._socket.close(code, reason)
+        self._start_closing()
 
     def _fail(self, code: CloseCode, cause: WebSocketError) -> None:
         self._cause = cause
         self._begin_closing(code, "")
 
-    def _time_out(self) -> None:
-        cause: WebSocketError
-        if self.ready_state is State.CONNECTING:
+    def _check_limit(self) -> None:
+        """End if a time limit is over."""
+        cause: WebSocketError | None = None
+        if self.ready_state is State.CLOSING:
+            cause = self._check_close_limit()
+        elif self.ready_state is State.CONNECTING and self._limit is not None and self._limit.is_over(monotonic()):
             cause = ConnectTimeoutError(self.options.handshake_timeout)
-        else:
-            cause = CloseTimeoutError(self.options.close_timeout)
-        self._socket.cut()
-        self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
+        if cause is not None:
+            self._socket.cut()
+            self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
 
     def _finish(self, status: CloseStatus) -> None:
-        self._deadline = inf
+        self._limit = None
         self._socket.stop()
         self._events.clear()
         self._drop_alarm()

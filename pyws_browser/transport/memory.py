@@ -21,12 +21,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import (
     AlreadyConnectedError,
-    CloseTimeoutError,
     ConnectError,
     ConnectionLostError,
     ConnectTimeoutError,
@@ -38,6 +36,7 @@ from ..errors import (
 from ..rules import CloseCode, check_subprotocols, encode_text
 from ..url import parse_url
 from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up
+from .limit import TimeLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -150,7 +149,7 @@ class MemoryTransport(Transport):
         self._held_bytes = 0
         self._sent_close: _Close | None = None
         self._cause: WebSocketError | None = None
-        self._deadline = time.monotonic() + options.handshake_timeout
+        self._limit = TimeLimit(options.handshake_timeout, time.monotonic())
 
     # What the network and the listener do.
 
@@ -172,16 +171,17 @@ class MemoryTransport(Transport):
         if self.ready_state is State.CONNECTING:
             if self._other is not None:
                 self._enter(State.OPEN)
-                self._deadline = inf
-            elif self._refusal is None and time.monotonic() >= self._deadline:
+                self._limit = None
+            elif self._refusal is None and self._limit is not None and self._limit.is_over(time.monotonic()):
                 self._refusal = ConnectTimeoutError(self.options.handshake_timeout)
         if self._refusal is not None and self.ready_state is not State.CLOSED:
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._refusal))
         while self._wire and self.ready_state in (State.OPEN, State.CLOSING):
             if not self._take(self._wire[0]):
                 break
-        if self.ready_state is State.CLOSING and time.monotonic() >= self._deadline:
-            self._lose(CloseTimeoutError(self.options.close_timeout))
+        cause = self._check_close_limit() if self.ready_state is State.CLOSING else None
+        if cause is not None:
+            self._lose(cause)
 
     def send(self, message: Message) -> None:
         """Put the message on the other end's wire."""
@@ -205,7 +205,7 @@ class MemoryTransport(Transport):
             self._hand_over_held()
             self._send_close(_Close(CloseCode.NO_STATUS_RECEIVED if code is None else code, reason))
         self._enter(State.CLOSING)
-        self._deadline = time.monotonic() + self.options.close_timeout
+        self._start_closing()
 
     def abort(self) -> None:
         """Cut the wire."""
@@ -325,6 +325,7 @@ class MemoryTransport(Transport):
 
     def _finish(self, status: CloseStatus) -> None:
         self._other = None
+        self._limit = None
         self._wire.clear()
         self._end(status)
 

@@ -76,6 +76,8 @@ class MessageStream:
         """Frames to be sent, in order, as their first bytes and payloads; `take()` serialises them."""
         self.outbox_size: int = 0
         """The payload bytes in `outbox`."""
+        self.taken_count: int = 0
+        """How many frames `take()` took out of `outbox`."""
         self.close_sent: tuple[int, str] | None = None
         self.close_received: tuple[int, str] | None = None
         """Code and reason of the Close frames; the code is 1005 if the frame had none."""
@@ -218,6 +220,7 @@ class MessageStream:
         if self.outbox_size <= size:
             self.outbox = []
             self.outbox_size = 0
+            self.taken_count += len(frames)
             return self._serialise(frames)
         count = taken = 0
         while taken < size:
@@ -225,6 +228,7 @@ class MessageStream:
             count += 1
         self.outbox = frames[count:]
         self.outbox_size -= taken
+        self.taken_count += count
         return self._serialise(frames[:count])
 
     def discard(self) -> None:
@@ -232,12 +236,17 @@ class MessageStream:
         self.outbox.clear()
         self.outbox_size = 0
 
-    def outbox_was_sent(self) -> None:
-        """Be told that all that was taken is sent, so that pongs have room again."""
+    def outbox_was_sent(self) -> bool:
+        """Be told that all that was taken is sent, so that pongs have room again.
+
+        Returns whether a pong that had none stands in `outbox` now.
+        """
         self.waiting_pongs = 0
-        if self._late_pong is not None and self.close_sent is None:
-            self._pong(self._late_pong)
-        self._late_pong = None
+        late, self._late_pong = self._late_pong, None
+        if late is None or self.close_sent is not None:
+            return False
+        self._pong(late)
+        return True
 
     def _serialise(self, frames: list[tuple[int, bytes]]) -> list[Buffer]:
         if self.trace is not None:

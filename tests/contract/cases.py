@@ -576,6 +576,93 @@ async def a_close_that_is_not_answered_times_out(world: World) -> None:
     await world.closed(peer)
     assert (peer.get_close_code(), peer.was_clean_close) == (1006, False)
     assert type(peer.close_cause) is CloseTimeoutError
+    assert "answer the Close frame" in str(peer.close_cause)
+
+
+# Slow networks, and programs that do not poll.
+
+
+@case
+async def time_in_which_nobody_polls_does_not_count_for_the_opening(world: World) -> None:
+    for polls in (0, 1):
+        peer = world.peer(handshake_timeout=1.0)
+        peer.connect_to_url(world.url("echo"))
+        for _ in range(polls):
+            await world.turn()
+        await world.pass_time(1.1, without=peer)
+        await world.until(lambda peer=peer: peer.ready_state is not State.CONNECTING)
+        assert peer.ready_state is State.OPEN, peer.close_cause
+        assert await exchange(world, peer, "in time") == "in time"
+
+
+@case
+async def time_in_which_nobody_polls_does_not_count_for_the_closing(world: World) -> None:
+    peer = await world.connected(close_timeout=1.0)
+    peer.close(4000, "bye")
+    await world.pass_time(1.1, without=peer)
+    await world.closed(peer)
+    assert (peer.get_close_code(), peer.get_close_reason(), peer.was_clean_close) == (4000, "bye", True)
+
+
+@case
+async def time_in_which_nobody_polls_is_not_silence_of_the_other_side(world: World) -> None:
+    peer = world.peer()
+    if world.is_page:  # the browser sends pings as it pleases, and tells nobody
+        with raises(UnsupportedInBrowserError):
+            peer.heartbeat_interval = 0.3
+        return
+    peer.heartbeat_interval = 0.3
+    peer.connect_to_url(world.url("echo"))
+    await world.until(peer.is_connected_to_host)
+    for _ in range(3):
+        await world.pass_time(0.7, without=peer)
+        await world.turn()
+    assert await exchange(world, peer, "still there") == "still there"
+
+
+def send_a_lot(peer: WebSocketPeer) -> None:
+    """Send more than the kernels of both sides hold back."""
+    for _ in range(48):
+        peer.send(bytes(300_000))
+
+
+@case
+async def on_a_slow_network_all_goes_out_before_the_close_however_long_it_takes(world: World) -> None:
+    peer = await world.connected("raw:/slow", close_timeout=1.0)
+    send_a_lot(peer)
+    peer.close(4000, "all of it")
+    await world.closed(peer)
+    assert (peer.get_close_code(), peer.get_close_reason()) == (4000, "all of it"), peer.close_cause
+    assert peer.was_clean_close
+
+
+@case
+async def what_takes_in_nothing_is_given_up_and_the_cause_says_so(world: World) -> None:
+    peer = await world.connected("raw:/mute", close_timeout=0.2)
+    send_a_lot(peer)
+    peer.close(4000)
+    await world.closed(peer)
+    assert (peer.get_close_code(), peer.was_clean_close) == (1006, False)
+    assert type(peer.close_cause) is CloseTimeoutError
+    assert "took in nothing" in str(peer.close_cause)
+    assert peer.close_cause.unsent > 1_000_000
+
+
+@case
+async def a_slow_network_is_not_silence_of_the_other_side(world: World) -> None:
+    peer = world.peer()
+    if world.is_page:
+        with raises(UnsupportedInBrowserError):
+            peer.heartbeat_interval = 0.7
+        return
+    peer.heartbeat_interval = 0.7
+    peer.connect_to_url(world.url("raw:/slow"))
+    await world.until(peer.is_connected_to_host)
+    send_a_lot(peer)
+    await world.until(lambda: not peer.get_current_outbound_buffered_amount() or not peer.is_connected_to_host())
+    peer.close(4000)
+    await world.closed(peer)
+    assert peer.get_close_code() == 4000, peer.close_cause
 
 
 @case

@@ -8,7 +8,12 @@ import socket
 import socketserver
 import struct
 import threading
+import time
 from contextlib import suppress
+
+SLOW_SIZE = 6 * 1024 * 1024
+SLOW_TIME = 2.0
+"""Bytes that `/slow` takes in slowly, and the seconds that it needs for them at least."""
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -126,6 +131,8 @@ class _Connection(socketserver.BaseRequestHandler):
     def _behave(self, path: str) -> None:
         if path == "/mute":
             self.server.ended.wait()
+        elif path == "/slow":
+            self._read_slowly()
         elif path == "/fragments":
             self._send_fragments()
         elif path == "/reset-behind-close":
@@ -136,6 +143,35 @@ class _Connection(socketserver.BaseRequestHandler):
         else:
             self.request.sendall(b"\x81\x04fine" + _BROKEN[path])
             self.request.recv(1024)
+
+    def _read_slowly(self) -> None:
+        """Read frames, slowly until SLOW_SIZE bytes have come, then fast; answer pings and the Close.
+
+        What a kernel holds back of a message by itself comes to less than the rest.
+        """
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        taken = 0
+        while True:
+            head = self._read(2)
+            length = head[1] & 0x7F
+            if length >= 126:
+                length = int.from_bytes(self._read(2 if length == 126 else 8), "big")
+            mask = self._read(4)
+            if head[0] & 0x08:
+                payload = bytes(byte ^ mask[index % 4] for index, byte in enumerate(self._read(length)))
+                is_close = head[0] & 0x0F == 8
+                self.request.sendall((b"\x88" if is_close else b"\x8a") + bytes((length,)) + payload)
+                if is_close:
+                    return
+                continue
+            while length:
+                piece = self.request.recv(min(length, 64 * 1024))
+                if not piece:
+                    raise ConnectionError("the client left early")
+                length -= len(piece)
+                taken += len(piece)
+                if taken < SLOW_SIZE:
+                    time.sleep(SLOW_TIME * len(piece) / SLOW_SIZE)
 
     def _send_fragments(self) -> None:
         text = "grün und gut".encode()

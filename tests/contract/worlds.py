@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from pyws_browser import ConnectError, MemoryNetwork, State, WebSocketPeer
+from pyws_browser.transport.base import Options
 
 from . import behaviours
 
@@ -69,6 +70,14 @@ class World:
             assert time.monotonic() < end, [(peer, peer.close_code, peer.close_cause) for peer in self.peers]
             await self.turn()
 
+    async def pass_time(self, seconds: float, *, without: WebSocketPeer) -> None:
+        """Let time pass in which `without` is not polled, all others are."""
+        self.peers.remove(without)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            await self.turn()
+        self.peers.append(without)
+
     async def turn(self) -> None:
         """Let a little time pass."""
         for peer in self.peers:
@@ -113,6 +122,8 @@ class MemoryWorld(World):
         self._network = MemoryNetwork()
         self._listeners: dict[str, object] = {}
         self._server_peers: list[WebSocketPeer] = []
+        self._slow_peers: list[WebSocketPeer] = []
+        self._slow_at = 0.0
 
     def url(self, behaviour: str) -> str:
         kind, _, rest = behaviour.partition(":")
@@ -129,8 +140,11 @@ class MemoryWorld(World):
         for kind, listener in self._listeners.values():
             if kind == "raw" and listener._url.endswith("/silent"):
                 continue  # a server that never answers the handshake
-            peer = listener.accept()
-            if peer is not None and kind != "raw":
+            is_slow = kind == "raw" and listener._url.endswith("/slow")
+            peer = listener.accept(Options(max_queued_packets=1) if is_slow else None)
+            if peer is not None and is_slow:
+                self._slow_peers.append(peer)
+            elif peer is not None and kind != "raw":
                 self._server_peers.append(peer)
                 behaviours.opened(peer)
             elif peer is not None:
@@ -139,4 +153,9 @@ class MemoryWorld(World):
             peer.poll()
             if peer.ready_state is State.OPEN:
                 behaviours.received(peer)
+        if time.monotonic() >= self._slow_at:
+            self._slow_at = time.monotonic() + 0.04  # seconds for a message
+            for peer in self._slow_peers:
+                peer.poll()
+                peer.receive()
         await super().turn()

@@ -79,8 +79,9 @@ class ClientOpening(Opening):
 
     @property
     def next_poll(self) -> float:
-        """When another attempt is due, or the deadline."""
-        return min(self.deadline, self._dialler.next_attempt) if self._stream is None else self.deadline
+        """When another attempt is due, or the time limit is to be looked at."""
+        look = self._limit.next_look
+        return min(look, self._dialler.next_attempt) if self._stream is None else look
 
     def _step(self) -> bool:
         return _STEPS[self._phase](self)

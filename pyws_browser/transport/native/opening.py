@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import ConnectError, ConnectTimeoutError, NotConnectedError
+from ..limit import TimeLimit
 from .stream import TCPStream, TLSStream
 from .tls import tls_error
 
@@ -49,8 +50,7 @@ class Opening(ABC):
     _handshake: ClientHandshake | ServerHandshake
 
     def __init__(self, url: WebSocketURL, options: Options, wake: Callable[[], None]) -> None:
-        self.deadline: float = time.monotonic() + options.handshake_timeout
-        """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
+        self._limit = TimeLimit(options.handshake_timeout, time.monotonic())
         self.local_address: tuple[str, int] = ("", 0)
         self.remote_address: tuple[str, int] = ("", 0)
         self._url = url
@@ -68,7 +68,7 @@ class Opening(ABC):
         """
         while self._opened is None and self._step():
             pass
-        if self._opened is None and time.monotonic() >= self.deadline:
+        if self._opened is None and self._limit.is_over(time.monotonic()):
             self._time_out()
         return self._opened
 
@@ -110,8 +110,8 @@ class Opening(ABC):
 
     @property
     def next_poll(self) -> float:
-        """When `poll()` has something to do even if nothing happens: at the deadline at the latest."""
-        return self.deadline
+        """When `poll()` has something to do even if nothing happens, in `time.monotonic()`'s seconds."""
+        return self._limit.next_look
 
     def _time_out(self) -> None:
         raise ConnectTimeoutError(self._options.handshake_timeout)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ...wire.frames import Buffer
     from ...wire.messages import MessageStream
     from ...wire.shared import SharedMessage
+    from .heart import Heart
     from .stream import TCPStream, TLSStream
 
 GATHER_SIZE: Final = 128 * 1024
@@ -17,14 +19,19 @@ GATHER_SIZE: Final = 128 * 1024
 class Outlet:
     """Sends what `messages` has to send over `stream`, which is set once there is one."""
 
-    def __init__(self, messages: MessageStream) -> None:
+    def __init__(self, messages: MessageStream, heart: Heart) -> None:
         self.stream: TCPStream | TLSStream | None = None
         self.is_flushed: bool = True
         """Whether the kernel has taken all that it was given."""
         self.put_size: int = 0
         """Payload bytes that the owner put since all was gone: as many as wait, or more if some of them were sent."""
+        self.has_progressed: bool = False
+        """Whether the kernel, which was full, has taken more: so the other side has taken in something. Set back by the
+        owner."""
         self._messages = messages
+        self._heart = heart
         self._unsent: list[Buffer] = []
+        self._pings: list[tuple[int, bytes]] | None = None  # those that have not left, by how many frames go before
 
     @property
     def buffered_amount(self) -> int:
@@ -33,6 +40,21 @@ class Outlet:
             return 0
         unsent = sum(map(len, self._unsent)) + self.stream.unsent_size
         return min(self.put_size, unsent + self._messages.outbox_size)
+
+    @property
+    def unsent_size(self) -> int:
+        """Bytes that the kernel has not taken yet, about, 0 only if it has taken all."""
+        if self.stream is None or self.is_flushed:
+            return 0
+        return max(sum(map(len, self._unsent)) + self.stream.unsent_size + self._messages.outbox_size, 1)
+
+    def put_ping(self, payload: bytes) -> None:
+        """Put a Ping frame behind what waits; the heart is told when it has left."""
+        messages = self._messages
+        if self._pings is None:
+            self._pings = []
+        messages.ping(payload)
+        self._pings.append((messages.taken_count + len(messages.outbox), payload))
 
     def send(self, opcode: int, payload: bytes) -> bool:
         """Send a message, or keep it behind what waits; return whether all is gone."""
@@ -56,33 +78,50 @@ class Outlet:
         if stream is None:
             return False
         messages = self._messages
+        waiting = 0 if self.is_flushed else self.unsent_size
         try:
             while True:
                 buffers = self._unsent
                 if not buffers:
                     if not messages.outbox:
                         break
+                    if self._pings is not None and stream.unsent_size == 0:
+                        self._note_pings(self._pings)
                     buffers = messages.take(GATHER_SIZE)
                 taken = stream.write(buffers)
                 is_whole = len(buffers) == 1 and taken == len(buffers[0])  # as most are
                 self._unsent = [] if is_whole else _rest(buffers, taken)
                 if not taken:
                     self.is_flushed = False
+                    self.has_progressed |= waiting > 0 and self.unsent_size != waiting
                     return False
             self.is_flushed = stream.flush()
+            if waiting:
+                self.has_progressed |= self.unsent_size != waiting
         except OSError:
             # The connection is broken in this direction. What the other side sent before may still be read, and
             # reading is what tells why.
             self._unsent = []
             self.put_size = 0
             self.is_flushed = True
+            self._pings = None
             messages.discard()
             return True
         if self.is_flushed:
             self.put_size = 0
-            if messages.waiting_pongs:
-                messages.outbox_was_sent()
+            if self._pings is not None:
+                self._note_pings(self._pings)
+            if messages.waiting_pongs and messages.outbox_was_sent():
+                return self.flush()
         return self.is_flushed
+
+    def _note_pings(self, pings: list[tuple[int, bytes]]) -> None:
+        """Tell the heart of the pings all of whose frames before them have left."""
+        now = monotonic()
+        while pings and pings[0][0] <= self._messages.taken_count:
+            self._heart.feel_ping(pings.pop(0)[1], now)
+        if not pings:
+            self._pings = None
 
 
 def _rest(buffers: list[Buffer], size: int) -> list[Buffer]:

@@ -13,6 +13,7 @@ from ...admission import Request, Response
 from ...errors import ConnectError
 from ...wire.handshake import ServerHandshake
 from ...wire.head import MAX_HEAD_BYTES
+from ..limit import TimeLimit
 from .opening import Opening
 from .stream import TLSStream
 
@@ -181,7 +182,7 @@ class ServerOpening(Opening):
 
     def _send_answer(self) -> bool:
         if self._handshake.failure is not None:
-            self.deadline = time.monotonic() + self._options.handshake_timeout
+            self._limit.restart(time.monotonic())
             self._phase = ServerPhase.DISMISS
         else:
             self._phase = ServerPhase.AWAIT_SENT
@@ -211,7 +212,7 @@ class ServerOpening(Opening):
         if self._send_content() and not self._has_shut_down:
             self._connected_stream().shut_down()
             self._has_shut_down = True
-            self.deadline: float = time.monotonic() + REFUSAL_TIMEOUT
+            self._limit = TimeLimit(REFUSAL_TIMEOUT, time.monotonic())
         end = time.monotonic() + _READING_TIME
         while time.monotonic() < end:
             try:

@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...admission import Admission
 from ...errors import (
-    CloseTimeoutError,
     ConnectError,
     ConnectionLostError,
     HeartbeatTimeoutError,
@@ -41,6 +40,7 @@ from ...url import WebSocketURL
 from ...wire.fragments import split
 from ...wire.messages import BINARY, CONTINUATION, FRAMES_IN_A_ROW, TEXT, MessageStream
 from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
+from ..limit import TimeLimit
 from .client_opening import ClientOpening
 from .heart import Heart
 from .opening import Opened, Opening, host_and_port, reason_of
@@ -119,13 +119,12 @@ class NativeTransport(Transport):
             max_fragment_size=options.max_fragment_size,
             keeps_fragments=options.keeps_fragments,
         )
-        self._outlet = Outlet(self._messages)
+        self._heart = Heart(options.heartbeat_interval, options.heartbeat_timeout)
+        self._outlet = Outlet(self._messages, self._heart)
         self._unchecked_size = -1 if self._counts_packets else options.outbound_buffer_size
-        self._deadline = math.inf
         self._local_address = self._remote_address = ("", 0)
         self._is_dry = False
         self._is_held_back = False
-        self._heart = Heart(options.heartbeat_interval, options.heartbeat_timeout)
 
     # What the seam asks for.
 
@@ -134,8 +133,8 @@ class NativeTransport(Transport):
         try:
             while _STEPS[self._phase](self):
                 pass
-            if self._deadline != math.inf and time.monotonic() >= self._deadline:
-                self._time_out()
+            if self._limit is not None:
+                self._check_limit()
         except WebSocketError as exc:
             self._fail(exc)
         except Exception as exc:  # nobody foresaw it: it ends this connection, and comes out so that it is seen
@@ -247,10 +246,10 @@ class NativeTransport(Transport):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, enabled)
 
     def ping(self, payload: bytes) -> None:
-        """Send a Ping frame and remember when."""
-        self._heart.feel_ping(payload, time.monotonic())
-        self._messages.ping(payload)
+        """Send a Ping frame."""
+        self._outlet.put_ping(payload)
         self._flush_or_wake()
+        self._tell_pings()
 
     def pong(self, payload: bytes) -> None:
         """Send a Pong frame."""
@@ -299,7 +298,9 @@ class NativeTransport(Transport):
         """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
         if self._opening is not None:
             return self._opening.next_poll
-        return min(self._deadline, self._heart.next_beat) if self.ready_state is OPEN else self._deadline
+        if self.ready_state is OPEN:
+            return self._heart.next_beat
+        return math.inf if self._limit is None else self._limit.next_look
 
     @property
     def sock(self) -> socket.socket:
@@ -366,6 +367,9 @@ class NativeTransport(Transport):
     def _linger(self) -> bool:
         """CLOSING: the closing handshake is over, and the TCP connection follows; the server ends it (§7.1.1)."""
         is_flushed = self._outlet.flush()
+        if self._outlet.has_progressed:
+            self._outlet.has_progressed = False
+            self._start_lingering()  # the other side's time runs from when it took in something last
         if is_flushed and not self._is_client and not self._has_shut_down:
             self._connected_stream().shut_down()
             self._has_shut_down = True
@@ -518,7 +522,11 @@ class NativeTransport(Transport):
         """Tell the heart what there was to hear, and send the ping that is due."""
         now = time.monotonic()
         if is_alive:
-            self._heart.feel_life(now)
+            self._heart.feel_life()
+        elif self._outlet.has_progressed:
+            self._heart.feel_progress(now)
+        self._outlet.has_progressed = False
+        self._tell_pings()
         pongs = self._messages.pongs
         while pongs:
             payload = pongs.pop(0)
@@ -530,21 +538,33 @@ class NativeTransport(Transport):
             if ping:
                 self.ping(ping)
 
+    def _tell_pings(self) -> None:
+        left = self._heart.left
+        while left:
+            payload, at = left.pop(0)
+            if self.on_ping is not None:
+                self.on_ping(payload, at)
+
     def _begin_closing(self, code: int | None, reason: str) -> None:
         self._enter(State.CLOSING)
         self._messages.close(code, reason)
-        self._deadline = time.monotonic() + self.options.close_timeout
         self._outlet.flush()
+        self._start_closing()
 
     def _start_lingering(self) -> None:
         self._phase = Phase.LINGERING
-        self._deadline = time.monotonic() + LINGER_TIMEOUT
+        self._limit = TimeLimit(LINGER_TIMEOUT, time.monotonic())
 
-    def _time_out(self) -> None:
-        if self._phase is Phase.LINGERING:
+    def _check_limit(self) -> None:
+        if self._phase is Phase.EXCHANGE:
+            cause = self._check_close_limit()
+            if cause is not None:
+                raise cause
+        elif self._phase is Phase.LINGERING and self._limit is not None and self._limit.is_over(time.monotonic()):
             self._finish()
-        elif self.ready_state is not State.CLOSED:
-            raise CloseTimeoutError(self.options.close_timeout)
+
+    def _unsent_size(self) -> int:
+        return self._outlet.unsent_size
 
     def _finish(self) -> None:
         """End with what the Close frames said."""
@@ -578,6 +598,7 @@ class NativeTransport(Transport):
         if self.on_release is not None:
             self.on_release()
         self._phase = Phase.OVER
+        self._limit = None
         if self._opening is not None:
             self._opening.close()
             self._opening = None
