@@ -246,7 +246,7 @@ class ServerOpening(Opening):
                 self._content = None
                 self._handshake.drop_content()
                 return True
-            self.deadline = now + CONTENT_TIMEOUT
+            self._limit = TimeLimit(CONTENT_TIMEOUT, now)
         return False
 
     def _time_out(self) -> None:
