@@ -96,7 +96,11 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def handshake_timeout(self) -> float:
-        """Seconds within which a connection has to be open (Godot); 10 at first."""
+        """Seconds within which a connection has to be open (Godot); 10 at first.
+
+        Of a pause between two polls a quarter of that counts at most, for this and the other time limits: a program
+        that was busy first gets what has come in the meantime.
+        """
         return self._options.handshake_timeout
 
     @handshake_timeout.setter
@@ -105,7 +109,11 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def close_timeout(self) -> float:
-        """Seconds within which the other side has to answer `close()`; 10 at first."""
+        """Seconds within which the other side has to answer `close()`; 10 at first.
+
+        They run from when the Close frame has left. Until then they run from when the other side took in something
+        last, so that on a slow network all that was sent before arrives.
+        """
         return self._options.close_timeout
 
     @close_timeout.setter
@@ -116,7 +124,8 @@ class ConnectionSettings(KnownAttributes):
     def heartbeat_interval(self) -> float:
         """Seconds between pings, 0 for none (Godot 4; not in a page).
 
-        If nothing at all comes for a whole interval after a ping, the connection ends with 1006.
+        If the other side gives no sign of life for a whole interval after a ping has left, the connection ends with
+        1006. A sign of life is anything that comes, and that it takes in data that waits to be sent.
         """
         return self._options.heartbeat_interval
 

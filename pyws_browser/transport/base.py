@@ -12,6 +12,7 @@ The contract, which `tests/contract` holds every transport to:
 - A message that arrived before the end stays in `inbox` after it.
 - `close()` sends what was put before it, then the Close frame; what arrives from then on is discarded.
 - However a connection ends, `ready_state` reaches CLOSED within the time limits, and `close_status` says how.
+- A late `poll()` does first what can be done. A time limit counts what both sides had a turn for: see `limit.py`.
 """
 
 from __future__ import annotations
