@@ -151,7 +151,7 @@ def test_a_folder_without_its_slash_is_elsewhere(served: Served) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *("/nowhere", "/main.mjs/", "/index/", "/" + "a" * 256, "/%00", "/[", "/%ff", "*", "main.mjs"),
+        *("/nowhere", "/main.mjs/", "/index/", "/" + "a" * 256, "/%00", "/[", "/%ff"),
         *(
             "/../secret",
             "/%2e%2e/secret",
