@@ -15,6 +15,7 @@ class Program:
     """A program, and the lines that it prints."""
 
     def __init__(self, *command: str | Path, env: dict[str, str]) -> None:
+        self.command = command
         self._process = subprocess.Popen(
             [str(part) for part in command],
             env=env,
