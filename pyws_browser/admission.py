@@ -74,7 +74,7 @@ class Admission(NamedTuple):
     client offers, and may choose None; None in its place chooses as Godot does. `server_header` is the value of
     `Server`, None for no such header. `refusal` is the answer to whoever asks. `is_asked` says that every request that
     is proper HTTP waits for an answer by the program; `origins_come_first` that it is not asked about requests for a
-    WebSocket from other origins.
+    WebSocket from other origins. `place` is what an open connection needs, None for nothing.
     """
 
     origins: Origins | None = None
@@ -83,6 +83,17 @@ class Admission(NamedTuple):
     refusal: Response | None = None
     is_asked: bool = False
     origins_come_first: bool = False
+    place: Place | None = None
+
+
+class Place(Protocol):
+    """What an open connection takes, and of which a server may have a certain number."""
+
+    def refusal(self) -> Response | None:
+        """Return why there is none, None if there is one."""
+
+    def take(self) -> None:
+        """Take it: the connection is going to be open."""
 
 
 class Desk(Protocol):

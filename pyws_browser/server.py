@@ -27,6 +27,7 @@ from .errors import (
 )
 from .listener import given_listener, listening_socket
 from .multiplayer_peer import SERVER, ConnectionStatus, Link
+from .openings import Openings
 from .peer import WebSocketPeer
 from .rules import CloseCode
 from .server_settings import ServerSettings
@@ -98,16 +99,40 @@ def _what_is_watched(transport: ServerTransport) -> tuple[object, ...]:
     )
 
 
+class _Place:
+    """One of the places for open connections (`max_connections`), which a connection takes once it is accepted."""
+
+    __slots__ = ("_is_free", "_taken")
+
+    def __init__(self, taken: set[_Place], is_free: Callable[[], bool]) -> None:
+        self._taken = taken
+        self._is_free = is_free
+
+    def refusal(self) -> Response | None:
+        """Return why there is none, None if there is one."""
+        return None if self._is_free() else _FULL
+
+    def take(self) -> None:
+        """Take it."""
+        self._taken.add(self)
+
+    def give_back(self) -> None:
+        """Leave it to another one."""
+        self._taken.discard(self)
+
+
 class _Client(Link):
     """One connection from its acceptance on; `fd`, `interest` and `due` are `Watch`'s."""
 
-    __slots__ = ("due", "fd", "interest", "is_over", "is_refused", "was_asked")
+    __slots__ = ("due", "fd", "interest", "is_opening", "is_over", "is_refused", "place", "was_asked")
 
     peer: ClientPeer
     transport: ServerTransport
 
-    def __init__(self, id_: int, transport: ServerTransport, owner: WebSocketServer) -> None:
+    def __init__(self, id_: int, transport: ServerTransport, owner: WebSocketServer, place: _Place) -> None:
         super().__init__(id_, transport, owner, ClientPeer)
+        self.place = place
+        self.is_opening = True
         self.fd = transport.fileno()
         self.interest = 0
         self.due = inf
@@ -151,6 +176,8 @@ class WebSocketServer(ServerSettings):
         self._watch: Watch[_Client] | None = None
         self._clients: dict[int, _Client] = {}
         self._held_back: dict[int, _Client] = {}  # read no further until the program fetches packets
+        self._openings: Openings[_Client] = Openings()
+        self._places: set[_Place] = set()  # that are taken by those who are open, or about to be
         self._refused = 0  # clients that are there only to be told so
         self._thread = 0
 
@@ -400,7 +427,7 @@ class WebSocketServer(ServerSettings):
     # What a poll is made of.
 
     def _stop_listening(self) -> None:
-        for registry in (self._clients, self._held_back, self._events):
+        for registry in (self._clients, self._held_back, self._openings, self._places, self._events):
             registry.clear()
         self._fanout.clear()
         self._refused = 0
@@ -428,7 +455,8 @@ class WebSocketServer(ServerSettings):
                 self._watch.rest(_ACCEPT_PAUSE)
                 warn(f"cannot accept another connection now: {exc.strerror}", ResourceWarning, stacklevel=3)
                 return
-            admission = self._admission()
+            place = _Place(self._places, self._has_place)
+            admission = self._admission(place)
             if admission.refusal is not None and self._refused >= _MAX_REFUSED:
                 sock.close()
                 continue
@@ -439,25 +467,42 @@ class WebSocketServer(ServerSettings):
             except BaseException:
                 sock.close()
                 raise
-            client = _Client(self._new_id(), transport, self)
+            client = _Client(self._new_id(), transport, self, place)
             client.is_refused = admission.refusal is not None
             self._refused += client.is_refused
             client.peer.on_change = partial(self._watch.disturb, client)
             transport.set_wakeup(client.peer.on_change)
             transport.on_release = partial(self._watch.release, client)
             self._clients[client.id] = client
+            self._openings.add(client, transport.remote_address()[0])
             yield client
 
-    def _admission(self) -> Admission:
+    def _has_place(self) -> bool:
+        """Tell whether another connection may be open."""
+        return self._max_connections is None or len(self._places) < self._max_connections
+
+    def _make_way(self) -> bool:
+        """See to it that another handshake may begin; return False if those before it all wait for the program."""
+        while len(self._openings) >= self._max_handshakes:
+            oldest = self._openings.next_to_go(_waits_for_its_client)
+            if oldest is None:
+                return False
+            oldest.peer.abort()
+            self._look_after(oldest)
+        return True
+
+    def _admission(self, place: _Place) -> Admission:
         """Return what the next client is measured by."""
         refusal = None
         if self.refuse_new_connections:
             refusal = _NOT_NOW
-        elif self._max_connections is not None and len(self._clients) - self._refused >= self._max_connections:
+        elif not self._has_place() or not self._make_way():
             refusal = _FULL
         choose = self.select_subprotocol
         is_asked = self.process_request is not None or choose is not None
-        return Admission(self._origins, choose, self._server_header, refusal, is_asked, origins_come_first=True)
+        return Admission(
+            self._origins, choose, self._server_header, refusal, is_asked, origins_come_first=True, place=place
+        )
 
     def _judge(self, client: _Client, request: Request) -> None:
         """Ask the program about a request, and go on with what it said."""
@@ -512,8 +557,12 @@ class WebSocketServer(ServerSettings):
         if request is not None and not client.was_asked:
             client.was_asked = True
             self._events.append((client, partial(self._judge, client, request), False))
+        if client.is_opening and (client.transport.has_opened or status is not None):
+            client.is_opening = False
+            self._openings.discard(client)
         if status is not None:
             client.is_over = True
+            client.place.give_back()
             client.peer.on_change = None
             client.transport.set_wakeup(None)
             client.transport.on_release = None
@@ -577,6 +626,11 @@ def _see_off(client: _Client) -> None:
         client.transport.poll()
     finally:
         client.transport.abort()
+
+
+def _waits_for_its_client(client: _Client) -> bool:
+    """Tell whether a client that is not open has to send or to take something, and not the program to decide."""
+    return client.transport.request is None and not client.transport.is_streaming
 
 
 def _raise(problem: Exception) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from . import rules
 from .errors import InvalidOptionError, InvalidStateError
 from .multiplayer_peer import WebSocketMultiplayerPeer
+from .openings import MAX_HANDSHAKES, check_max_handshakes
 from .signals import is_coroutine_function
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
         self._origins: Origins | None = None
         self._server_header: str | None = None
         self._max_connections: int | None = None
+        self._max_handshakes = MAX_HANDSHAKES
         self._bind_ip = "*"
         self._private_key: PEM | None = None
         self._ssl_certificate: PEM | None = None
@@ -100,9 +102,10 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def max_connections(self) -> int | None:
-        """How many connections there may be at a time, those whose handshake is not over included; None for any number.
+        """How many connections may be open at a time; None for any number.
 
-        Whoever comes then gets 503. The system's own limit is that of file descriptors, `ulimit -n`.
+        Whoever comes then gets 503. `max_handshakes` limits those that are not open yet. The system's own limit is that
+        of file descriptors, `ulimit -n`.
         """
         return self._max_connections
 
@@ -111,6 +114,20 @@ class ServerSettings(WebSocketMultiplayerPeer):
         if count is not None and (not isinstance(count, int) or count < 1):
             raise InvalidOptionError(f"max_connections is a whole number from 1 on, or None, not {count!r}")
         self._max_connections = count
+
+    @property
+    def max_handshakes(self) -> int:
+        """How many opening handshakes may go on at a time; 1,000 at first.
+
+        When another client comes, the oldest one goes whose request is not complete: of those that come from the
+        address, or from the 64 bits of an IPv6 address, that has the most of them. Where all of them wait for the
+        program to answer, the new one gets 503. Each has `handshake_timeout`.
+        """
+        return self._max_handshakes
+
+    @max_handshakes.setter
+    def max_handshakes(self, count: int) -> None:
+        self._max_handshakes = check_max_handshakes(count)
 
     @property
     def origins(self) -> Origins | None:

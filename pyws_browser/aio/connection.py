@@ -574,13 +574,18 @@ class Connection:
     def _start_trace(self, trace: Trace | None) -> None:
         """Tell `trace` of every frame, the logger instead if it takes what is said for debugging."""
         if trace is not None:
-            tell: Callable[[TracedFrame], object] = partial(trace, proxy(self))
+            tell: Callable[[TracedFrame], object] = _Tracer(trace, proxy(self))
         elif self.logger.isEnabledFor(logging.DEBUG):
             tell = partial(self.logger.debug, "%s")
         else:
             return
         if not self._transport.set_trace(tell):
             self._message_trace = self._sender.trace = tell
+
+    def fail_for_trace(self) -> None:
+        """Be told, within the exception, that the program's `trace` failed: it ends this connection, and is logged."""
+        self.logger.exception("trace function failed")
+        self._loop.call_soon(self._begin_to_close, self._failure_code, "")  # and not within a poll
 
     def _tell_messages(self, tell: Callable[[TracedFrame], object]) -> None:
         new = self._transport.received_count - self._told
@@ -615,6 +620,23 @@ class Connection:
             self.logger.info("connection closed: %s", error)
         elif state is OPEN:
             self.logger.info("connection open: %s", self._transport.url.shown)
+
+
+class _Tracer:
+    """Calls the program's `trace`, until that fails."""
+
+    def __init__(self, trace: Trace, connection: Connection) -> None:
+        self._trace = trace
+        self._connection = connection
+        self._has_failed = False
+
+    def __call__(self, frame: TracedFrame) -> None:
+        if not self._has_failed:
+            try:
+                self._trace(self._connection, frame)
+            except Exception:
+                self._has_failed = True
+                self._connection.fail_for_trace()
 
 
 def _control_payload(data: Data) -> bytes:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from http import HTTPStatus
+from operator import attrgetter
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
 from .. import admission
 from ..errors import InvalidOptionError
+from ..openings import MAX_HANDSHAKES, Openings, check_max_handshakes
 from ..rules import MAX_PORT, CloseCode, check_close, check_subprotocols
 from ..transport.base import Options, State
 from ..transport.native import ServerTransport
@@ -72,6 +74,10 @@ class ServerConnection(Connection):
         """Return a plain text answer for `process_request` or `process_response`; its headers may be changed."""
         return respond(status, text, self._policy.server_header)
 
+    def hang_up(self) -> None:
+        """Cut the connection."""
+        self._abort()
+
     def give_up_opening(self) -> None:
         """Answer a request with 503 because the server closes; hang up on a client that has not asked, or downloads."""
         if self._pending is None:
@@ -80,6 +86,11 @@ class ServerConnection(Connection):
             self._pending.answer(self.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"))
         elif self._native.is_streaming:
             self._abort()
+
+    @property
+    def waits_for_its_client(self) -> bool:
+        """Whether, not being open, the client has to send or to take something, and not the program to decide."""
+        return self._pending is None or (self._pending.is_answered and not self._native.is_streaming)
 
     def begin_to_close(self, code: int, reason: str) -> None:
         """Begin what `close()` waits for."""
@@ -137,6 +148,7 @@ class Server:
         start_serving: bool,
         backlog: int,
         reuse_port: bool,
+        max_handshakes: int,
     ) -> None:
         self.logger = logger
         self._handler = handler
@@ -156,7 +168,8 @@ class Server:
         self._listeners: list[Listener] | None = None
         self._is_serving = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._opening: set[ServerConnection] = set()
+        self._opening: Openings[ServerConnection] = Openings()
+        self._max_handshakes = max_handshakes
         self._handled: dict[ServerConnection, asyncio.Task[None]] = {}
         self._closing: asyncio.Task[None] | None = None
         self._goodbye: tuple[int, str] | None = None
@@ -275,19 +288,39 @@ class Server:
 
     def _accept(self, sock: socket.socket, address: Any) -> None:
         policy = self._policy
-        transport = ServerTransport(
-            sock,
-            address,
-            self._options,
-            admission.Admission(
-                policy.origins,
-                lambda offered: policy.choose(connection, offered),
-                policy.server_header,
-                is_asked=True,
-            ),
-        )
-        connection = self._factory(transport, self, self._limits, policy, self._trace)
-        self._opening.add(connection)
+        self._make_way()
+        try:
+            transport = ServerTransport(
+                sock,
+                address,
+                self._options,
+                admission.Admission(
+                    policy.origins,
+                    lambda offered: policy.choose(connection, offered),
+                    policy.server_header,
+                    is_asked=True,
+                ),
+            )
+        except Exception:
+            sock.close()
+            self.logger.exception("a client could not be taken in")
+            return
+        try:
+            connection = self._factory(transport, self, self._limits, policy, self._trace)
+        except Exception:  # the program's own class
+            transport.abort()
+            self.logger.exception("create_connection failed")
+            return
+        self._opening.add(connection, transport.remote_address()[0])
+
+    def _make_way(self) -> None:
+        """See to it that another handshake may begin; requests that wait for the program do not count."""
+        while len(self._opening) >= self._max_handshakes:
+            oldest = self._opening.next_to_go(attrgetter("waits_for_its_client"))
+            if oldest is None:
+                return
+            self._opening.discard(oldest)
+            oldest.hang_up()
 
     async def _handle(self, connection: ServerConnection) -> None:
         try:
@@ -342,6 +375,7 @@ def serve(
     start_serving: bool = True,
     backlog: int = BACKLOG,
     reuse_port: bool = False,
+    max_handshakes: int = MAX_HANDSHAKES,
     trace: Trace | None = None,
     **others: Any,
 ) -> Server:
@@ -358,6 +392,9 @@ def serve(
 
     `handler` is called for every connection, in a task of its own; when it returns the connection is closed, with 1011
     if it raised. The arguments are those of `websockets.asyncio.server.serve`; `docs/asyncio.md` goes through them.
+
+    `max_handshakes` is how many clients may be there whose request is not complete. When another one comes, the oldest
+    one of the address that has the most of them goes.
 
     Raises OSError when it starts to listen, if the address is not ours or the port is taken.
     """
@@ -389,6 +426,7 @@ def serve(
         start_serving=start_serving,
         backlog=backlog,
         reuse_port=reuse_port,
+        max_handshakes=check_max_handshakes(max_handshakes),
     )
 
 

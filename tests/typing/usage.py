@@ -124,6 +124,9 @@ def a_server() -> None:
     with WebSocketServer() as server:
         server.process_request = who_may_connect
         server.select_subprotocol = a_choice
+        server.strict = True
+        server.max_connections = None
+        server.max_handshakes = 100
         server.listen(0, ["chat"])
         assert_type(server.port, int)
 
@@ -135,6 +138,7 @@ def a_server() -> None:
         assert_type(server.client_close_request, Signal[int, int, str])
         assert_type(server.request_failed, Signal[int])
         assert_type(server.wait(0.1), bool)
+        assert_type(server.wait(None), bool)
         server.poll()
         for client in server.peer_ids:
             assert_type(client, int)
@@ -215,7 +219,7 @@ async def echo(websocket: aio.ServerConnection) -> None:
 
 
 async def an_asyncio_server() -> None:
-    async with aio.serve(echo, "localhost", 0) as server:
+    async with aio.serve(echo, "localhost", 0, max_handshakes=100) as server:
         assert_type(server, aio.Server)
         assert_type(server.connections, set[aio.ServerConnection])
         aio.broadcast(server.connections, "hello")

@@ -7,6 +7,7 @@ import socket
 import time
 from contextlib import suppress
 from enum import IntEnum
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from ...admission import Request, Response
@@ -113,8 +114,14 @@ class ServerOpening(Opening):
     # What a request asks for.
 
     def prepare(self) -> http11.Response:
-        """Return the answer that the rules ask for."""
-        return self._handshake.prepare()
+        """Return the answer that the rules ask for, a refusal as well if there is no place left."""
+        response = self._handshake.prepare()
+        place = self._admission.place
+        if place is not None and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            refusal = place.refusal()
+            if refusal is not None:
+                return self.refusal(refusal)
+        return response
 
     def refusal(self, response: Response) -> http11.Response:
         """Return this refusal in the other form."""
@@ -125,8 +132,11 @@ class ServerOpening(Opening):
     def answer(self, response: http11.Response) -> None:
         """Let the next poll send it."""
         self._handshake.answer(response)
+        place = self._admission.place
         if self._stream is None:  # the client has left
             self._handshake.drop_content()
+        elif place is not None and self._handshake.failure is None:
+            place.take()
         self._wake()
 
     # The phases.
@@ -159,7 +169,7 @@ class ServerOpening(Opening):
             self.request = Request(handshake.request, self.remote_address, self.tls, self)
             self._phase = ServerPhase.AWAIT_ANSWER
         else:
-            handshake.answer(handshake.prepare())
+            self.answer(self.prepare())
             self._phase = ServerPhase.SEND_ANSWER
         return True
 
