@@ -55,6 +55,9 @@ _random = SystemRandom()
 _ACCEPT_PAUSE: Final = 0.1
 """Seconds until it is tried again to accept a connection for which there was no descriptor."""
 
+_LISTENER_GONE: Final = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
+"""What `accept()` says of a socket that does not listen any more."""
+
 _MAX_ACCEPTED: Final = 32
 """How many connections one poll accepts, so that a crowd at the door does not make it long; the next one goes on."""
 
@@ -266,7 +269,7 @@ class WebSocketServer(ServerSettings):
         What a function of the program raises while it serves a client is logged, and ends the connection of that client
         with 1011; `strict` lets it come out here. An exception that nobody foresaw comes out in any case, when the
         others have been served, and has ended the one connection that it came from. What had not been emitted is
-        emitted by the next poll.
+        emitted by the next poll. Raises ListenError, each time, if something else closed the socket it listens at.
         """
         watch = self._watch
         if watch is None:
@@ -274,14 +277,22 @@ class WebSocketServer(ServerSettings):
         self._check_thread()
         active, is_knocking = watch.look()
         active |= self._held_back
-        for client in active.values():
-            if not client.is_over:
-                self._look_after(client)
+        try:
+            for client in active.values():
+                if not client.is_over:
+                    self._look_after(client)
+        except BaseException:  # Ctrl-C, say: whoever was not looked after is in the next poll
+            for client in active.values():
+                if not client.is_over:
+                    watch.disturb(client)
+            raise
         if is_knocking:
             for client in self._accept():
                 self._look_after(client)
         self._fanout.look()
         self._emit()
+        if self._listener is not None and self._listener.fileno() < 0:
+            raise _listener_gone()
 
     def wait(self, timeout: float | None) -> bool:
         """Sleep until `poll()` has something to do, for `timeout` seconds at most; tell whether it has.
@@ -451,7 +462,11 @@ class WebSocketServer(ServerSettings):
                 sock, address = self._listener.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError as exc:  # no descriptors left: those who are connected go on, the others wait
+            except OSError as exc:
+                if exc.errno in _LISTENER_GONE:
+                    self._events.append((None, partial(_raise, _listener_gone(exc)), False))
+                    return
+                # No descriptors are left: those who are connected go on, the others wait.
                 self._watch.rest(_ACCEPT_PAUSE)
                 warn(f"cannot accept another connection now: {exc.strerror}", ResourceWarning, stacklevel=3)
                 return
@@ -464,6 +479,9 @@ class WebSocketServer(ServerSettings):
                 options = self._options._replace(tls=self.tls or self._tls)
             try:
                 transport = ServerTransport(sock, address, options, admission)
+            except OSError:  # the client is gone already, and so is its address
+                sock.close()
+                continue
             except BaseException:
                 sock.close()
                 raise
@@ -580,7 +598,7 @@ class WebSocketServer(ServerSettings):
         events = self._events
         while events:
             link, call, is_message = events.popleft()
-            if is_message and link is not None and link.has_failed:
+            if is_message and link.has_failed:  # type: ignore[union-attr]  # a message came on a connection
                 continue
             try:
                 call()
@@ -631,6 +649,12 @@ def _see_off(client: _Client) -> None:
 def _waits_for_its_client(client: _Client) -> bool:
     """Tell whether a client that is not open has to send or to take something, and not the program to decide."""
     return client.transport.request is None and not client.transport.is_streaming
+
+
+def _listener_gone(cause: OSError | None = None) -> ListenError:
+    error = ListenError("the socket that the server listens at was closed: stop() the server, and listen() again")
+    error.__cause__ = cause
+    return error
 
 
 def _raise(problem: Exception) -> None:

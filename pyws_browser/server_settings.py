@@ -66,7 +66,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
     @bind_ip.setter
     def bind_ip(self, address: str) -> None:
         self._refuse_while_listening("bind_ip")
-        if not isinstance(address, str):
+        if not isinstance(address, str) or "\0" in address or not _is_name(address):
             raise InvalidOptionError(f"bind_ip is an address, or '*' for all of them, not {address!r}")
         self._bind_ip = address
 
@@ -251,6 +251,15 @@ def _plain(function: F, name: str, instead: str) -> F:
     if function is not None and is_coroutine_function(function):
         raise InvalidOptionError(f"{name} is a coroutine function, and no event loop runs it: {instead}")
     return function
+
+
+def _is_name(address: str) -> bool:
+    """Tell whether the system can be asked for an address or the name of a host."""
+    try:
+        address.encode("idna")
+    except UnicodeError:  # a label that is too long, say
+        return False
+    return True
 
 
 def _context_of(key: PEM | None, certificate: PEM | None, chain: PEM | None) -> SSLContext:

@@ -33,7 +33,8 @@ class Signal(Generic[*Arguments]):
     __slots__ = ("_callbacks", "_failed", "_tasks")
 
     def __init__(self, failed: Callable[[Exception, tuple[object, ...]], object] | None = None) -> None:
-        self._callbacks: list[Callable[[*Arguments], object]] = []
+        # A tuple, which `emit()` need not copy: a function may connect and disconnect others while it is called.
+        self._callbacks: tuple[Callable[[*Arguments], object], ...] = ()
         self._failed = failed
         self._tasks: set[Task[Any]] = set()  # an event loop keeps weak references only
 
@@ -57,13 +58,15 @@ class Signal(Generic[*Arguments]):
             )
         if callback in self._callbacks:
             raise ValueError(f"{callback!r} is connected already: disconnect() it first")
-        self._callbacks.append(callback)
+        self._callbacks = (*self._callbacks, callback)
 
     def disconnect(self, callback: Callable[[*Arguments], object]) -> None:
         """Have `callback` called no more. Raises ValueError if it was not connected."""
         if callback not in self._callbacks:
             raise ValueError(f"{callback!r} is not connected")
-        self._callbacks.remove(callback)
+        callbacks = list(self._callbacks)
+        callbacks.remove(callback)
+        self._callbacks = tuple(callbacks)
 
     def is_connected(self, callback: Callable[[*Arguments], object]) -> bool:
         """Tell whether `callback` is connected."""
@@ -75,18 +78,20 @@ class Signal(Generic[*Arguments]):
 
     def emit(self, *arguments: *Arguments) -> None:
         """Call every connected function."""
-        problems: list[Exception] = []
-        for callback in tuple(self._callbacks):
+        problems: list[Exception] | None = None
+        for callback in self._callbacks:
             try:
                 result = callback(*arguments)
-                if type(result) is CoroutineType:
+                if result is not None and type(result) is CoroutineType:
                     self._start(result, callback, arguments)
             except Exception as exc:  # it is raised again below
-                problems.append(exc)
-        if len(problems) == 1:
-            raise problems[0]
+                problems = [*(problems or ()), exc]
+            except BaseException as exc:
+                if problems:
+                    exc.__context__ = _one_of(problems)
+                raise
         if problems:
-            raise ExceptionGroup("several functions connected to a signal failed", problems)
+            raise _one_of(problems)
 
     def _start(self, coroutine: CoroutineType[Any, Any, Any], callback: object, arguments: tuple[object, ...]) -> None:
         loop = _running_loop()
@@ -111,6 +116,12 @@ class Signal(Generic[*Arguments]):
             import logging  # which a page need not load either
 
             logging.getLogger("pyws_browser").error("a coroutine connected to a signal failed", exc_info=exc)
+
+
+def _one_of(problems: list[Exception]) -> Exception:
+    if len(problems) == 1:
+        return problems[0]
+    return ExceptionGroup("several functions connected to a signal failed", problems)
 
 
 def is_coroutine_function(callback: object) -> bool:

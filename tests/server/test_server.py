@@ -551,7 +551,7 @@ class TestWaiting:
         with pytest.raises(InvalidOptionError, match="seconds"):
             server.wait(timeout)
 
-    @pytest.mark.parametrize("timeout", [None, float("inf"), 1e300, 10**12])
+    @pytest.mark.parametrize("timeout", [None, float("inf"), 1e300, 10**400])
     def test_it_may_be_for_any_time(
         self, server: WebSocketServer, timeout: float | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -588,3 +588,92 @@ def test_stop_in_another_thread_is_refused_before_anything_is_done(
     assert server.is_listening()
     peer.send("hello")
     pump(server, peer, until=lambda: "data_received" in log.names())
+
+
+class TestTheListenersEnd:
+    """It is no client's fault, and so it comes out of every poll, when the clients have been served."""
+
+    @pytest.mark.parametrize("end", ["close", "shutdown"])
+    def test_it_comes_out_of_poll(
+        self, server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer], end: str
+    ) -> None:
+        server.strict = False
+        peer = connect()
+        assert server._listener is not None
+        if end == "close":
+            server._listener.close()
+        else:
+            server._listener.shutdown(socket.SHUT_RDWR)
+        peer.send("hello")
+        peer.poll()
+        served = [("data_received", server.peer_ids[0])]
+        log.entries.clear()
+        for _ in range(3):
+            assert server.wait(0.1) or end == "close" or log.entries == served
+            with pytest.raises(ListenError, match=r"was closed: stop\(\) the server, and listen\(\) again"):
+                server.poll()
+        assert log.entries == served
+        server.stop()
+        server.listen(0)
+        connect()
+
+    def test_a_client_that_is_gone_before_it_is_looked_at_is_passed_over(
+        self, server: WebSocketServer, connect: Callable[[], WebSocketPeer], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+        monkeypatch.setattr("pyws_browser.server.ServerTransport", fail)
+        before = open_descriptors()
+        with socket.create_connection(("127.0.0.1", server.port)) as sock:
+            assert server.wait(LIMIT)
+            server.poll()
+            sock.settimeout(LIMIT)
+            assert sock.recv(1) == b""
+        assert open_descriptors() == before
+        monkeypatch.undo()
+        connect()
+
+
+def test_what_interrupts_a_poll_leaves_the_others_for_the_next(
+    server: WebSocketServer, log: Log, connect: Callable[[], WebSocketPeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers = [connect() for _ in range(3)]
+    for id_ in server.peer_ids:
+        server.disconnect_peer(id_)
+    server.poll()
+    interrupted = iter([True])
+    look_after = server._look_after
+
+    def interrupt(client: Any) -> None:
+        if next(interrupted, False):
+            raise KeyboardInterrupt
+        look_after(client)
+
+    monkeypatch.setattr(server, "_look_after", interrupt)
+    for peer in peers:
+        pump(peer, until=lambda peer=peer: peer.ready_state is State.CLOSING or peer.ready_state is State.CLOSED)
+    for id_ in server.peer_ids:
+        server.get_peer(id_).abort()
+    with pytest.raises(KeyboardInterrupt):
+        server.poll()
+    server.poll()
+    assert log.names().count("client_disconnected") == 3
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1\0", "a" * 64 + ".example", "\udcff"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with WebSocketServer() as other:
+        with pytest.raises(InvalidOptionError, match="bind_ip is an address"):
+            other.bind_ip = address
+        assert other.bind_ip == "*"
+
+
+def test_a_socket_to_listen_at_is_one() -> None:
+    closed = socket.socket()
+    closed.close()
+    with WebSocketServer() as other:
+        for sock in (5, closed):
+            with pytest.raises(InvalidOptionError, match="sock is a socket that listens"):
+                other.listen(0, sock=sock)  # type: ignore[arg-type]
+        assert not other.is_listening()

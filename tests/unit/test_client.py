@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections.abc import Callable
@@ -489,3 +490,24 @@ def test_a_certificate_that_is_none_begins_nothing(certificate: object, problem:
     with pytest.raises(InvalidOptionError, match=problem):
         tls_of(case, trusted_ssl_certificate=certificate)
     assert case.options == []
+
+
+def test_what_a_coroutine_function_raises_comes_out_of_the_next_poll() -> None:
+    network = MemoryNetwork()
+    network.listen("ws://game.example/").close()
+    client = WebSocketClient(web_limits=False, connector=network.connect)
+
+    async def think() -> None:
+        raise KeyError("the program's own mistake")
+
+    async def main() -> None:
+        client.connection_error.connect(think)
+        client.connect_to_url("ws://game.example/")
+        client.poll()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    with pytest.raises(KeyError):
+        client.poll()
+    client.poll()

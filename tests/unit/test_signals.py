@@ -70,3 +70,18 @@ def test_an_exception_reaches_the_emitter_after_all_were_called() -> None:
         signal.emit(2)
     assert [type(exc) for exc in caught.value.exceptions] == [KeyError, OSError]
     assert calls == [1, 2]
+
+
+def test_what_ends_a_program_comes_at_once_and_hides_no_other_exception() -> None:
+    signal: Signal[int] = Signal()
+    calls: list[int] = []
+
+    def interrupt(number: int) -> None:
+        raise KeyboardInterrupt
+
+    for callback in (fail, interrupt, calls.append):
+        signal.connect(callback)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        signal.emit(1)
+    assert type(caught.value.__context__) is KeyError
+    assert calls == []

@@ -120,7 +120,7 @@ class Watch(Generic[W]):
         if self._restless:
             return True
         end = min(self._due[0][0] if self._due else inf, self._rest_until or inf)
-        over = monotonic() + timeout
+        over = monotonic() + min(timeout, 1e15)  # not all whole numbers are floats
         while True:
             now = monotonic()
             seconds = max(min(over, end) - now, 0)
