@@ -191,7 +191,9 @@ def test_text_cannot_be_computed_to_collide_and_is_not_looked_at() -> None:
 
 
 def test_a_key_that_comes_again_and_again_is_one() -> None:
-    assert decode(packet([encode(5)] * 1_000, 3)) == {5: 999}
+    ((key, value),) = decode(packet([encode(5)] * 1_000, 3)).items()
+    assert value == 999
+    assert key in (5, Key(5))  # on a machine that was held up it counts as one that collides, with itself
 
 
 @pytest.mark.parametrize("count", [FEW_KEYS - 1, FEW_KEYS, FEW_KEYS + 1, 2 * FEW_KEYS, 2 * FEW_KEYS + 1, 1_000])
