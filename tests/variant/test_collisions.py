@@ -69,9 +69,8 @@ CRAFTED: dict[str, Callable[[], tuple[int, list[bytes]]]] = {
     "Vector3 with 64 bits": lambda: (4, floats(9, 3, twins(20_000, 3, wide=True), wide=True)),
     "Quaternion with 64 bits": lambda: (4, floats(15, 4, twins(20_000, 4, wide=True), wide=True)),
     "Projection with 64 bits": lambda: (4, floats(19, 16, twins(5_000, 16, wide=True), wide=True)),
-    "int of Godot 3": lambda: (3, wide_ints(chain(43_000))),
-    "int of Godot 4": lambda: (4, wide_ints(chain(43_000))),
-    "float of Godot 3": lambda: (3, [struct.pack("<Id", 3 | WIDE, number) for number in chain(43_000)]),
+    "int of Godot 4": lambda: (4, wide_ints(chain(87_000))),
+    "float of Godot 3": lambda: (3, [struct.pack("<Id", 3 | WIDE, number) for number in chain(87_000)]),
 }
 
 
