@@ -143,6 +143,14 @@ class _Client(Link):
         self.is_refused = False
         self.was_asked = False
 
+    def end(self) -> None:
+        """Note that the connection has ended; what told the server of it is let go, and with it a reference cycle."""
+        self.is_over = True
+        self.place.give_back()
+        self.peer.on_change = None
+        self.transport.set_wakeup(None)
+        self.transport.on_release = None
+
 
 class WebSocketServer(ServerSettings):
     """Accepts WebSocket connections; `poll()` it often (Godot 3 `WebSocketServer`).
@@ -579,11 +587,7 @@ class WebSocketServer(ServerSettings):
             client.is_opening = False
             self._openings.discard(client)
         if status is not None:
-            client.is_over = True
-            client.place.give_back()
-            client.peer.on_change = None
-            client.transport.set_wakeup(None)
-            client.transport.on_release = None
+            client.end()
             self._refused -= client.is_refused
             if client.is_announced:
                 self._take_end(client, status)
@@ -644,6 +648,7 @@ def _see_off(client: _Client) -> None:
         client.transport.poll()
     finally:
         client.transport.abort()
+        client.end()
 
 
 def _waits_for_its_client(client: _Client) -> bool:

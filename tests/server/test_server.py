@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import select
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -677,3 +679,23 @@ def test_a_socket_to_listen_at_is_one() -> None:
             with pytest.raises(InvalidOptionError, match="sock is a socket that listens"):
                 other.listen(0, sock=sock)  # type: ignore[arg-type]
         assert not other.is_listening()
+
+
+@pytest.mark.parametrize("end", ["stop", "abort"])
+def test_an_ended_connection_holds_nothing(
+    server: WebSocketServer, connect: Callable[[], WebSocketPeer], end: str
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        connect()
+        known = weakref.ref(server._client(server.peer_ids[0]).transport)
+        if end == "stop":
+            server.stop()
+        else:
+            server.get_peer(server.peer_ids[0]).abort()
+            pump(server, until=lambda: not server._clients)
+            server.poll()
+        assert known() is None
+    finally:
+        gc.enable()
