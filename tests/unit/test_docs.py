@@ -31,6 +31,7 @@ def polled(server: WebSocketServer) -> Iterator[str]:
     is_listening, is_over = Event(), Event()
 
     def poll() -> None:
+        server.strict = True
         server.bind_ip = "127.0.0.1"
         server.listen(0)
         is_listening.set()
@@ -125,6 +126,7 @@ class TestHowTo:
     )
     def test_who_may_come_in(self, names: dict[str, Any], cookie: str, origin: str, status: int) -> None:
         with names["make_server"]({"a"}) as server, WebSocketPeer(web_limits=False) as peer:
+            server.strict = True
             server.bind_ip = "127.0.0.1"
             server.listen(0)
             peer.handshake_headers = {"Cookie": cookie} | ({"Origin": origin} if origin else {})

@@ -27,6 +27,7 @@ def test_who_may_connect() -> None:
     names: dict[str, Any] = {}
     exec(python_blocks("docs/server.md")[0], names)
     with names["server"] as server:
+        server.strict = True
         server.bind_ip = "127.0.0.1"
         server.listen(0)
         for token, path, status in (("s3cret", "/play", 0), ("wrong", "/play", 401), ("s3cret", "/", 404)):
