@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _DESCRIPTORS: Final = 2**16
 """As many as it asks for; macOS refuses to have no limit."""
 
-_PATIENCE: Final = 1.0
+_PATIENCE: Final = 0.7
 """Seconds that clients have to close their connections at the end; then those are cut."""
 
 
