@@ -303,7 +303,7 @@ class ServerHandshake:
             self.deflate = terms_of(self._protocol.extensions)
         if self.request is not None:
             self._messages = self.request, response
-        self.response = response.serialize()
+        self.response = _serialize(response)
         if isinstance(response, StreamedResponse):
             self._streamed = response
         if self.request is not None and self.request.method == "HEAD":
@@ -399,6 +399,12 @@ def _handshake_error(message: str, response: Response | None) -> HandshakeError:
     if response is None:
         return HandshakeError(message)
     return HandshakeError(message, response.status_code, tuple(response.headers.raw_items()), bytes(response.body))
+
+
+def _serialize(response: Response) -> bytes:
+    """Write an answer; `serialize()` of `websockets` 15 and 16 writes other bytes than what a header was read from."""
+    head = f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n{response.headers}"
+    return head.encode("latin-1") + response.body
 
 
 def _status_line(response: Response) -> str:

@@ -351,7 +351,7 @@ async def test_a_relative_location_is_read_as_a_browser_reads_it(location: str, 
         response.headers["Location"] = location
         return response
 
-    async with served(process_request=lead) as url, connect(url + "a/b"):
+    async with served(kind="our server", process_request=lead) as url, connect(url + "a/b"):
         assert seen == ["/a/b", path]
 
 

@@ -75,7 +75,6 @@ async def test_process_request_is_asked_first() -> None:
         (b"GET /other HTTP/1.0\r\n\r\n", 400),
         (request("//evil/other"), 404),
         (request("//evil/channel/1"), 404),
-        (request("/channel/" + "9" * 5000), 404),
         (request("/%ff"), 404),
     ],
 )
