@@ -36,6 +36,7 @@ from .exceptions import Close, ConcurrencyError, ConnectionClosed, ConnectionClo
 from .pings import Pings
 from .pump import make_pump
 from .sending import Sender
+from .turns import Rows
 from .waiter import Waiter
 
 if TYPE_CHECKING or not IN_BROWSER:
@@ -63,9 +64,6 @@ _RECEIVING: Final = "cannot call {} while another coroutine is already running r
 
 _LOOK: Final = 0.05
 """Seconds between two looks at how much a browser has sent for a slow connection."""
-
-MAX_REFILLS: Final = 64
-"""How often `recv()` may poll for more by itself before it lets the event loop, and with it other tasks, have a go."""
 
 
 class Connection:
@@ -101,7 +99,11 @@ class Connection:
         self._has_own_limit = max_size < transport.options.inbound_buffer_size
         self._checked = 0
         self._failure: WebSocketError | None = None
-        self._refills = 0
+        # In a flood nothing makes a task wait. While the inbox has more than `_mark` messages they are given without a
+        # look at anything else, which is never while a task receives; then it is seen whether the event loop's turn is
+        # over: see `turns.py`.
+        self._rows = Rows(self._loop)
+        self._mark = 0
         self._receiver: Waiter | None = None
         self._is_streaming = False
         self._lost: asyncio.Future[None] = self._loop.create_future()
@@ -201,10 +203,14 @@ class Connection:
 
     async def __aiter__(self) -> AsyncGenerator[Message]:
         """Give the messages until the connection was closed as it should be; raises as `recv()` if it was not."""
-        inbox, pump = self._inbox, self._pump
+        inbox = self._inbox
         while True:
-            if inbox and self._receiver is None and not pump.is_paused:  # as nearly always in a flood
-                yield inbox.popleft()
+            row = self._begin_row() if inbox else 0
+            if row:  # as nearly always in a flood
+                for _ in range(row):
+                    if not inbox or self._receiver is not None:  # the body of the program's loop may receive as well
+                        break
+                    yield inbox.popleft()
                 continue
             try:
                 message = await self.recv()
@@ -224,16 +230,18 @@ class Connection:
 
         """
         inbox = self._inbox
-        if not inbox or self._receiver is not None:
-            self._look_for_message(streams=False)
-            while not inbox:
-                try:
-                    await self._next_news()
-                finally:
-                    self._receiver = None
+        if len(inbox) <= self._mark:
+            if inbox and self._receiver is None and not self._begin_row():
+                await self._wait_for_turn()
+            if not inbox or self._receiver is not None:
+                self._look_for_message(streams=False)
+                while not inbox:
+                    try:
+                        await self._next_news()
+                    finally:
+                        self._receiver = None
+                self._set_mark(len(inbox))
         message = inbox.popleft()
-        if self._pump.is_paused and len(inbox) <= self._low_queue:
-            self._pump.resume()
         try:
             return message if decode is None else Decoder(decode).whole(message)
         except UnicodeDecodeError as exc:
@@ -257,6 +265,8 @@ class Connection:
     async def _receive_fragments(self) -> AsyncGenerator[Message]:
         if self._receiver is not None:
             raise ConcurrencyError(_RECEIVING.format("recv_streaming"))
+        if self._inbox and not self._begin_row():
+            await self._wait_for_turn()
         is_begun = False
         while not self._inbox:
             if is_begun:
@@ -267,22 +277,25 @@ class Connection:
                 raise
             except BaseException:
                 if is_begun:
-                    self._receiver = self._taken()
+                    self._keep_to_itself()
                 raise
             if fragments:
                 is_begun = True
-                self._receiver = self._taken()
+                self._keep_to_itself()
             for fragment in fragments:
                 yield fragment
-        self._receiver = self._taken()
+                if self._rows.is_turn_over():
+                    await self._wait_for_turn()
+        self._keep_to_itself()
         try:
             fragments = self._transport.split_message(self._inbox.popleft())
-            if self._pump.is_paused and len(self._inbox) <= self._low_queue:
-                self._pump.resume()
             for fragment in fragments:
                 yield fragment
+                if self._rows.is_turn_over():
+                    await self._wait_for_turn()
         finally:
             self._receiver = None
+            self._set_mark(len(self._inbox))
 
     # Sending.
 
@@ -514,29 +527,56 @@ class Connection:
         await self.wait_closed()
         raise self.closed_error()
 
-    def _taken(self) -> Waiter:
-        """Return what stands for a receiver that has a part of a message, and may not be joined by another."""
-        waiter = Waiter(self._loop)
+    def _keep_to_itself(self) -> None:
+        """Let no other task receive, since this one has a part of a message."""
+        self._receiver = waiter = Waiter(self._loop)
         waiter.is_done = True
-        return waiter
+        self._mark = sys.maxsize
+
+    def _begin_row(self) -> int:
+        """Look at the clock; return how many messages may be given until the next look, 0 if the turn is over."""
+        pump = self._pump
+        count = len(self._inbox)
+        if pump.is_paused and count <= self._low_queue:
+            pump.resume()
+        if not count or self._receiver is not None or self._rows.is_turn_over(after_row=True):
+            self._mark = max(self._mark, count)
+            return 0
+        self._set_mark(count)
+        return count - self._mark
+
+    def _set_mark(self, count: int) -> None:
+        """Let the row end where the pump may go on, at the latest."""
+        mark = count - self._rows.length
+        low = self._low_queue
+        self._mark = mark if mark > low else low if count > low else 0
+
+    async def _wait_for_turn(self) -> None:
+        pump = self._pump
+        pump.is_expected = True
+        try:
+            await self._rows.wait_for_turn()
+        finally:
+            pump.is_expected = False
 
     def _look_for_message(self, *, streams: bool) -> None:
         """Begin to receive, a message or, if somebody `streams`, a part of one; it may be here already."""
         if self._receiver is not None:
             raise ConcurrencyError(_RECEIVING.format("recv"))
         self._transport.is_streamed = self._is_streaming = streams
-        if self._refills < MAX_REFILLS:
-            self._refills += 1
-            self._pump.refill()
-        else:
-            self._pump.wake()
+        if self._pump.may_have_more:
+            if self._rows.is_turn_over():
+                self._pump.wake()
+            else:
+                self._pump.turn()
 
     def _next_news(self) -> Waiter:
         """Return what to await for a turn that brings a message, or raise ConnectionClosed if none will."""
         if self._transport.ready_state is CLOSED:
             raise self.closed_error()
-        self._refills = 0
+        self._rows.end()
         self._receiver = waiter = Waiter(self._loop)
+        self._mark = sys.maxsize
         if self._pump.is_paused:
             self._pump.resume()
         return waiter
@@ -568,7 +608,9 @@ class Connection:
             self._seen_state = state
             self._on_state(state)
         receiver = self._receiver
-        if receiver is not None and (self._inbox or self._is_streaming or state is CLOSED):
+        if receiver is None:
+            self._set_mark(len(self._inbox))
+        elif self._inbox or self._is_streaming or state is CLOSED:
             receiver.wake()
 
     def _start_trace(self, trace: Trace | None) -> None:

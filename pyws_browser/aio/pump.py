@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, cast
 from ..errors import NotConnectedError
 from ..transport import IN_BROWSER
 from ..transport.base import CLOSED, OPEN
+from .turns import SHARE, turns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +44,13 @@ class Pump:
         self._loop = loop
         self._after_turn = after_turn
         self._owner = get_ident()
+        self._turns = turns_of(loop)
         self.is_paused: bool = False
         """Whether it waits for `resume()`, since the inbox is full."""
+        self.is_expected: bool = False
+        """Whether messages will be fetched in the loop's next turn, so that it is not worth the while to pause."""
         self._is_scheduled = False
+        self._is_greedy = False
         self._is_in_turn = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
@@ -61,7 +66,10 @@ class Pump:
             return
         self._is_scheduled = True
         if get_ident() == self._owner:
-            self._loop.call_soon(self._scheduled_turn)
+            if self._turns.is_under_way:
+                self._turns.queue(self._scheduled_turn)
+            else:
+                self._loop.call_soon(self._scheduled_turn)
         else:
             with suppress(RuntimeError):  # the loop is closed, and nobody waits for this any more
                 self._loop.call_soon_threadsafe(self._scheduled_turn)
@@ -73,11 +81,20 @@ class Pump:
             self._transport.poll()
         finally:
             self._is_in_turn = False
+        self._note_greed()
         self.update()
         self._after_turn()
 
-    def refill(self) -> None:
-        """Look whether there is more, now that the inbox is empty."""
+    def _note_greed(self) -> None:
+        """Note whether the poll that is over had so much to do that it asked for another one."""
+        self._is_greedy = self._is_scheduled
+        if self._is_greedy:
+            self._turns.charge()
+
+    @property
+    def may_have_more(self) -> bool:
+        """Whether a turn may bring what had no room before, and no wake-up tells of it."""
+        return self._transport.is_held_back
 
     def look(self) -> None:
         """Take in what has arrived by now; without effect from within a poll."""
@@ -130,10 +147,10 @@ class EventPump(Pump):
         else:
             super().wake()
 
-    def refill(self) -> None:
-        """Take in what had no room before, of which a page tells by itself as long as it holds nothing back."""
-        if not self._is_in_turn and (not IN_BROWSER or self._transport.is_held_back):
-            self.turn()
+    @property
+    def may_have_more(self) -> bool:
+        """As above; a page tells of it by itself as long as it holds nothing back."""
+        return not self._is_in_turn and (not IN_BROWSER or self._transport.is_held_back)
 
     def start(self) -> None:
         """Begin; the first event is still to come."""
@@ -155,16 +172,12 @@ class ReaderPump(Pump):
     ) -> None:
         super().__init__(transport, loop, after_turn)
         self._native = transport
+        transport.turn_time = SHARE
         transport.on_release = self._watch_nothing
         self._fd = -1
         self._is_reading = False
         self._is_writing = False
         self._dialling: tuple[int, ...] = ()
-
-    def refill(self) -> None:
-        """Take in what had no room before."""
-        if self._native.is_held_back:
-            self.turn()
 
     def update(self) -> None:
         """Bring what the loop watches to what the transport needs."""
@@ -187,12 +200,19 @@ class ReaderPump(Pump):
 
     def _on_readable(self) -> None:
         native = self._native
+        if self._is_greedy and (self._is_scheduled or (self._turns.is_under_way and self._turns.is_over(monotonic()))):
+            self.wake()  # or it would take more than its share
+            return
         if native.is_held_back and not native.can_resume:
+            if self.is_expected:
+                return
             self.is_paused: bool = True
             self._watch(reading=False, writing=self._is_writing)
             return
         was_open = native.ready_state is OPEN
         native.poll()
+        if self._is_scheduled:
+            self._note_greed()
         # Nothing changes on the way that nearly every read takes. One that fills the queue stays watched, for its
         # messages will be fetched before the loop comes round in most cases.
         if not was_open or native.ready_state is not OPEN or native.wants_write is not self._is_writing:
@@ -234,12 +254,8 @@ class CompletionPump(Pump):
     ) -> None:
         super().__init__(transport, loop, after_turn)
         self._native = transport
+        transport.turn_time = SHARE
         self._read: asyncio.Task[None] | None = None
-
-    def refill(self) -> None:
-        """Take in what had no room before."""
-        if self._native.is_held_back:
-            self.turn()
 
     def update(self) -> None:
         """Have a read under way while there is a socket and room for what it brings."""

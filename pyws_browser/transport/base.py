@@ -93,7 +93,7 @@ class Options(NamedTuple):
 
     `heartbeat_timeout` 0 stands for the interval. `keeps_handshake` is for those who want to look at
     `handshake_request` and `handshake_response` later. `server_hostname` is the name that the certificate is checked
-    for, if it is not that of the URL. `parses_ahead` lets all messages into `inbox` that came in one read, more than
+    for, if it is not that of the URL. `parses_ahead` lets messages into `inbox` that came in one read, more than
     `max_queued_packets` if need be; they take memory either way. `backpressure` asks a page to hold the sender back
     where the engine can. `dial` is the host and the port to connect to in place of the URL's, `local_addr` the host and
     the port to connect from, `family` that of the addresses to be tried (0 for any). `keeps_fragments` has the

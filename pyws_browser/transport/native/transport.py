@@ -70,7 +70,13 @@ stays short enough for a frame of a game.
 """
 
 READ_TIME: Final = 0.01
-"""Seconds after which a poll stops in what it has read, where frames are so small that READ_BUDGET has a great many."""
+"""Seconds after which a poll stops in what it has read: see `NativeTransport.turn_time`."""
+
+MESSAGES_IN_A_ROW: Final = 2048
+"""Of the whole messages that a read brought, so many are taken until the clock is looked at."""
+
+_STEPS_IN_A_ROW: Final = 4
+"""Reads that were parsed to their end, as small records of TLS are, until the clock is looked at."""
 
 LEAVING_SIZE: Final = 8 * 1024 * 1024
 """Bytes over `inbound_buffer_size` that are taken in of a connection that was held back when it was ended."""
@@ -98,6 +104,12 @@ class Phase(IntEnum):
 class NativeTransport(Transport):
     """A connection over a socket, which `opening` brings about."""
 
+    turn_time: float = READ_TIME
+    """Seconds that a poll may read and parse, set by an owner that has others to serve.
+
+    What is left goes on in the next poll. The clock is looked at between reads, after MESSAGES_IN_A_ROW messages and
+    after FRAMES_IN_A_ROW other frames.
+    """
     on_release: Callable[[], None] | None = None
     """Called right before the sockets are closed, for a loop that must not watch them any longer."""
     _opening: Opening | None
@@ -416,7 +428,7 @@ class NativeTransport(Transport):
         may_be_more = True
         budget = READ_BUDGET
         before = len(self.inbox)
-        rows = 0
+        frames = steps = 0
         end = 0.0
         while True:
             is_open = self.ready_state is OPEN
@@ -433,24 +445,27 @@ class NativeTransport(Transport):
                 may_be_more = stream.has_more
                 self._inbox_bytes += len(data)
                 messages.receive(data)
-            self._is_dry = messages.parse(
-                self.inbox if is_open else deque(), sys.maxsize if options.parses_ahead else room
-            )
+            if options.parses_ahead or room > MESSAGES_IN_A_ROW:
+                room = MESSAGES_IN_A_ROW
+            self._is_dry = messages.parse(self.inbox if is_open else deque(), room)
             self._inbox_bytes += messages.inflated_size
             if options.web_limits:
                 self._enforce_web_limits()
             if not messages.is_reading:
                 return has_come
-            if self._is_dry:
-                # Whether the inbox is full now is for the next poll to see.
-                if not may_be_more:
-                    return has_come
-                continue
-            rows += 1
-            now = time.monotonic()
-            if rows == 1:
-                end = now + READ_TIME
-            elif now >= end and self._may_leave_rest(len(self.inbox) - before, rows * FRAMES_IN_A_ROW):
+            if not self._is_dry:
+                frames += FRAMES_IN_A_ROW
+            elif not may_be_more:  # whether the inbox is full now is for the next poll to see
+                return has_come
+            # The first step costs no look at the clock, since most polls have no second one.
+            steps += 1
+            if steps == 1:
+                end = time.monotonic() + self.turn_time
+            elif (
+                (not self._is_dry or steps % _STEPS_IN_A_ROW == 0)
+                and time.monotonic() >= end
+                and self._may_leave_rest(len(self.inbox) - before, frames)
+            ):
                 self._wake()
                 return has_come
         if budget <= 0:

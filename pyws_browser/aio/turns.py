@@ -1,0 +1,141 @@
+"""How long one turn of an event loop may take for all connections together, so that everything else gets its turn.
+
+A connection in a flood would never let the event loop go on by itself: there is always a message in its inbox, and to
+fetch one waits for nothing. So whoever has more to do looks at the clock now and then. When the turn is over it joins a
+queue. The next turn of the loop calls those in the queue one after the other, each for its share of the time, and lets
+those go first in the turn after that for whom no time was left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from _thread import _local
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+from weakref import ref
+
+from .waiter import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TURN_TIME: Final = 0.006
+"""Seconds that one turn of the event loop may take for all connections."""
+
+SHARE: Final = 0.002
+"""Seconds that a connection may take of it, or less where many of them have more to do."""
+
+_LEAST_SHARE: Final = 0.0002
+
+LONGEST_ROW: Final = 64
+"""Messages that a connection gives at most until it looks at the clock."""
+
+_LONG: Final = 0.0005
+"""Seconds that a row of messages should take at most: the next one is shorter if the program took longer over it."""
+
+_SHORT: Final = 0.0003
+"""Seconds after which a connection that has not waited looks whether the turn of the event loop is over."""
+
+
+class Turns:
+    """The turns of one event loop; `turns_of()` gives them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = ref(loop)
+        self.is_under_way: bool = False
+        """Whether somebody has looked at the clock in this turn of the loop."""
+        self._end = 0.0
+        self._queue: deque[Callable[[], object]] = deque()
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether the one who asks has to let others go on; the first one to ask begins the turn."""
+        if self.is_under_way:
+            return now >= self._end
+        self._begin(now + SHARE)
+        return False
+
+    def charge(self) -> None:
+        """Count a connection's share, which it has used up."""
+        if not self.is_under_way:
+            self._begin(monotonic() + TURN_TIME - SHARE)
+
+    def queue(self, callback: Callable[[], object]) -> None:
+        """Have `callback` called in the next turn, or in a later one; a turn is under way."""
+        self._queue.append(callback)
+
+    async def wait(self) -> None:
+        """Wait for a turn; one is under way."""
+        waiter = Waiter(asyncio.get_running_loop())
+        self._queue.append(waiter.wake)
+        await waiter
+
+    def _begin(self, end: float) -> None:
+        self.is_under_way = True
+        self._end = end
+        # Before anything that is put off to the loop's next turn, which begins with this.
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self.is_under_way = False
+        queue = self._queue
+        if not queue:
+            return
+        now = monotonic()
+        end = now + TURN_TIME
+        share = min(SHARE, max(TURN_TIME / len(queue), _LEAST_SHARE))
+        self._begin(end)  # first, for what is called may raise
+        for _ in range(len(queue)):
+            self._end = now + share
+            queue.popleft()()
+            now = monotonic()
+            if now >= end:
+                break
+        self._end = end
+
+
+_of_thread: Final = _local()
+
+
+def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
+    """Return the turns of the loop that runs in this thread."""
+    turns: Turns | None = getattr(_of_thread, "turns", None)
+    if turns is None or turns.loop() is not loop:
+        turns = _of_thread.turns = Turns(loop)
+    return turns
+
+
+class Rows:
+    """The rows of messages that one connection gives without a look at the clock, and without waiting."""
+
+    __slots__ = ("_begun_at", "_seen_at", "_turns", "length")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.length: int = 1
+        """How many messages the next row may have."""
+        self._turns = turns_of(loop)
+        self._begun_at = 0.0
+        self._seen_at = 0.0
+
+    def end(self) -> None:
+        """Begin anew after this, for the connection waits for something to arrive."""
+        self._seen_at = 0.0
+
+    def is_turn_over(self, *, after_row: bool = False) -> bool:
+        """Look at the clock; return whether others are to go on first. After a row, see how long the next may be."""
+        now = monotonic()
+        seen, self._seen_at = self._seen_at, now
+        if not seen:
+            self._begun_at = now
+            return False
+        elapsed = now - seen
+        if elapsed > _LONG:
+            self.length = max(self.length // 4, 1)
+        elif after_row and self.length < LONGEST_ROW and 4 * elapsed < _LONG:
+            self.length *= 2
+        return now - self._begun_at > _SHORT and self._turns.is_over(now)
+
+    async def wait_for_turn(self) -> None:
+        """Let others go on, which have just been found to come first."""
+        await self._turns.wait()
+        self._seen_at = monotonic()
