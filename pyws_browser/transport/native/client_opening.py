@@ -121,15 +121,18 @@ class ClientOpening(Opening):
     def _pass_proxy(self) -> bool:
         tunnel = self._tunnel
         assert tunnel is not None  # noqa: S101
+        stream = self._connected_stream()
         while True:
             self._unsent, tunnel.to_send = memoryview(bytes(self._unsent) + tunnel.to_send), b""
             self._flush()
             try:
-                data = self._connected_stream().read()
+                data = stream.read()
             except OSError as exc:
                 raise ProxyError(f"the connection to the proxy {self._proxy} broke: {reason_of(exc)}") from exc
             if data is None:
-                return False
+                if self._has_to_stop(stream):
+                    return False
+                continue
             if not data:
                 raise ProxyError(f"the proxy {self._proxy} closed the connection before its answer was complete")
             if tunnel.receive(data):

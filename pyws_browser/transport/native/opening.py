@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ...errors import ConnectError, ConnectTimeoutError, NotConnectedError
 from ..limit import TimeLimit
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from ...wire.deflate import DeflateTerms
     from ...wire.handshake import ClientHandshake, ServerHandshake
     from ..base import Options
+
+
+READ_TIME: Final = 0.01
+"""Seconds after which a poll reads no further."""
 
 
 class Opened(NamedTuple):
@@ -130,25 +134,47 @@ class Opening(ABC):
 
     def _is_tls_ready(self, host: str) -> bool:
         """Go on with the TLS handshake, if there is one, with `host`; return whether it is done."""
+        stream = self._connected_stream()
         try:
-            return self._connected_stream().handshake()
+            while not stream.handshake():
+                if self._has_to_stop(stream):
+                    return False
         except OSError as exc:
             raise tls_error(exc, host) from exc
+        return True
+
+    def _has_to_stop(self, stream: TCPStream | TLSStream) -> bool:
+        """Tell whether to go on in another poll, after a read or a part of TLS's handshake that gave nothing.
+
+        A stream that is busy holds records in memory, which no descriptor shows.
+        """
+        if stream.is_busy:
+            if not stream.shows_more():
+                return False
+            self._wake()
+        return True
 
     def _read(self, receive: Callable[[bytes], bytes | None]) -> bytes | None:
         """Hand over what has come; return what follows once it is complete."""
+        stream = self._connected_stream()
+        end = time.monotonic() + READ_TIME
         while True:
             try:
-                data = self._connected_stream().read()
+                data = stream.read()
             except OSError as exc:
                 raise ConnectError(f"the connection broke: {reason_of(exc)}") from exc
             if data is None:
-                return None
+                if self._has_to_stop(stream):
+                    return None
+                continue
             if not data:
                 raise self._handshake.receive_eof()
             rest = receive(data)
             if rest is not None:
                 return rest
+            if time.monotonic() >= end and stream.shows_more():
+                self._wake()
+                return None
 
     def _flush(self) -> bool:
         """Hand what is to be sent to the kernel; return whether all of it is gone."""

@@ -223,13 +223,16 @@ class ServerOpening(Opening):
             self._connected_stream().shut_down()
             self._has_shut_down = True
             self._limit = TimeLimit(REFUSAL_TIMEOUT, time.monotonic())
+        stream = self._connected_stream()
         end = time.monotonic() + _READING_TIME
         while time.monotonic() < end:
             try:
-                data = self._connected_stream().read()
+                data = stream.read()
             except OSError:  # a reset, which is as good as an end
                 data = b""
             if data is None:
+                if stream.is_busy:
+                    continue
                 return False
             if not data:
                 raise self._handshake.failure

@@ -22,6 +22,24 @@ READ_SIZES: Final = (64 * 1024, 1024 * 1024)
 _RECORD_SIZE: Final = 16 * 1024
 """The most that a TLS record brings (RFC 8446 §5.1)."""
 
+_HEADER_SIZE: Final = 5
+
+_RECORDS_IN_A_ROW: Final = 32
+"""Records that the TLS engine is given at a time.
+
+It goes on by itself until one of them brings data, and some bring none: a new key of TLS 1.3 (RFC 8446 §4.6.3) has 27
+bytes, and costs as much time as 100 KiB of data.
+"""
+
+_ROWS_WITHOUT_DATA: Final = 4
+"""Rows of such records in one read, before the caller looks at the clock."""
+
+SLOW_READ_SIZE: Final = 16 * 1024
+"""Bytes asked of the kernel where every record costs much, and in the first read of a connection."""
+
+_MAX_UNSENT: Final = 1024 * 1024
+"""Bytes of answers to such records that wait for a peer which does not read them."""
+
 _WRITE_SIZE: Final = 256 * 1024
 """Plain bytes that are encrypted ahead of what the kernel takes."""
 
@@ -43,7 +61,9 @@ class TCPStream:
         self.sock = sock
         self.has_more: bool = True
         """Whether the last read may have left something."""
-        self._read_size = READ_SIZES[0]
+        self.is_busy: bool = False
+        """Never: what has arrived is data."""
+        self._read_size = SLOW_READ_SIZE
 
     def handshake(self) -> bool:
         """There is none."""
@@ -62,6 +82,10 @@ class TCPStream:
         elif len(data) < READ_SIZES[0]:
             self._read_size = READ_SIZES[0]
         return data
+
+    def slow_down(self) -> None:
+        """Let the next read be a small one, so that the rest stays where the descriptor shows it."""
+        self._read_size = SLOW_READ_SIZE
 
     def shows_more(self) -> bool:
         """Tell whether the descriptor is readable."""
@@ -114,6 +138,13 @@ class TLSStream:
         self._arrived = ssl.MemoryBIO()
         self._to_send = ssl.MemoryBIO()
         self._unsent: bytes | memoryview = b""
+        # What came from below and the engine has not been given, from `_position` on. Of the record that it was given
+        # last, `_missing` bytes are still to come.
+        self._fetched = b""
+        self._position = 0
+        self._missing = 0
+        self.is_busy: bool = False
+        """Whether the last `read()` or `handshake()` stopped because it took long, and not for want of input."""
         self._tls = context.wrap_bio(
             self._arrived, self._to_send, server_side=server_hostname is None, server_hostname=server_hostname
         )
@@ -125,7 +156,8 @@ class TLSStream:
 
     def handshake(self) -> bool:
         """Go on with the TLS handshake; return whether it is done."""
-        while True:
+        self.is_busy = False
+        for _ in range(_RECORDS_IN_A_ROW):
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
@@ -138,6 +170,8 @@ class TLSStream:
             else:
                 self.flush()
                 return True
+        self.is_busy = True
+        return False
 
     def read(self) -> bytes | None:
         """Return what has arrived, decrypted, b"" at the end, None if nothing has."""
@@ -146,21 +180,46 @@ class TLSStream:
     def _read(self, read: Callable[[], bytes | None]) -> bytes | None:
         """Return what `read` has fetched and will, decrypted."""
         tls, arrived = self._tls, self._arrived
+        rows = 0
         while True:
             # To ask the engine for what it cannot have would take longer than to decrypt a message.
             if not arrived.pending and not tls.pending() and not arrived.eof and not self._fetch(read):
+                self.is_busy = False
                 return None
             try:
                 return tls.read(_RECORD_SIZE)
             except ssl.SSLWantReadError:
-                continue
+                pass
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
+            if not self._missing:  # or it may be data, whose rest is still to come
+                self._tcp.slow_down()
+                self._answer()
+            rows += 1
+            if rows == _ROWS_WITHOUT_DATA:
+                self.is_busy = True
+                return None
+
+    def _answer(self) -> None:
+        """Send what the engine has to say to records that bring no data."""
+        with suppress(OSError):  # reading tells why
+            self.flush()
+        if self.unsent_size > _MAX_UNSENT:
+            raise OSError("the other side asks for TLS's answers and does not read them")
+
+    def slow_down(self) -> None:
+        """Let the next read from the socket be a small one."""
+        self._tcp.slow_down()
 
     @property
     def has_more(self) -> bool:
         """Whether the last read may have left something: it gives one record."""
-        return self._arrived.pending > 0 or self._tls.pending() > 0 or self._tcp.has_more
+        return (
+            self._position < len(self._fetched)
+            or self._arrived.pending > 0
+            or self._tls.pending() > 0
+            or self._tcp.has_more
+        )
 
     def shows_more(self) -> bool:
         """Tell whether the descriptor is readable."""
@@ -214,12 +273,38 @@ class TLSStream:
         self._tcp.close()
 
     def _fetch(self, read: Callable[[], bytes | None]) -> bool:
-        """Take encrypted bytes from below; return whether there were any, or the end."""
-        data = read()
-        if data is None:
-            return False
-        if data:
-            self._arrived.write(data)
+        """Give the engine some records from below, or the end; return whether there was anything."""
+        while True:
+            data, start = self._fetched, self._position
+            size = len(data)
+            stop = self._end_of_row(data, start) if start < size else start
+            if stop > start:
+                break
+            new = read()
+            if new is None:
+                return False
+            if not new:
+                self._arrived.write(data[start:])
+                self._arrived.write_eof()
+                self._fetched, self._position = b"", 0
+                return True
+            self._fetched, self._position = data[start:] + new if start < size else new, 0
+        self._missing = max(stop - size, 0)
+        stop = min(stop, size)
+        self._arrived.write(data if stop - start == size else memoryview(data)[start:stop])
+        if stop == size:
+            self._fetched, self._position = b"", 0
         else:
-            self._arrived.write_eof()
+            self._position = stop
         return True
+
+    def _end_of_row(self, data: bytes, start: int) -> int:
+        """Return where a row of records ends, which may be behind `data`; `start` if not even a header is whole."""
+        size = len(data)
+        end = start + self._missing
+        limit = start + _RECORD_SIZE
+        for _ in range(_RECORDS_IN_A_ROW):
+            if end >= limit or end + _HEADER_SIZE > size:
+                break
+            end += _HEADER_SIZE + (data[end + 3] << 8 | data[end + 4])
+        return end

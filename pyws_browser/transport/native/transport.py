@@ -438,13 +438,14 @@ class NativeTransport(Transport):
                 return has_come
             if self._is_dry:
                 data = self._read(stream, from_memory=budget <= 0)
-                if data is None:
-                    break
-                has_come = True
-                budget -= max(len(data), _LEAST_READ)
+                has_come = has_come or data is not None or stream.is_busy
                 may_be_more = stream.has_more
-                self._inbox_bytes += len(data)
-                messages.receive(data)
+                if data is not None:
+                    budget -= max(len(data), _LEAST_READ)
+                    self._inbox_bytes += len(data)
+                    messages.receive(data)
+                elif not stream.is_busy:
+                    break
             if options.parses_ahead or room > MESSAGES_IN_A_ROW:
                 room = MESSAGES_IN_A_ROW
             self._is_dry = messages.parse(self.inbox if is_open else deque(), room)
@@ -481,10 +482,14 @@ class NativeTransport(Transport):
 
     def _has_tcp_ended(self) -> bool:
         """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
+        stream = self._connected_stream()
         budget = READ_BUDGET
+        end = time.monotonic() + self.turn_time
         try:
-            while budget > 0:
-                data = self._connected_stream().read()
+            while budget > 0 and time.monotonic() < end:
+                data = stream.read()
+                if data is None and stream.is_busy:
+                    continue
                 if not data:
                     return data is not None
                 budget -= max(len(data), _LEAST_READ)
