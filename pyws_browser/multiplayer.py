@@ -32,7 +32,7 @@ from .multiplayer_peer import ALL, SERVER
 from .rules import CloseCode, encode_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .multiplayer_peer import Event, Link, WebSocketMultiplayerPeer
     from .signals import Signal
@@ -45,6 +45,10 @@ _Arguments = TypeVarTuple("_Arguments")
 
 _MUST_ARRIVE: Final = "close"
 """The policy for what the server says of peers: who misses it knows a session that does not exist."""
+
+
+ENVELOPES_IN_A_ROW: Final = 128
+"""Of what a client sent, so much at a time: the packets of all wait for the program in one queue."""
 
 
 class Session(ABC):
@@ -116,13 +120,18 @@ class Session(ABC):
     def _keep(self, link: Link, source: int, data: bytes) -> None:
         self._packets.append((source, data))
         self._size += len(data)
-        self._events.append((link, partial(self._owner.peer_packet.emit, source), True))
+        self._note(link, partial(self._owner.peer_packet.emit, source), True)
 
     def _tell(self, link: Link, signal: Signal[*_Arguments], *arguments: *_Arguments) -> None:
         self._events.append((link, partial(signal.emit, *arguments), False))
 
     def _report(self, link: Link, error: WebSocketError) -> None:
-        self._events.append((link, partial(_report, self._owner.peer_error, link.id, error), False))
+        self._note(link, partial(_report, self._owner.peer_error, link.id, error), False)
+
+    def _note(self, link: Link, tell: Callable[[], object], is_message: bool) -> None:
+        """Note an event of which a client can cause any number; it counts until the program is told of it."""
+        link.waiting += 1
+        self._events.append((link, partial(_tell_next, link, tell), is_message))
 
 
 class Hub(Session):
@@ -170,12 +179,17 @@ class Hub(Session):
         self._tell(link, self._owner.peer_connected, link.id)
 
     def take(self, link: Link) -> bool:
-        """Relay and keep; nobody takes more than half of the room that is left for all."""
+        """Relay and keep; nobody takes more than half of the room that is left for all, nor more than a row at a time.
+
+        What is left in the inbox is for the next poll. None is taken while the program is still to be told of a row.
+        """
+        if link.waiting >= ENVELOPES_IN_A_ROW:
+            return False
         inbox = link.transport.inbox
         packets = self._packets
         most = _half_way(len(packets), self._owner.max_queued_packets)
         largest = _half_way(self._size, self._owner.inbound_buffer_size)
-        while inbox:
+        for _ in range(min(len(inbox), ENVELOPES_IN_A_ROW)):
             message = _as_bytes(inbox[0])
             try:
                 envelope = self._dialect.from_client(link.id, message)
@@ -188,7 +202,7 @@ class Hub(Session):
             except (MultiplayerProtocolError, NoSuchPeerError, OutboundBufferFullError) as exc:
                 self._report(link, exc)
             inbox.popleft()
-        return True
+        return not inbox
 
     def leave(self, link: Link) -> None:
         """Tell the others; what could not be kept of a client that is gone is lost, and its loss told."""
@@ -304,6 +318,11 @@ class Membership(Session):
             if peer == SERVER and not self._has_succeeded:
                 self._has_succeeded = True
                 self._tell(link, self._owner.connection_succeeded)
+
+
+def _tell_next(link: Link, tell: Callable[[], object]) -> None:
+    link.waiting -= 1
+    tell()
 
 
 def _half_way(taken: int, limit: int) -> int:

@@ -69,7 +69,7 @@ class Link:
     What the owner was set to do with Variants, the peer of the connection does too.
     """
 
-    __slots__ = ("has_failed", "id", "is_announced", "peer", "received", "transport")
+    __slots__ = ("has_failed", "id", "is_announced", "peer", "received", "transport", "waiting")
 
     def __init__(
         self, id_: int, transport: Transport, owner: PacketPeer, kind: type[WebSocketPeer] = WebSocketPeer
@@ -82,6 +82,8 @@ class Link:
         self.peer.allow_object_decoding = owner.allow_object_decoding
         self.received: int = 0
         self.is_announced: bool = False
+        self.waiting: int = 0
+        """Of the events that it can cause any number of, so many were noted and not emitted (in a session)."""
         self.has_failed: bool = False
         """Whether a function of the program failed while it served this connection: its messages are told no more."""
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import logging
 from _thread import get_ident
+from collections import deque
 from contextlib import ExitStack
 from functools import partial
+from itertools import groupby
 from math import inf
+from operator import itemgetter
 from random import SystemRandom
+from time import monotonic
 from types import CoroutineType
 from typing import TYPE_CHECKING, Final
 from warnings import warn
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .admission import Request
+    from .multiplayer_peer import Event
     from .slow_readers import SlowPolicy
     from .transport.base import CloseStatus
 
@@ -124,6 +129,46 @@ class _Place:
         self._taken.discard(self)
 
 
+POLL_TIME: Final = 0.01
+"""Seconds that a poll takes for reading and parsing, those of all clients together; the next poll goes on."""
+
+POLL_SHARE: Final = 0.005
+"""Seconds of it that one client may have, or less where many have something to do."""
+
+_LEAST_SHARE: Final = 0.0005
+
+EMIT_TIME: Final = 0.01
+"""Seconds that a poll takes for the signals, and so for the functions of the program; the next poll goes on."""
+
+EMIT_SHARE: Final = 0.002
+"""Seconds of it for one client, where others wait as well."""
+
+_LONGEST_ROW: Final = 32
+_LONG: Final = 0.0005
+
+
+class _Clock:
+    """Tells when the time for the functions of the program is over; `row` of them are called between two looks."""
+
+    __slots__ = ("_begun_at", "_seen_at", "row")
+
+    def __init__(self) -> None:
+        self.row: int = 1
+        self._begun_at = self._seen_at = 0.0
+
+    def is_over(self, seconds: float) -> bool:
+        """Tell whether `seconds` have passed since the first time that this was called."""
+        now = monotonic()
+        if not self._seen_at:
+            self._begun_at = now
+        elif now - self._seen_at > _LONG:
+            self.row = max(self.row // 4, 1)
+        else:
+            self.row = min(2 * self.row, _LONGEST_ROW)
+        self._seen_at = now
+        return now - self._begun_at >= seconds
+
+
 class _Client(Link):
     """One connection from its acceptance on; `fd`, `interest` and `due` are `Watch`'s."""
 
@@ -189,6 +234,8 @@ class WebSocketServer(ServerSettings):
         self._held_back: dict[int, _Client] = {}  # read no further until the program fetches packets
         self._openings: Openings[_Client] = Openings()
         self._places: set[_Place] = set()  # that are taken by those who are open, or about to be
+        self._left: dict[int, _Client] = {}  # for whom the poll before had no time
+        self._waiting: dict[Link | None, deque[Event]] = {}  # events for which the polls before had none
         self._refused = 0  # clients that are there only to be told so
         self._thread = 0
 
@@ -284,11 +331,15 @@ class WebSocketServer(ServerSettings):
             return
         self._check_thread()
         active, is_knocking = watch.look()
-        active |= self._held_back
+        active = self._left | active | self._held_back
         try:
-            for client in active.values():
-                if not client.is_over:
-                    self._look_after(client)
+            if len(active) == 1:
+                for client in active.values():
+                    if not client.is_over:
+                        self._look_after(client)
+                self._left = {}
+            elif active:
+                self._look_after_many(active)
         except BaseException:  # Ctrl-C, say: whoever was not looked after is in the next poll
             for client in active.values():
                 if not client.is_over:
@@ -313,7 +364,9 @@ class WebSocketServer(ServerSettings):
             raise InvalidOptionError(f"wait() takes a number of seconds, or None for any time, not {timeout!r}")
         if self._watch is None:
             return False
-        if self._events or self._fanout.has_news or any(map(self._can_resume, self._held_back.values())):
+        if self._events or self._waiting or self._left or self._fanout.has_news:
+            return True
+        if any(map(self._can_resume, self._held_back.values())):
             return True
         return self._watch.wait(seconds)
 
@@ -446,7 +499,17 @@ class WebSocketServer(ServerSettings):
     # What a poll is made of.
 
     def _stop_listening(self) -> None:
-        for registry in (self._clients, self._held_back, self._openings, self._places, self._events):
+        for events in self._waiting.values():
+            events.clear()
+        for registry in (
+            self._clients,
+            self._held_back,
+            self._openings,
+            self._places,
+            self._left,
+            self._waiting,
+            self._events,
+        ):
             registry.clear()
         self._fanout.clear()
         self._refused = 0
@@ -573,6 +636,8 @@ class WebSocketServer(ServerSettings):
         except Exception as exc:  # it is raised when the others have been served
             problem = exc
         status = client.transport.close_status
+        if self._session is not None and not is_drained and self._session.has_room:
+            status = None  # the end comes behind what it sent, which is taken a row at a time
         if status is None and (client.transport.is_held_back or not is_drained):
             self._held_back[client.id] = client
         else:
@@ -593,14 +658,42 @@ class WebSocketServer(ServerSettings):
                 self._take_end(client, status)
             elif client.was_asked:
                 self._events.append((client, partial(self.request_failed.emit, client.id), False))
-            self._events.append((None, partial(self._clients.pop, client.id), False))
+            self._events.append((client, partial(self._clients.pop, client.id), False))
         if problem is not None:
             self._events.append((None, partial(_raise, problem), False))
 
+    def _look_after_many(self, clients: dict[int, _Client]) -> None:
+        """Look after those for whom there is time; the others come first in the next poll."""
+        share = min(max(POLL_TIME / len(clients), _LEAST_SHARE), POLL_SHARE)
+        end = monotonic() + POLL_TIME
+        left = iter(clients.values())
+        for client in left:
+            if not client.is_over:
+                client.transport.turn_time = share
+                self._look_after(client)
+                if monotonic() >= end:
+                    break
+        self._left = {client.id: client for client in left}
+
     def _emit(self) -> None:
-        """Call what is due; what it raises about one client ends at most the connection of that one."""
+        """Call what is due, in the order in which it happened, as long as there is time.
+
+        What is left is called by the next polls: of each client in its order, and one client after the other.
+        """
+        if self._waiting:
+            self._emit_in_turns()
+            return
         events = self._events
+        clock = _Clock()
+        row = 1  # an event alone costs no look at the clock
         while events:
+            if not row:
+                if clock.is_over(EMIT_TIME):
+                    if self._session is None:  # or the packets are fetched in the order in which they came
+                        self._sort_events()
+                    return
+                row = clock.row
+            row -= 1
             link, call, is_message = events.popleft()
             if is_message and link.has_failed:  # type: ignore[union-attr]  # a message came on a connection
                 continue
@@ -610,6 +703,41 @@ class WebSocketServer(ServerSettings):
                 if link is None or self.strict:
                     raise
                 self._give_up(link.id, exc)
+
+    def _emit_in_turns(self) -> None:
+        """Call what has waited: of each client for a share of the time."""
+        self._sort_events()
+        waiting = self._waiting
+        whole = _Clock()
+        while waiting and not whole.is_over(EMIT_TIME):
+            link, events = next(iter(waiting.items()))
+            share = _Clock()
+            try:
+                while events and not share.is_over(EMIT_SHARE):
+                    for _ in range(min(share.row, len(events))):
+                        if events:  # or the server was stopped
+                            self._call(*events.popleft())
+            finally:
+                waiting.pop(link, None)
+                if events:
+                    waiting[link] = events  # behind the others
+
+    def _sort_events(self) -> None:
+        """Put each client's events behind those of its that wait already."""
+        for link, events in groupby(self._events, itemgetter(0)):
+            self._waiting.setdefault(link, deque()).extend(events)
+        self._events.clear()
+
+    def _call(self, link: Link | None, call: Callable[[], object], is_message: bool) -> None:
+        """Call the functions of the program; what they raise about one client ends at most its connection."""
+        if is_message and link is not None and link.has_failed:
+            return
+        try:
+            call()
+        except Exception as exc:
+            if link is None or self.strict:
+                raise
+            self._give_up(link.id, exc)
 
     def _on_task_failed(self, exc: Exception, arguments: tuple[object, ...]) -> None:
         if self.strict:

@@ -180,11 +180,11 @@ class TLSStream:
     def _read(self, read: Callable[[], bytes | None]) -> bytes | None:
         """Return what `read` has fetched and will, decrypted."""
         tls, arrived = self._tls, self._arrived
+        self.is_busy = False
         rows = 0
         while True:
             # To ask the engine for what it cannot have would take longer than to decrypt a message.
             if not arrived.pending and not tls.pending() and not arrived.eof and not self._fetch(read):
-                self.is_busy = False
                 return None
             try:
                 return tls.read(_RECORD_SIZE)
