@@ -76,6 +76,11 @@ class Meter:
             await asyncio.sleep(0)
 
 
+async def give(connection: Any, size: int) -> None:
+    for _ in range(COUNT):
+        await connection.send(bytes(size))
+
+
 @asynccontextmanager
 async def flooded(kind: str, size: int) -> AsyncIterator[Any]:
     """Give a connection of ours to which COUNT messages were sent; the other side is ours as well."""
@@ -92,11 +97,11 @@ async def flooded(kind: str, size: int) -> AsyncIterator[Any]:
     ):
         sides = [client, await ready]
         taker, giver = sides if kind == "client" else reversed(sides)
-        for _ in range(COUNT):
-            giver.put(bytes(size))
+        giving = asyncio.create_task(give(giver, size))
         try:
             yield taker
         finally:
+            giving.cancel()
             over.set()
 
 
@@ -144,10 +149,10 @@ async def test_those_in_a_flood_share_the_turns_evenly(clock: Clock) -> None:
     clients = 10
     async with aio.serve(handler, "127.0.0.1", 0, compression=None) as server:
         connections = [await aio.connect(url_of(server), compression=None) for _ in range(clients)]
-        for connection in connections:
-            for _ in range(COUNT):
-                connection.put(b"12345678")
+        giving = [asyncio.create_task(give(connection, 8)) for connection in connections]
         await over.wait()
+        for task in giving:
+            task.cancel()
         assert min(counts) > COUNT / clients / 2
         for connection in connections:
             connection.transport.abort()
