@@ -396,11 +396,11 @@ async def test_who_is_in_the_middle_of_the_handshake_gets_503() -> None:
 
 async def test_who_is_answered_as_the_server_closes_gets_that_answer() -> None:
     async def until_it_closes(connection: Any, request: Any) -> None:
+        asyncio.get_running_loop().call_soon(connection.server.close)
         while connection.server.is_serving():
             await asyncio.sleep(0)
 
     server = await serve(echo, "127.0.0.1", 0, process_request=until_it_closes)
-    asyncio.get_running_loop().call_later(0.02, server.close)
     with pytest.raises(InvalidStatus) as caught:
         await connect(url_of(server))
     assert caught.value.response.status_code == 503
