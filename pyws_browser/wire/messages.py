@@ -51,6 +51,9 @@ MAX_KEPT_PONGS: Final = 256
 FRAMES_IN_A_ROW: Final = 256
 """Of the frames that are taken one by one, so many until the caller is to look at the clock."""
 
+INFLATED_IN_A_ROW: Final = 1024 * 1024
+"""Bytes to which frames inflate until the caller is to look at the clock; a single frame may go beyond."""
+
 _SMALL: Final = 4 * 1024
 """Parts of a message below this size are put together as they come."""
 
@@ -136,7 +139,7 @@ class MessageStream:
         full = len(inbox) + room
         self.inflated_size = 0
         try:
-            while self.is_reading and self.inflated_size < self._max_size:
+            while self.is_reading and self.inflated_size < min(self._max_size, INFLATED_IN_A_ROW):
                 before = len(inbox)
                 frame = self._parser.run(inbox, full - before)
                 if self.trace is not None:

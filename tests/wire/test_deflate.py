@@ -139,8 +139,9 @@ class TestLimits:
         assert len(deflated) > len(payload)
         assert parse(stream, frame(BINARY, deflated, rsv=RSV1)) == [payload]
 
-    def test_many_messages_that_inflate_a_lot_stop_for_the_caller(self) -> None:
-        stream = client(limit=1 << 20)
+    @pytest.mark.parametrize("limit", [1 << 20, 1 << 24])
+    def test_many_messages_that_inflate_a_lot_stop_for_the_caller(self, limit: int) -> None:
+        stream = client(limit=limit)
         inbox: deque[str | bytes] = deque()
         stream.receive(frame(BINARY, deflate(bytes(400_000)), rsv=RSV1) * 9)
         counts = []
