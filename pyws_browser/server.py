@@ -143,7 +143,7 @@ EMIT_TIME: Final = 0.01
 EMIT_SHARE: Final = 0.002
 """Seconds of it for one client, where others wait as well."""
 
-_LONGEST_ROW: Final = 32
+_LONGEST_ROW: Final = 64
 _LONG: Final = 0.0005
 
 
@@ -715,8 +715,17 @@ class WebSocketServer(ServerSettings):
             try:
                 while events and not share.is_over(EMIT_SHARE):
                     for _ in range(min(share.row, len(events))):
-                        if events:  # or the server was stopped
-                            self._call(*events.popleft())
+                        if not events:  # the server was stopped
+                            break
+                        _, call, is_message = events.popleft()
+                        if is_message and link is not None and link.has_failed:
+                            continue
+                        try:
+                            call()
+                        except Exception as exc:
+                            if link is None or self.strict:
+                                raise
+                            self._give_up(link.id, exc)
             finally:
                 waiting.pop(link, None)
                 if events:
@@ -727,17 +736,6 @@ class WebSocketServer(ServerSettings):
         for link, events in groupby(self._events, itemgetter(0)):
             self._waiting.setdefault(link, deque()).extend(events)
         self._events.clear()
-
-    def _call(self, link: Link | None, call: Callable[[], object], is_message: bool) -> None:
-        """Call the functions of the program; what they raise about one client ends at most its connection."""
-        if is_message and link is not None and link.has_failed:
-            return
-        try:
-            call()
-        except Exception as exc:
-            if link is None or self.strict:
-                raise
-            self._give_up(link.id, exc)
 
     def _on_task_failed(self, exc: Exception, arguments: tuple[object, ...]) -> None:
         if self.strict:
