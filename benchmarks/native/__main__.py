@@ -1,7 +1,7 @@
 """python -m benchmarks.native: clients and servers on CPython side by side, in turns.
 
-Words choose cases by their names, as in `receive`, `256 B` or `TLS`; `servers` is the part about servers. Only the
-ratios of one run mean something on a machine that does other work as well.
+Words choose cases by their names, as in `receive`, `256 B` or `TLS`; `servers` is the part about servers, `gaps` the
+longest gap beside a flood. Only the ratios of one run mean something on a machine that does other work as well.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from ..documents import circumstances, fill
 from . import report
 from .cases import choose
-from .contestants import CLIENTS, SERVERS, library
+from .contestants import CLIENTS, FLOODED, SERVERS, library
+from .gaps import measure_gaps
 from .measure import Arena
 from .picture import draw
 from .servers import measure_servers
@@ -27,22 +28,27 @@ if TYPE_CHECKING:
     from .contestants import Contestant
 
 _SERVERS = "servers"
+_GAPS = "gaps"
 
 
 def main() -> int:
     """Measure, show and write down; the exit status is 1 if a contestant failed."""
     options = _options()
+    told: dict[str, Any]
     if options.table is not None:
-        tables = report.tables(json.loads(options.table.read_text()), cpu=options.cpu)
-        if options.into is None:
-            print(tables, end="")
-        else:
-            fill(options.into, "native", tables)
+        told = json.loads(options.table.read_text())
+        # Each part has marks of its own, and a run of the gaps alone leaves the rest as it is.
+        parts = {"native": report.tables(told, cpu=options.cpu), "gaps": report.gap_tables(told)}
+        for mark, part in parts.items():
+            if part and options.into is None:
+                print(part, end="")
+            elif part:
+                fill(options.into, mark, part)
         return 0
-    told: dict[str, Any] = _about(options.rounds)
+    told = _about(options.rounds)
     failures: list[str] = []
-    words = [word for word in options.words if word != _SERVERS]
-    if words or _SERVERS not in options.words:
+    words = [word for word in options.words if word not in {_SERVERS, _GAPS}]
+    if words or not options.words:
         _run_clients(options, words, told, failures)
     if _SERVERS in options.words or not options.words:
         told["servers"] = measure_servers(
@@ -54,6 +60,17 @@ def main() -> int:
             failures=failures,
         )
         _show(report.server_text(told["servers"]))
+    if _GAPS in options.words or not options.words:
+        told["gaps"] = measure_gaps(
+            _chosen(FLOODED, options),
+            quick=options.quick,
+            rounds=options.rounds,
+            seconds=options.seconds,
+            compiled=options.compiled,
+            say=_say,
+            show=lambda row: _show(report.gap_text(row)),
+            failures=failures,
+        )
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
     if options.json is not None:
@@ -99,7 +116,7 @@ def _chosen(contestants: Iterable[Contestant], options: argparse.Namespace) -> l
 def _about(rounds: int) -> dict[str, Any]:
     told = circumstances()
     told["machine"]["python"] = platform.python_version()
-    return told | {"rounds": rounds, "versions": {}, "clients": [], "servers": None}
+    return told | {"rounds": rounds, "versions": {}, "clients": [], "servers": None, "gaps": None}
 
 
 def _say(text: str) -> None:
@@ -115,7 +132,7 @@ def _show(text: str) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.native", description=__doc__)
     parser.add_argument("words", nargs="*", help="only cases whose names have one of these words; `servers` for those")
-    parser.add_argument("--quick", action="store_true", help="a minute: fewer sizes, rounds and connections")
+    parser.add_argument("--quick", action="store_true", help="a few minutes: fewer sizes, rounds and connections")
     parser.add_argument("--rounds", type=int, help="how often each is run; 5, or 3 with --quick")
     parser.add_argument("--seconds", type=float, help="how long one run takes about; 0.05, or 0.02 with --quick")
     parser.add_argument("--connections", type=int, help="idle ones at a server; 10000, or 1000 with --quick")

@@ -66,6 +66,15 @@ SERVERS = (
     Contestant("picows, uvloop", "picows", UVLOOP),
 )
 
+FLOODED = (
+    OURS,
+    OURS_COMPILED,
+    Contestant(AIO, "ours.aio"),
+    Contestant(AIO_COMPILED, "ours.aio", is_compiled=True),
+    Contestant("websockets", "websockets"),
+    Contestant("picows", "picows"),
+)
+"""Those that are measured beside a flood, on asyncio's own loop, if they need one."""
 
 _WITHOUT_LOOP = frozenset(contestant.name for contestant in CLIENTS if not contestant.loop)
 

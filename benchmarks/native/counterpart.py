@@ -1,8 +1,8 @@
 """What every client talks to: plain blocking sockets that do as little as can be done, in a process of their own.
 
 The path says what is wanted. `/flood/SIZE/COUNT` waits for anything to come, then sends messages made beforehand, of
-all sizes from 16 to 256 bytes if SIZE is 0; `/sink/BYTES` reads so many bytes of frames, then sends one message;
-`/echo/SIZE` sends binary messages of that size back.
+all sizes from 16 to 256 bytes if SIZE is 0; `/deflated/SIZE/COUNT` does the same compressed; `/sink/BYTES` reads so
+many bytes of frames, then sends one message; `/echo/SIZE` sends binary messages of that size back.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 import ssl
 import sys
 import threading
+import zlib
 from struct import pack
 from typing import TYPE_CHECKING, Final
 
@@ -26,21 +27,31 @@ if TYPE_CHECKING:
 
 _CHUNK = 256 * 1024
 _PATIENCE = 60.0
+_BINARY = 0x82
+_COMPRESSED = 0x40
 _CLOSE = b"\x88\x02\x03\xe8"
+_DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
-def frame(payload: bytes, key: bytes = b"") -> bytes:
-    """Return a binary message, masked if there is a key."""
+def frame(payload: bytes, key: bytes = b"", *, first: int = _BINARY) -> bytes:
+    """Return a binary message, masked if there is a key; `first` is the first byte of its head."""
     size = len(payload)
     mask_bit = 0x80 if key else 0
     if size < 126:
-        head = pack("!BB", 0x82, mask_bit | size)
+        head = pack("!BB", first, mask_bit | size)
     elif size < 65536:
-        head = pack("!BBH", 0x82, mask_bit | 126, size)
+        head = pack("!BBH", first, mask_bit | 126, size)
     else:
-        head = pack("!BBQ", 0x82, mask_bit | 127, size)
+        head = pack("!BBQ", first, mask_bit | 127, size)
     return head + (key + apply_mask(payload, key) if key else payload)
+
+
+def deflated_frame(size: int, key: bytes = b"") -> bytes:
+    """Return a compressed message that inflates to `size` bytes and refers to no message before it."""
+    deflater = zlib.compressobj(wbits=-15)
+    payload = deflater.compress(bytes(number * 7 % 64 for number in range(size))) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    return frame(payload.removesuffix(b"\0\0\xff\xff"), key, first=_BINARY | _COMPRESSED)
 
 
 def frame_size(size: int, *, masked: bool) -> int:
@@ -101,15 +112,23 @@ def _shake_hands(sock: socket.socket) -> str:
     key = next(line for line in lines if line.lower().startswith(b"sec-websocket-key"))
     assert fields[b"upgrade"].strip() == b"websocket"
     accept = accept_of(key.partition(b":")[2].strip())
+    path = lines[0].split()[1].decode()
     sock.sendall(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+        f"Sec-WebSocket-Accept: {accept}\r\n{_DEFLATE if path.startswith('/deflated') else ''}\r\n".encode()
     )
-    return lines[0].split()[1].decode()
+    return path
 
 
 def _flood(sock: socket.socket, size: int, count: int) -> None:
-    frames = flood_frames(size)
+    _repeat(sock, flood_frames(size), count)
+
+
+def _deflated(sock: socket.socket, size: int, count: int) -> None:
+    _repeat(sock, [deflated_frame(size)], count)
+
+
+def _repeat(sock: socket.socket, frames: list[bytes], count: int) -> None:
     frames *= max(1, _CHUNK // sum(map(len, frames)))
     per_chunk = len(frames)
     chunk = b"".join(frames)
@@ -150,4 +169,9 @@ def _echo(sock: socket.socket, size: int) -> None:
         sock.sendall(start + apply_mask(buffer[at:], buffer[at - 4 : at]))
 
 
-_KINDS: Final[dict[str, Callable[..., None]]] = {"flood": _flood, "sink": _sink, "echo": _echo}
+_KINDS: Final[dict[str, Callable[..., None]]] = {
+    "flood": _flood,
+    "deflated": _deflated,
+    "sink": _sink,
+    "echo": _echo,
+}

@@ -27,6 +27,18 @@ _MOST_GROWTH = 20
 _MOST_COUNT = 5_000_000
 
 
+def write_certificate(folder: Path) -> tuple[str, str, str]:
+    """Write a certificate for 127.0.0.1; return the paths of it, of its key, and of the authority's certificate."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    certificate, key, issuer = (str(folder / f"{name}.pem") for name in ("certificate", "key", "authority"))
+    issued.private_key_pem.write_to_path(key)
+    for pem in issued.cert_chain_pems:
+        pem.write_to_path(certificate, append=True)
+    authority.cert_pem.write_to_path(issuer)
+    return certificate, key, issuer
+
+
 class Arena:
     """The counterpart, and the processes of the contestants, while it is entered."""
 
@@ -42,16 +54,10 @@ class Arena:
     def __enter__(self) -> Self:
         with self._stack as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            authority = trustme.CA()
-            issued = authority.issue_cert("127.0.0.1")
-            issued.private_key_pem.write_to_path(str(folder / "key.pem"))
-            for pem in issued.cert_chain_pems:
-                pem.write_to_path(str(folder / "certificate.pem"), append=True)
-            authority.cert_pem.write_to_path(str(folder / "authority.pem"))
-            files = (str(folder / "certificate.pem"), str(folder / "key.pem"))
-            self._ports = stack.enter_context(Process("counterpart", *files)).answer()
+            certificate, key, authority = write_certificate(folder)
+            self._ports = stack.enter_context(Process("counterpart", certificate, key)).answer()
             for contestant in self._contestants:
-                self._start(contestant, str(folder / "authority.pem"), stack)
+                self._start(contestant, authority, stack)
             self._stack = stack.pop_all()
         return self
 

@@ -25,6 +25,10 @@ class BenchmarkError(Exception):
     """A process failed, or took too long; the message says which and how."""
 
 
+class StuckError(BenchmarkError):
+    """A process gave no answer in time."""
+
+
 class Process:
     """The `main()` of one of this package's modules, run by an interpreter that may be another environment's."""
 
@@ -58,7 +62,7 @@ class Process:
         while b"\n" not in self._rest:
             if not select.select([self._child.stdout], [], [], timeout)[0]:
                 self.stop()
-                raise BenchmarkError(f"{self.name} gave no answer in {timeout:g} s")
+                raise StuckError(f"{self.name} gave no answer in {timeout:g} s")
             data = self._child.stdout.read1()  # type: ignore[attr-defined]
             if not data:
                 raise BenchmarkError(f"{self.name} has ended with {self._child.wait()}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..documents import told_of
 from .contestants import AIO, AIO_COMPILED, OURS, OURS_COMPILED, SOCKET, library
+from .gaps import PLACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,9 +72,11 @@ def text(row: dict[str, Any], *, cpu: bool = False) -> str:
 
 
 def tables(told: dict[str, Any], *, cpu: bool = False) -> str:
-    """Return Markdown from what a run wrote as JSON."""
-    parts = [_about(told)]
+    """Return Markdown from what a run wrote as JSON, without the gaps; nothing if it measured nothing else."""
     rows = told["clients"]
+    if not rows and not told["servers"]:
+        return ""
+    parts = [_about(told)]
     if rows:
         kinds = (
             ("messages a second", [row for row in rows if not row["is_latency"]]),
@@ -173,6 +176,64 @@ def _ratios(values: Values) -> Iterable[tuple[str, float]]:
     for key, title in _RATIOS:
         if f"{key}_alone" in values:
             yield title, values[f"{key}_idle"] / values[f"{key}_alone"]
+
+
+GAP_LIMIT = 0.150
+"""Seconds that a gap beside a flood is to be at most, on a machine that does nothing else."""
+
+GAP_RATIO = 3.0
+"""How many times as long as that of `websockets` it is to be at most."""
+
+_OURS_BESIDE_FLOODS = (*_OURS, *_OURS_AWAITED)
+
+
+def gap_tables(told: dict[str, Any]) -> str:
+    """Return Markdown of the longest gaps beside a flood, nothing if they were not measured."""
+    if not told.get("gaps"):
+        return ""
+    rows: list[dict[str, Any]] = told["gaps"]["rows"]
+    parts = [_about(told | {"versions": told["gaps"]["versions"]})]
+    for place, title in PLACES.items():
+        cases = [row for row in rows if row["place"] == place]
+        names = list(dict.fromkeys(name for row in cases for name in row["contestants"]))
+        if names:
+            works = " / ".join(str(work) for work in dict.fromkeys(row["work"] for row in cases))
+            lines = _head([f"{title}: ms at {works} µs a message", *names])
+            for flood in dict.fromkeys(row["flood"] for row in cases):
+                same = [row for row in cases if row["flood"] == flood]
+                lines.append(_line([flood, *(_gaps(same, name) for name in names)]))
+            parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _gaps(rows: list[dict[str, Any]], name: str) -> str:
+    """Return the longest gaps, and in brackets the CPU time of those that came to an end."""
+    found: list[Values] = [row["contestants"][name] for row in rows if name in row["contestants"]]
+    if not found:
+        return "–"
+    gaps = " / ".join(_gap(values) for values in found)
+    cpu = " / ".join(f"{values['cpu'] * 1e3:.1f}" if "cpu" in values else "–" for values in found)
+    return f"{gaps} ({cpu})"
+
+
+def _gap(values: Values) -> str:
+    return f"{values['gap'] * 1e3:.1f}" if "cpu" in values else f"> {values['gap'] * 1e3:,.0f}"
+
+
+def gap_text(row: dict[str, Any]) -> str:
+    """Return the longest gaps of one case as lines for the terminal; those of ours that are too long are marked."""
+    lines = [f"{PLACES[row['place']]}: {row['flood']}, {row['work']} µs a message"]
+    peer: Values | None = row["contestants"].get("websockets")
+    for name, values in row["contestants"].items():
+        line = f"    {name:22}{_gap(values):>9} ms"
+        if "cpu" in values:
+            line += f", CPU {values['cpu'] * 1e3:9.1f} ms{values['rate']:14,.0f} messages/s"
+        if peer is not None and name in _OURS_BESIDE_FLOODS:
+            ratio = values["gap"] / peer["gap"]
+            is_too_long = ratio > GAP_RATIO or values["gap"] > GAP_LIMIT
+            line += f"   ×{ratio:.2f} of websockets" + "  TOO LONG" * is_too_long
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def _head(titles: list[str]) -> list[str]:
