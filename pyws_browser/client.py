@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from . import rules
 from .display import without_password
 from .errors import AlreadyConnectedError, NoSuchPeerError
-from .multiplayer_peer import SERVER, ConnectionStatus, Link, WebSocketMultiplayerPeer
+from .multiplayer_peer import EMIT_TIME, SERVER, Clock, ConnectionStatus, Link, WebSocketMultiplayerPeer
 from .peer import WebSocketPeer
 from .settings import ClientSettings, web_limits_by_default
 from .signals import Signal
@@ -26,6 +26,19 @@ if TYPE_CHECKING:
     from .transport.base import CloseStatus
 
     TrustedCertificate: TypeAlias = str | bytes | os.PathLike[str] | SSLContext
+
+
+class ServerPeer(WebSocketPeer):
+    """The peer of a client's connection, which the client polls."""
+
+    is_watched: bool = False
+    """Whether the program has the descriptor, and so may sleep until it is readable."""
+
+    def fileno(self) -> int:
+        """Return a descriptor, as `WebSocketPeer.fileno()` does; it is for `poll()` of the client."""
+        descriptor = super().fileno()
+        self.is_watched = True
+        return descriptor
 
 
 class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
@@ -65,6 +78,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
         self._peer = WebSocketPeer(web_limits=self._options.web_limits, connector=connector)
         self._link: Link | None = None  # until all of its end was told
         self._leaving: list[WebSocketPeer] = []
+        self._is_behind = False
 
     def connect_to_url(
         self,
@@ -109,7 +123,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
             from .certificates import client_context  # needs ssl, which a page does not have
 
             options = options._replace(tls=client_context(self._certificate, verify=self._verify_ssl))
-        link = Link(SERVER, self._connector(url, options), self)
+        link = Link(SERVER, self._connector(url, options), self, ServerPeer)
         if self._peer.ready_state is State.CLOSING:
             self._leaving.append(self._peer)
         self._events.clear()
@@ -119,7 +133,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
         if spoken is not None:
             from .multiplayer import Membership
 
-            self._session = Membership(self, self._events, spoken, link)
+            self._session = Membership(self, self._events, spoken, link, self._may_leave_rest)
             self.variant_version = spoken.version
 
     def disconnect_from_host(self, code: int | None = 1000, reason: str = "") -> None:
@@ -138,6 +152,9 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
     def poll(self) -> None:
         """Do all that can be done without waiting, and emit the signals of what happened.
 
+        The connected functions get about 10 ms of a poll; the next poll goes on with what is left. A program that waits
+        for `get_peer(1).fileno()` is woken for it.
+
         An exception from a connected function comes out here; what had not been emitted is emitted by the next poll.
         """
         if self._leaving:
@@ -146,6 +163,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
             self._leaving = [peer for peer in self._leaving if peer.ready_state is not State.CLOSED]
         self._peer.poll()
         link = self._link
+        is_drained = True
         if link is not None:
             is_drained = self._take_in(link)
             status = link.transport.close_status
@@ -158,6 +176,8 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
                 else:
                     self._events.append((link, self.connection_failed.emit, False))
         self._emit()
+        has_room = self._session is None or self._session.has_room  # or it waits for the program to fetch packets
+        self._is_behind = bool(self._events) or (not is_drained and has_room)
 
     def __enter__(self) -> Self:
         return self
@@ -185,8 +205,13 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
         return self._peer
 
     def get_connection_status(self) -> ConnectionStatus:
-        """Return whether it is disconnected, connecting or connected; it is connected while it closes (Godot)."""
+        """Return whether it is disconnected, connecting or connected; it is connected while it closes (Godot).
+
+        After a flood it is connected until the last polls have told what came, and its end.
+        """
         state = self._peer.ready_state
+        if state is State.CLOSED and self._is_behind and (self._events or self._link is not None):
+            return ConnectionStatus.CONNECTED
         if state is State.CONNECTING:
             return ConnectionStatus.CONNECTING
         return ConnectionStatus.DISCONNECTED if state is State.CLOSED else ConnectionStatus.CONNECTED
@@ -239,6 +264,35 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
         url = without_password(self._peer.requested_url)
         where = f" {url}" if url else ""
         return f"<WebSocketClient{where} {self.get_connection_status().name}>"
+
+    # What a poll is made of.
+
+    def _emit(self) -> None:
+        """Call what is due as long as there is time. If it raises, the rest is called by the next poll."""
+        events = self._events
+        clock = Clock()
+        row = 1  # an event alone costs no look at the clock
+        while events:
+            if not row:
+                if clock.is_over(EMIT_TIME) and self._may_leave_rest():
+                    return
+                row = clock.row
+            row -= 1
+            _, call, _ = events.popleft()
+            call()
+
+    def _may_leave_rest(self) -> bool:
+        """Tell whether the next poll may go on.
+
+        Not if the program may sleep, and its descriptor does not wake it. Nor if messages, of which the program is not
+        told, would fill up the inbox where nothing holds the sender back, which ends the connection.
+        """
+        transport = None if self._link is None else self._link.transport
+        if isinstance(self._peer, ServerPeer) and self._peer.is_watched:
+            return transport is not None and transport.shows_more()
+        if transport is None or transport.has_backpressure:
+            return True
+        return not transport.is_half_full and (self._session is None or not self._session.is_half_full)
 
     # What a client tells.
 

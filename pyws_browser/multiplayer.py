@@ -28,7 +28,7 @@ from .errors import (
     OutboundBufferFullError,
     WebSocketError,
 )
-from .multiplayer_peer import ALL, SERVER
+from .multiplayer_peer import ALL, SERVER, Clock
 from .rules import CloseCode, encode_text
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ _MUST_ARRIVE: Final = "close"
 
 ENVELOPES_IN_A_ROW: Final = 128
 """Of what a client sent, so much at a time: the packets of all wait for the program in one queue."""
+
+TAKE_TIME: Final = 0.005
+"""Seconds of a client's poll in which it takes envelopes; the next poll goes on."""
+
+MANY_EVENTS: Final = 1024
+"""While a client has so many signals to emit it takes no more envelopes."""
 
 
 class Session(ABC):
@@ -108,6 +114,12 @@ class Session(ABC):
     def has_room(self) -> bool:
         """Whether another packet may be kept."""
         return len(self._packets) < self._owner.max_queued_packets and self._size < self._owner.inbound_buffer_size
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether the packets that are kept take half of their room, or more."""
+        owner = self._owner
+        return 2 * len(self._packets) >= owner.max_queued_packets or 2 * self._size >= owner.inbound_buffer_size
 
     def forget(self, link: Link) -> None:
         """Give up what has come on a connection and was not fetched; the program is told of none of it."""
@@ -266,9 +278,17 @@ class Hub(Session):
 class Membership(Session):
     """A client's side of one connection."""
 
-    def __init__(self, owner: WebSocketMultiplayerPeer, events: Events, dialect: Dialect, link: Link) -> None:
+    def __init__(
+        self,
+        owner: WebSocketMultiplayerPeer,
+        events: Events,
+        dialect: Dialect,
+        link: Link,
+        may_leave_rest: Callable[[], bool],
+    ) -> None:
         super().__init__(owner, events, dialect)
         self._link = link
+        self._may_leave_rest = may_leave_rest
         self._has_succeeded = False
 
     def put(self, target: int, data: bytes) -> None:
@@ -285,9 +305,21 @@ class Membership(Session):
         """Wait for the id."""
 
     def take(self, link: Link) -> bool:
-        """Keep packets, and tell of who comes and goes."""
+        """Keep packets, and tell of who comes and goes, as long as there is time; the rest is for the next poll.
+
+        None is taken while the program is still to be told of many.
+        """
         inbox = link.transport.inbox
+        if len(self._events) >= MANY_EVENTS and self._may_leave_rest():
+            return False
+        clock = Clock()
+        row = 1
         while inbox and self.has_room:
+            if not row:
+                if clock.is_over(TAKE_TIME) and self._may_leave_rest():
+                    break
+                row = clock.row
+            row -= 1
             try:
                 envelopes = self._dialect.from_server(_as_bytes(inbox.popleft()), self.unique_id)
             except MultiplayerProtocolError as exc:

@@ -7,6 +7,7 @@ from collections import deque
 from enum import IntEnum
 from functools import partial
 from itertools import repeat
+from time import monotonic
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from .errors import (
@@ -42,6 +43,11 @@ ALL: Final = 0
 SERVER: Final = 1
 """The server's id (Godot `TARGET_PEER_SERVER`)."""
 
+EMIT_TIME: Final = 0.01
+"""Seconds that a poll takes for the signals, and so for the functions of the program; the next poll goes on."""
+
+_LONGEST_ROW: Final = 64
+_LONG: Final = 0.0005
 _OK: Final = Error.OK
 _KIB = 1024
 _DIALECT = 3
@@ -61,6 +67,28 @@ class TransferMode(IntEnum):
     UNRELIABLE = 0
     UNRELIABLE_ORDERED = 1
     RELIABLE = 2
+
+
+class Clock:
+    """Tells when the time for what a poll does many times is over; `row` of it is done between two looks."""
+
+    __slots__ = ("_begun_at", "_seen_at", "row")
+
+    def __init__(self) -> None:
+        self.row: int = 1
+        self._begun_at = self._seen_at = 0.0
+
+    def is_over(self, seconds: float) -> bool:
+        """Tell whether `seconds` have passed since the first time that this was called."""
+        now = monotonic()
+        if not self._seen_at:
+            self._begun_at = now
+        elif now - self._seen_at > _LONG:
+            self.row = max(self.row // 4, 1)
+        else:
+            self.row = min(2 * self.row, _LONGEST_ROW)
+        self._seen_at = now
+        return now - self._begun_at >= seconds
 
 
 class Link:
@@ -293,12 +321,6 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
             self._events.append((link, self._on_closed(link, status), False))
         else:
             self._session.leave(link)
-
-    def _emit(self) -> None:
-        """Call what is due. If it raises, the rest is called by the next poll."""
-        while self._events:
-            _, call, _ = self._events.popleft()
-            call()
 
     def _on_task_failed(self, exc: Exception, arguments: tuple[object, ...]) -> None:
         """Take what a coroutine function raised that was connected to a signal; the next poll raises it."""

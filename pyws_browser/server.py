@@ -30,7 +30,7 @@ from .errors import (
     WrongThreadError,
 )
 from .listener import given_listener, listening_socket
-from .multiplayer_peer import SERVER, ConnectionStatus, Link
+from .multiplayer_peer import EMIT_TIME, SERVER, Clock, ConnectionStatus, Link
 from .openings import Openings
 from .peer import WebSocketPeer
 from .rules import CloseCode
@@ -137,36 +137,8 @@ POLL_SHARE: Final = 0.005
 
 _LEAST_SHARE: Final = 0.0005
 
-EMIT_TIME: Final = 0.01
-"""Seconds that a poll takes for the signals, and so for the functions of the program; the next poll goes on."""
-
 EMIT_SHARE: Final = 0.002
 """Seconds of it for one client, where others wait as well."""
-
-_LONGEST_ROW: Final = 64
-_LONG: Final = 0.0005
-
-
-class _Clock:
-    """Tells when the time for the functions of the program is over; `row` of them are called between two looks."""
-
-    __slots__ = ("_begun_at", "_seen_at", "row")
-
-    def __init__(self) -> None:
-        self.row: int = 1
-        self._begun_at = self._seen_at = 0.0
-
-    def is_over(self, seconds: float) -> bool:
-        """Tell whether `seconds` have passed since the first time that this was called."""
-        now = monotonic()
-        if not self._seen_at:
-            self._begun_at = now
-        elif now - self._seen_at > _LONG:
-            self.row = max(self.row // 4, 1)
-        else:
-            self.row = min(2 * self.row, _LONGEST_ROW)
-        self._seen_at = now
-        return now - self._begun_at >= seconds
 
 
 class _Client(Link):
@@ -684,7 +656,7 @@ class WebSocketServer(ServerSettings):
             self._emit_in_turns()
             return
         events = self._events
-        clock = _Clock()
+        clock = Clock()
         row = 1  # an event alone costs no look at the clock
         while events:
             if not row:
@@ -708,10 +680,10 @@ class WebSocketServer(ServerSettings):
         """Call what has waited: of each client for a share of the time."""
         self._sort_events()
         waiting = self._waiting
-        whole = _Clock()
+        whole = Clock()
         while waiting and not whole.is_over(EMIT_TIME):
             link, events = next(iter(waiting.items()))
-            share = _Clock()
+            share = Clock()
             try:
                 while events and not share.is_over(EMIT_SHARE):
                     for _ in range(min(share.row, len(events))):

@@ -309,6 +309,10 @@ class Transport(ABC):
         """Return a descriptor that is readable when `poll()` has something to read."""
         raise unsupported("fileno()")
 
+    def shows_more(self) -> bool:
+        """Tell whether that descriptor is readable now; False where there is none."""
+        return False
+
     # What the transports share.
 
     def _wake(self) -> None:
@@ -394,6 +398,16 @@ class Transport(ABC):
             if self._inbox_bytes >= self.options.inbound_buffer_size:
                 return 0
         return self.options.max_queued_packets - len(self.inbox)
+
+    @property
+    def is_half_full(self) -> bool:
+        """Whether what waits in `inbox` takes half of its room, or more."""
+        if 2 * self._inbox_bytes >= self.options.inbound_buffer_size:
+            self._inbox_bytes = sum(map(len, self.inbox))
+        return (
+            2 * self._inbox_bytes >= self.options.inbound_buffer_size
+            or 2 * len(self.inbox) >= self.options.max_queued_packets
+        )
 
     def _cut_overflow(self) -> InboundOverflowError | None:
         """Where a sender cannot be held back: take what is over the limits out of `inbox` again, and say so."""

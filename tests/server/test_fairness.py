@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+import pyws_browser.multiplayer_peer
 import pyws_browser.server
 from pyws_browser import State, WebSocketClient, WebSocketPeer, WebSocketServer
 from pyws_browser.multiplayer import ENVELOPES_IN_A_ROW
@@ -28,7 +29,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock that a server's polls go by."""
     clock = Clock()
-    monkeypatch.setattr(pyws_browser.server, "monotonic", clock)
+    for module in (pyws_browser.server, pyws_browser.multiplayer_peer):
+        monkeypatch.setattr(module, "monotonic", clock)
     return clock
 
 

@@ -279,6 +279,10 @@ class NativeTransport(Transport):
             return self._opening.fileno()
         return self._connected_stream().sock.fileno()
 
+    def shows_more(self) -> bool:
+        """Tell whether the descriptor is readable."""
+        return self._stream is not None and self._stream.shows_more()
+
     # What a server's selector asks for besides.
 
     @property
