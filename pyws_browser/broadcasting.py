@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import TYPE_CHECKING
+from weakref import WeakMethod
 
 from .errors import OutboundBufferFullError
 from .rules import CloseCode
@@ -34,7 +36,8 @@ class Fanout:
 
     def __init__(self, tell_missed: Callable[[Link, int, int], object]) -> None:
         self.policy: SlowPolicy = "close"
-        self._tell_missed = tell_missed
+        # A method is referred to weakly: its object has this one, and would be a reference cycle.
+        self._tell_missed = WeakMethod(tell_missed) if isinstance(tell_missed, MethodType) else lambda: tell_missed
         self._slow: dict[int, tuple[Link, SlowReader]] = {}
 
     def send(
@@ -84,7 +87,9 @@ class Fanout:
                 continue
             del self._slow[link.id]
             if is_open and reader.missed_messages:
-                self._tell_missed(link, reader.missed_messages, reader.missed_bytes)
+                tell = self._tell_missed()
+                if tell is not None:
+                    tell(link, reader.missed_messages, reader.missed_bytes)
 
     def clear(self) -> None:
         """Forget who is slow."""

@@ -404,3 +404,19 @@ class VariantEncodeError(VariantError):
 
 class VariantDecodeError(VariantError):
     """The bytes are not a valid Variant."""
+
+
+def forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks of an error and of its causes.
+
+    Their frames refer to the connection and to the data that was worked on; so does what was in hand when an error was
+    raised `from None`, as an invalid text is.
+    """
+    seen: set[int] = set()
+    problem: BaseException | None = error
+    while problem is not None and id(problem) not in seen:
+        seen.add(id(problem))
+        problem.__traceback__ = None
+        if problem.__suppress_context__:
+            problem.__context__ = None
+        problem = problem.__cause__ or problem.__context__

@@ -17,6 +17,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVarTuple
 from warnings import warn
+from weakref import proxy
 
 from .broadcasting import Fanout, is_there
 from .dialects import Dialect, Envelope, Kind, reaches
@@ -66,7 +67,8 @@ class Session(ABC):
     def __init__(self, owner: WebSocketMultiplayerPeer, events: Events, dialect: Dialect) -> None:
         self.unique_id = 0
         """This program's own id, 0 as long as it has none."""
-        self._owner = owner
+        # Its owner refers to it, so this is a weak reference: a client that nobody refers to is freed at once.
+        self._owner: WebSocketMultiplayerPeer = proxy(owner)
         self._events = events
         self._dialect = dialect
         self._packets: deque[tuple[int, bytes]] = deque()

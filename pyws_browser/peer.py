@@ -152,9 +152,7 @@ class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
         if transport is None:
             return
         self.close()
-        transport.poll()
-        unsent = transport.buffered_amount
-        transport.abort()
+        unsent = transport.see_off()
         if unsent and not IN_BROWSER:
             warn(
                 f"{unsent} bytes had not been sent when the peer was left: poll() until "

@@ -16,7 +16,7 @@ from enum import IntEnum
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .errors import InvalidOptionError
+from .errors import InvalidOptionError, forget_frames
 from .rules import CloseCode
 from .signals import Signal
 
@@ -99,6 +99,8 @@ class Reconnection:
         """Note that an attempt begins; `tell_beginning()` emits it."""
         self.attempts += 1
         self._opened_at = inf
+        if self.error is not None:  # its frames would keep the connection before
+            forget_frames(self.error)
         self.state = ReconnectState.CONNECTING
 
     def tell_beginning(self) -> None:

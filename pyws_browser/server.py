@@ -16,6 +16,7 @@ from time import monotonic
 from types import CoroutineType
 from typing import TYPE_CHECKING, Final
 from warnings import warn
+from weakref import WeakMethod
 
 from . import rules
 from .admission import Admission, Response
@@ -39,6 +40,7 @@ from .signals import Signal
 from .slow_readers import checked_policy
 from .transport.base import OPEN, Options
 from .transport.native import ServerTransport
+from .transport.native.leaving import Lost, see_off
 from .transport.native.watch import Watch
 
 if TYPE_CHECKING:
@@ -110,23 +112,25 @@ def _what_is_watched(transport: ServerTransport) -> tuple[object, ...]:
 class _Place:
     """One of the places for open connections (`max_connections`), which a connection takes once it is accepted."""
 
-    __slots__ = ("_is_free", "_taken")
+    __slots__ = ("_is_free", "_mark", "_taken")
 
-    def __init__(self, taken: set[_Place], is_free: Callable[[], bool]) -> None:
+    def __init__(self, taken: set[object], is_free: Callable[[], bool]) -> None:
         self._taken = taken
-        self._is_free = is_free
+        self._mark = object()  # stands for this one in `taken`, to which it refers
+        self._is_free = WeakMethod(is_free)
 
     def refusal(self) -> Response | None:
         """Return why there is none, None if there is one."""
-        return None if self._is_free() else _FULL
+        is_free = self._is_free()
+        return None if is_free is None or is_free() else _FULL
 
     def take(self) -> None:
         """Take it."""
-        self._taken.add(self)
+        self._taken.add(self._mark)
 
     def give_back(self) -> None:
         """Leave it to another one."""
-        self._taken.discard(self)
+        self._taken.discard(self._mark)
 
 
 POLL_TIME: Final = 0.01
@@ -205,7 +209,7 @@ class WebSocketServer(ServerSettings):
         self._clients: dict[int, _Client] = {}
         self._held_back: dict[int, _Client] = {}  # read no further until the program fetches packets
         self._openings: Openings[_Client] = Openings()
-        self._places: set[_Place] = set()  # that are taken by those who are open, or about to be
+        self._places: set[object] = set()  # that are taken by those who are open, or about to be
         self._left: dict[int, _Client] = {}  # for whom the poll before had no time
         self._waiting: dict[Link | None, deque[Event]] = {}  # events for which the polls before had none
         self._refused = 0  # clients that are there only to be told so
@@ -269,18 +273,39 @@ class WebSocketServer(ServerSettings):
         """Tell whether it listens."""
         return self._listener is not None
 
-    def stop(self) -> None:
-        """Close every connection with 1000, without waiting for answers, and listen no more; emits nothing (Godot).
+    def stop(self, code: int = 1000, reason: str = "", *, drain: float = 0.0) -> None:
+        """Close every connection, without waiting for answers, and listen no more; emits nothing (Godot).
 
-        Requests that were held are answered with 503. Raises WrongThreadError, before anything is done, in another
-        thread than the one that called `listen()`.
+        `code` and `reason` are those of `disconnect_peer()`; 1001 says that the server goes away. What waits to be sent
+        is sent for `drain` seconds at most, for which this call may last; with 0 only what the kernel takes at once. A
+        ResourceWarning, and the logger `pyws_browser.server`, tell how many bytes were lost. A client that goes on
+        sending is read for 0.1 seconds more, so that what it was sent arrives. Requests that were held are answered
+        with 503.
+
+        Raises, before anything is done:
+            InvalidCloseCodeError, InvalidCloseReasonError, InvalidOptionError: an argument is not what it has to be.
+            WrongThreadError: this is another thread than the one that called `listen()`.
+
         """
+        rules.check_close(code, reason, web=False)
+        if not drain >= 0:
+            raise InvalidOptionError(f"drain is a number of seconds from 0 on, not {drain!r}")
         if self._listener is not None:
             self._check_thread()
-        with ExitStack() as ends:  # all of them come about, whatever one of them raises
+        transports = [client.transport for client in self._clients.values()]
+        lost = Lost()
+        with ExitStack() as ends:  # all of it comes about, whatever a part of it raises
             ends.callback(self._stop_listening)
             for client in self._clients.values():
-                ends.callback(_see_off, client)
+                ends.callback(client.end)
+                ends.callback(client.transport.abort)
+            with ExitStack() as beginnings:
+                for client in self._clients.values():
+                    beginnings.callback(_begin_to_close, client, code, reason)
+            lost = see_off(transports, drain)
+        if lost.size:
+            _logger.warning("stop(): %s", lost)
+            warn(f"{lost}: stop(drain=...) gives slow clients time", ResourceWarning, stacklevel=2)
 
     def __enter__(self) -> Self:
         return self
@@ -315,7 +340,7 @@ class WebSocketServer(ServerSettings):
         except BaseException:  # Ctrl-C, say: whoever was not looked after is in the next poll
             for client in active.values():
                 if not client.is_over:
-                    watch.disturb(client)
+                    watch.disturb(client.id)
             raise
         if is_knocking:
             for client in self._accept():
@@ -531,9 +556,7 @@ class WebSocketServer(ServerSettings):
             client = _Client(self._new_id(), transport, self, place)
             client.is_refused = admission.refusal is not None
             self._refused += client.is_refused
-            client.peer.on_change = partial(self._watch.disturb, client)
-            transport.set_wakeup(client.peer.on_change)
-            transport.on_release = partial(self._watch.release, client)
+            client.peer.on_change = self._watch.add(client)
             self._clients[client.id] = client
             self._openings.add(client, transport.remote_address()[0])
             yield client
@@ -735,18 +758,12 @@ class WebSocketServer(ServerSettings):
         return client.transport.can_resume
 
 
-def _see_off(client: _Client) -> None:
-    """Close a connection without waiting for the answer."""
-    try:
-        request = client.transport.request
-        if request is not None and not request.is_answered:
-            request.reject(_NOT_NOW)
-        else:
-            client.peer.close()
-        client.transport.poll()
-    finally:
-        client.transport.abort()
-        client.end()
+def _begin_to_close(client: _Client, code: int, reason: str) -> None:
+    request = client.transport.request
+    if request is not None and not request.is_answered:
+        request.reject(_NOT_NOW)
+    else:
+        client.peer.close(code, reason)
 
 
 def _waits_for_its_client(client: _Client) -> bool:

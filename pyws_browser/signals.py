@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from types import CoroutineType
+from types import CoroutineType, MethodType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVarTuple
+from weakref import WeakMethod
 
 from .errors import InvalidOptionError, InvalidStateError
 
@@ -35,7 +36,8 @@ class Signal(Generic[*Arguments]):
     def __init__(self, failed: Callable[[Exception, tuple[object, ...]], object] | None = None) -> None:
         # A tuple, which `emit()` need not copy: a function may connect and disconnect others while it is called.
         self._callbacks: tuple[Callable[[*Arguments], object], ...] = ()
-        self._failed = failed
+        # A method is referred to weakly: its object has the signal, and would be a reference cycle.
+        self._failed = WeakMethod(failed) if isinstance(failed, MethodType) else lambda: failed
         self._tasks: set[Task[Any]] = set()  # an event loop keeps weak references only
 
     def connect(self, callback: Callable[[*Arguments], object]) -> None:
@@ -110,8 +112,9 @@ class Signal(Generic[*Arguments]):
         exc = None if task.cancelled() else task.exception()
         if not isinstance(exc, Exception):  # KeyboardInterrupt and SystemExit come out of the loop
             return
-        if self._failed is not None:
-            self._failed(exc, arguments)
+        failed = self._failed()
+        if failed is not None:
+            failed(exc, arguments)
         else:
             import logging  # which a page need not load either
 

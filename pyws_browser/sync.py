@@ -56,6 +56,20 @@ _MOMENT: Final = 0.01
 """Seconds between two looks at what tells nobody: a name look-up, or how much the browser has sent."""
 
 
+class _More:
+    """Whether there is something to do that no descriptor shows, as bytes in TLS's memory.
+
+    It is apart from the connection, to which the transport would refer back otherwise.
+    """
+
+    def __init__(self) -> None:
+        self.is_there = False
+
+    def note(self) -> None:
+        """Note that there is."""
+        self.is_there = True
+
+
 class Connection:
     """A connection whose methods wait; `connect()` makes it. It can be iterated over for its messages."""
 
@@ -64,9 +78,9 @@ class Connection:
         self._high, self._low = write_limit
         self._max_size = max_size
         self._asked_to_close: Close | None = None
-        self._has_more = False
+        self._more = _More()
         if not IN_BROWSER:
-            transport.set_wakeup(self._note_more)
+            transport.set_wakeup(self._more.note)
 
     @property
     def state(self) -> State:
@@ -186,19 +200,15 @@ class Connection:
             return True
         end = None if timeout is None else monotonic() + timeout
         while True:
-            self._has_more = False
+            self._more.is_there = False
             self._transport.poll()
             if condition():
                 return True
             left = _LONGEST_WAIT if end is None else min(end - monotonic(), _LONGEST_WAIT)
             if left <= 0:
                 return False
-            if not self._has_more:
+            if not self._more.is_there:
                 _sleep(self._transport, left)
-
-    def _note_more(self) -> None:
-        """Be told that there is something to do that no descriptor shows, as bytes in TLS's memory."""
-        self._has_more = True
 
 
 def connect(

@@ -653,6 +653,7 @@ class Connection:
         if state is CLOSED:
             error = self.closed_error()
             self._pings.end(error)
+            self._pump.stop()
             self._lost.set_result(None)
             if self._message_trace is not None:
                 for is_sent, close in ((False, error.rcvd), (True, error.sent)):

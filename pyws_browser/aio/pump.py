@@ -112,6 +112,10 @@ class Pump:
             self._transport.set_wakeup(None)
             self._set_timer(inf)
 
+    def stop(self) -> None:
+        """Refer no more to the connection, whose transport is CLOSED."""
+        self._after_turn = _nothing
+
     def _scheduled_turn(self) -> None:
         self._is_scheduled = False
         if self._transport.ready_state is CLOSED:
@@ -288,6 +292,10 @@ class CompletionPump(Pump):
     def _on_input(self) -> None:
         if self._native.ready_state is not CLOSED:
             self.turn()
+
+
+def _nothing() -> None:
+    """Do what is left to do after the last turn."""
 
 
 def make_pump(transport: Transport, loop: asyncio.AbstractEventLoop, after_turn: Callable[[], None]) -> Pump:

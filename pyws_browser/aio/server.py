@@ -8,6 +8,7 @@ from http import HTTPStatus
 from operator import attrgetter
 from os import fspath
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from .. import admission
 from ..errors import InvalidOptionError
@@ -289,6 +290,11 @@ class Server:
     def _accept(self, sock: socket.socket, address: Any) -> None:
         policy = self._policy
         self._make_way()
+
+        def choose(offered: Sequence[str]) -> str | None:
+            connection = reference()  # the connection refers to its request, and that to this function
+            return None if connection is None else policy.choose(connection, offered)
+
         try:
             transport = ServerTransport(
                 sock,
@@ -296,7 +302,7 @@ class Server:
                 self._options,
                 admission.Admission(
                     policy.origins,
-                    lambda offered: policy.choose(connection, offered),
+                    choose,
                     policy.server_header,
                     is_asked=True,
                 ),
@@ -311,6 +317,7 @@ class Server:
             transport.abort()
             self.logger.exception("create_connection failed")
             return
+        reference = ref(connection)
         self._opening.add(connection, transport.remote_address()[0])
 
     def _make_way(self) -> None:

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Sequence
 from enum import IntEnum
 from math import inf
+from sys import getsizeof
 from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
 
@@ -33,6 +34,7 @@ from ..errors import (
     InboundOverflowError,
     OutboundBufferFullError,
     WebSocketError,
+    forget_frames,
 )
 from ..rules import unsupported
 from .limit import TimeLimit
@@ -50,6 +52,12 @@ if TYPE_CHECKING:
 
 Message: TypeAlias = str | bytes
 """One message as it is handed over: str for text, bytes for binary."""
+
+
+_WIDEST: Final = 4
+"""Bytes of memory that one byte of a text may take: a single wide character widens all the others."""
+
+_TEXT_HEAD: Final = getsizeof("é") - 2
 
 
 class State(IntEnum):
@@ -165,6 +173,7 @@ class Transport(ABC):
     _limit: TimeLimit | None = None
     """That of the opening, where the transport itself keeps it, and of the end; None while neither is under way."""
     _unsent_before_close = 0
+    _inbox_counted = 0
     is_streamed: bool = False
     """Whether `take_fragments()` is called as they come, so that the sender is to be held back when they wait."""
 
@@ -181,7 +190,7 @@ class Transport(ABC):
         """How many messages ever came into `inbox`."""
         self._fragments: list[Message] = []
         self._waker = Waker()
-        self._inbox_bytes = 0
+        self._inbox_bytes = 0  # as they came; `_inbox_counted` of them are those of a count by `size_in_memory()`
         self._counts_packets = options.max_outbound_packets > 0
         self._put_bytes = 0
         # Where each message that may still wait ends, in bytes that were ever put.
@@ -236,6 +245,13 @@ class Transport(ABC):
     @abstractmethod
     def abort(self) -> None:
         """End the connection at once, without a handshake, and free all it holds. Harmless in every state."""
+
+    def see_off(self) -> int:
+        """End a connection that has begun to close, without waiting; return how many payload bytes were lost."""
+        self.poll()
+        unsent = self.buffered_amount
+        self.abort()
+        return unsent
 
     @property
     @abstractmethod
@@ -325,9 +341,13 @@ class Transport(ABC):
         self.has_opened |= state is State.OPEN
 
     def _end(self, status: CloseStatus) -> None:
-        """Enter CLOSED, once."""
+        """Enter CLOSED, once, and keep nothing that refers back to this connection."""
         if self.ready_state is not State.CLOSED:
             self._enter(State.CLOSED)
+            self._waker.callback = None
+            self.on_pong = self.on_ping = None
+            if status.cause is not None:
+                forget_frames(status.cause)
             # Godot 3 sends the NUL that ends its string as well.
             self.close_status = status._replace(reason=status.reason.removesuffix("\0"))
 
@@ -391,13 +411,22 @@ class Transport(ABC):
 
     def _inbox_room(self) -> int:
         """Return how many messages `inbox` may still take; 0 as well if it holds `inbound_buffer_size` bytes."""
+        room = self.options.max_queued_packets - len(self.inbox)
         if not self.inbox:
             self._inbox_bytes = 0
-        elif self._inbox_bytes >= self.options.inbound_buffer_size:
-            self._inbox_bytes = sum(map(len, self.inbox))
-            if self._inbox_bytes >= self.options.inbound_buffer_size:
-                return 0
-        return self.options.max_queued_packets - len(self.inbox)
+            if self._inbox_counted:
+                self._inbox_counted = 0
+        elif room > 0 and self._inbox_holds(self.options.inbound_buffer_size):
+            return 0
+        return room
+
+    def _inbox_holds(self, size: int) -> bool:
+        """Tell whether the messages in `inbox` take at least `size` bytes of memory; they are counted if they may."""
+        counted = self._inbox_counted
+        if counted + _WIDEST * max(self._inbox_bytes - counted, 0) < size:
+            return False
+        self._inbox_bytes = self._inbox_counted = sum(map(size_in_memory, self.inbox))
+        return self._inbox_counted >= size
 
     @property
     def is_half_full(self) -> bool:
@@ -412,16 +441,23 @@ class Transport(ABC):
     def _cut_overflow(self) -> InboundOverflowError | None:
         """Where a sender cannot be held back: take what is over the limits out of `inbox` again, and say so."""
         inbox, options = self.inbox, self.options
-        if len(inbox) <= options.max_queued_packets and self._inbox_bytes <= options.inbound_buffer_size:
+        if len(inbox) <= options.max_queued_packets and not self._inbox_holds(options.inbound_buffer_size + 1):
             return None
-        size = sum(map(len, inbox))
+        size = sum(map(size_in_memory, inbox))
         count = len(inbox)
         while len(inbox) > options.max_queued_packets or size > options.inbound_buffer_size:
-            size -= len(inbox.pop())
-        self._inbox_bytes = size
+            size -= size_in_memory(inbox.pop())
+        self._inbox_bytes = self._inbox_counted = size
         if len(inbox) == count:
             return None
         return overflowed(options)
+
+
+def size_in_memory(message: Message) -> int:
+    """Return how many bytes the content of a message takes: in CPython 1, 2 or 4 for each character of a text."""
+    if isinstance(message, str) and not message.isascii():
+        return (getsizeof(message) - _TEXT_HEAD) * len(message) // (len(message) + 1)
+    return len(message)
 
 
 def overflowed(options: Options) -> InboundOverflowError:

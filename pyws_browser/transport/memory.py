@@ -35,7 +35,7 @@ from ..errors import (
 )
 from ..rules import CloseCode, check_subprotocols, encode_text
 from ..url import parse_url
-from .base import CloseStatus, Message, Options, State, Transport, aborted, gave_up
+from .base import CloseStatus, Message, Options, State, Transport, Waker, aborted, gave_up
 from .limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ class MemoryListener:
                 client.refuse(HandshakeError("the server refused: no subprotocol is known to both sides", 400))
                 continue
             server = MemoryTransport(client.url, options or Options())
-            server.link(client, chosen)
-            client.link(server, chosen)
+            server.link(client.wire, chosen)
+            client.link(server.wire, chosen)
             server.poll()
             return WebSocketPeer.from_transport(server)
         return None
@@ -136,15 +136,45 @@ class _Cut(NamedTuple):
     """The end of the wire."""
 
 
+class Wire:
+    """What is on its way to one end of a connection, which `waker` wakes.
+
+    Each end has its own wire and the other's, and neither refers to the other end.
+    """
+
+    __slots__ = ("has_ended", "items", "size", "waker")
+
+    def __init__(self, waker: Waker) -> None:
+        self.items: deque[Message | _Close | _Cut] = deque()
+        self.size: int = 0
+        """Payload bytes."""
+        self.waker: Waker = waker
+        self.has_ended: bool = False
+        """Whether its end takes nothing any more."""
+
+    def put(self, item: Message | _Close | _Cut, size: int) -> None:
+        """Take what the other end sends."""
+        if not self.has_ended:
+            self.items.append(item)
+            self.size += size
+            self.waker.wake()
+
+    def end(self) -> None:
+        """Take nothing any more, and let go of what waits."""
+        self.has_ended = True
+        self.items.clear()
+        self.size = 0
+
+
 class MemoryTransport(Transport):
     """One end of a connection in memory."""
 
     def __init__(self, url: WebSocketURL, options: Options) -> None:
         super().__init__(url, options)
-        self._other: MemoryTransport | None = None
+        self.wire: Wire = Wire(self._waker)
+        """On its way to this end."""
+        self._other: Wire | None = None
         self._refusal: WebSocketError | None = None
-        self._wire: deque[Message | _Close | _Cut] = deque()  # on its way to this end
-        self._wire_bytes = 0
         self._held: list[Message] = []  # in a batch
         self._held_bytes = 0
         self._sent_close: _Close | None = None
@@ -158,8 +188,8 @@ class MemoryTransport(Transport):
         self._refusal = error
         self._wake()
 
-    def link(self, other: MemoryTransport, subprotocol: str) -> None:
-        """Let the next poll open the connection to `other`."""
+    def link(self, other: Wire, subprotocol: str) -> None:
+        """Let the next poll open the connection to the end that `other` leads to."""
         self._other = other
         self.subprotocol = subprotocol
         self._wake()
@@ -176,8 +206,9 @@ class MemoryTransport(Transport):
                 self._refusal = ConnectTimeoutError(self.options.handshake_timeout)
         if self._refusal is not None and self.ready_state is not State.CLOSED:
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._refusal))
-        while self._wire and self.ready_state in (State.OPEN, State.CLOSING):
-            if not self._take(self._wire[0]):
+        wire = self.wire.items
+        while wire and self.ready_state in (State.OPEN, State.CLOSING):
+            if not self._take(wire[0]):
                 break
         cause = self._check_close_limit() if self.ready_state is State.CLOSING else None
         if cause is not None:
@@ -193,14 +224,14 @@ class MemoryTransport(Transport):
             self._held.append(message)
             self._held_bytes += size
         elif self._other is not None:
-            self._other.put_on_wire(message, size)
+            self._other.put(message, size)
 
     def close(self, code: int | None, reason: str) -> None:
         """Put the Close frame on the other end's wire."""
         if self.ready_state is State.CONNECTING:
             self._refusal = gave_up()
             if self._other is not None:
-                self._other.put_on_wire(_Cut(), 0)
+                self._other.put(_Cut(), 0)
         else:
             self._hand_over_held()
             self._send_close(_Close(CloseCode.NO_STATUS_RECEIVED if code is None else code, reason))
@@ -215,13 +246,13 @@ class MemoryTransport(Transport):
     @property
     def buffered_amount(self) -> int:
         """Payload bytes that the other end has not taken off the wire."""
-        on_wire = 0 if self._other is None else self._other.wire_bytes
+        on_wire = 0 if self._other is None else self._other.size
         return on_wire + self._held_bytes
 
     @property
     def waiting_count(self) -> int:
         """How many messages are on the wire or held."""
-        return len(self._held) + (0 if self._other is None else self._other.wire_count)
+        return len(self._held) + (0 if self._other is None else len(self._other.items))
 
     def release(self) -> None:
         """Put the messages on the wire."""
@@ -248,22 +279,6 @@ class MemoryTransport(Transport):
 
     # What passes between the two ends.
 
-    @property
-    def wire_bytes(self) -> int:
-        """Payload bytes on their way to this end."""
-        return self._wire_bytes
-
-    @property
-    def wire_count(self) -> int:
-        """How much is on its way to this end."""
-        return len(self._wire)
-
-    def put_on_wire(self, item: Message | _Close | _Cut, size: int) -> None:
-        """Take what the other end sends."""
-        self._wire.append(item)
-        self._wire_bytes += size
-        self._wake()
-
     def _take(self, item: Message | _Close | _Cut) -> bool:
         """Take the first item off the wire; return False if there is no room for it."""
         if isinstance(item, _Cut):
@@ -274,9 +289,9 @@ class MemoryTransport(Transport):
             size = _size(item)
             if self.ready_state is State.OPEN and not self._receive(item, size):
                 return False
-            self._wire_bytes -= size
-        if self._wire:
-            self._wire.popleft()
+            self.wire.size -= size
+        if self.wire.items:
+            self.wire.items.popleft()
         return True
 
     def _receive(self, message: Message, size: int) -> bool:
@@ -310,23 +325,25 @@ class MemoryTransport(Transport):
     def _send_close(self, close: _Close) -> None:
         self._sent_close = close
         if self._other is not None:
-            self._other.put_on_wire(close, 0)
+            self._other.put(close, 0)
 
     def _hand_over_held(self) -> None:
         held, self._held, self._held_bytes = self._held, [], 0
         for message in held:
             if self._other is not None:
-                self._other.put_on_wire(message, _size(message))
+                self._other.put(message, _size(message))
 
     def _lose(self, cause: WebSocketError) -> None:
         if self._other is not None:
-            self._other.put_on_wire(_Cut(), 0)
+            self._other.put(_Cut(), 0)
         self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
 
     def _finish(self, status: CloseStatus) -> None:
         self._other = None
         self._limit = None
-        self._wire.clear()
+        self.wire.end()
+        self._held = []
+        self._held_bytes = 0
         self._end(status)
 
 

@@ -92,6 +92,11 @@ class FrameParser:
         self._buffer = self._buffer[self._position :] + data if self._buffer else data
         self._position = 0
 
+    def end(self) -> None:
+        """Let go of what was not parsed."""
+        self._buffer = b""
+        self._position = 0
+
     def run(self, inbox: deque[str | bytes], room: int) -> tuple[int, bytes | memoryview] | None:
         """Put up to `room` whole messages into `inbox`, up to the first frame that is something else.
 
@@ -302,6 +307,10 @@ class FrameSerialiser:
     def __init__(self, *, masked: bool) -> None:
         self._mask_bit = 0x80 if masked else 0
         self._keys: list[bytes] = []
+
+    def end(self) -> None:
+        """Let go of the keys that were drawn ahead."""
+        self._keys = []
 
     def serialise_one(self, head: int, payload: bytes) -> list[Buffer]:
         """Return what `serialise()` does for a single frame."""

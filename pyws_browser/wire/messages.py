@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 from io import StringIO
 from itertools import islice
+from sys import getsizeof
 from typing import TYPE_CHECKING, Final
 
 from ..errors import MessageTooBigError, RemoteProtocolError
@@ -57,6 +58,9 @@ INFLATED_IN_A_ROW: Final = 1024 * 1024
 _SMALL: Final = 4 * 1024
 """Parts of a message below this size are put together as they come."""
 
+_MUCH_TEXT: Final = 64 * 1024
+"""Characters of small parts that are put together, each of which may take four bytes."""
+
 
 class MessageStream:
     """One side of an open connection.
@@ -65,6 +69,9 @@ class MessageStream:
     `max_fragment_size` that for one fragment (0 for the same); `too_big_code` is what a larger one is refused with.
     `keeps_fragments` has it note where the fragments end, for `take_fragments()`.
     """
+
+    _text: StringIO | None = None
+    _characters = 0  # of the text that was not taken out yet
 
     def __init__(
         self,
@@ -107,7 +114,7 @@ class MessageStream:
         self._deflater: Deflater | None = None
         self._inflater: Inflater | None = None
         # A message that comes in parts. Small ones are put together, so a thousand weigh no more than a large one.
-        self._text = StringIO()
+        self._text_parts: list[str | bytes] = []
         self._text_decoder: codecs.IncrementalDecoder | None = None
         self._parts: list[bytes | memoryview] = []
         self._small_parts = bytearray()
@@ -153,6 +160,7 @@ class MessageStream:
                     return False
         except RemoteProtocolError as exc:
             self.is_reading = False
+            exc.__traceback__ = exc.__context__ = None  # which refer to this object, and to what is no UTF-8
             self.failure = exc  # RFC 6455 §7.1.7, "fail the connection"
             self.close(self._too_big_code if isinstance(exc, MessageTooBigError) else exc.close_code)
         return False
@@ -239,6 +247,25 @@ class MessageStream:
         self.outbox.clear()
         self.outbox_size = 0
 
+    def end(self, *, keeps_fragments: bool) -> None:
+        """Let go of all that waits to be parsed, put together or sent, and of the states of zlib.
+
+        `keeps_fragments` is for a program that takes a message fragment by fragment: those that have come are kept.
+        """
+        self.discard()
+        self.pongs = []
+        self.trace = None
+        self._late_pong = None
+        self._deflater = self._inflater = None
+        self._parser.end()
+        self._serialiser.end()
+        if not keeps_fragments:
+            self.fragments = None
+            self._set_text("")
+            self._text_decoder = None
+            self._parts = []
+            self._small_parts = bytearray()
+
     def outbox_was_sent(self) -> bool:
         """Be told that all that was taken is sent, so that pongs have room again.
 
@@ -324,7 +351,7 @@ class MessageStream:
             self._fragment_size = 0
             if fragments is not None:
                 is_text = self._text_decoder is not None
-                fragments.end_fragment(self._text.tell() if is_text else self._size - fragments.taken)
+                fragments.end_fragment(self._characters if is_text else self._size - fragments.taken)
         if is_last:
             inbox.append(self._finish_message())
             self._parser.in_fragments = False
@@ -342,9 +369,8 @@ class MessageStream:
         ends, fragments.ends = fragments.ends, []
         content: str | bytes
         if self._text_decoder is not None:
-            content = self._text.getvalue()
-            self._text = StringIO()
-            self._text.write(content[ends[-1] :])
+            content = self._whole_text()
+            self._set_text(content[ends[-1] :])
         else:
             self._flush_small_parts()
             content = b"".join(self._parts)
@@ -360,12 +386,59 @@ class MessageStream:
         if self._fragment_size > self._max_fragment_size:
             raise MessageTooBigError(self._fragment_size, self._max_fragment_size)
         if self._text_decoder is not None:
-            self._text.write(self._decode(payload))
+            self._gather_text(self._decode(payload), len(payload))
         elif len(payload) < _SMALL:
             self._small_parts += payload
         else:
             self._flush_small_parts()
             self._parts.append(payload)
+
+    def _gather_text(self, text: str, size: int) -> None:
+        """Put text, which came as `size` bytes, to what came of its message before."""
+        self._characters += len(text)
+        if len(text) < _SMALL:
+            if self._text is None:
+                self._text = StringIO()
+            self._text.write(text)
+            if self._text.tell() >= _MUCH_TEXT:
+                self._flush_text()
+            return
+        self._flush_text()
+        self._put_text(text, size)
+
+    def _put_text(self, text: str, size: int) -> None:
+        """Keep text in the form that takes less memory: one wide character makes four bytes of each."""
+        if not text.isascii() and getsizeof(text) > size + _SMALL:
+            encoded = text.encode()
+            if len(encoded) + _SMALL < getsizeof(text):
+                self._text_parts.append(encoded)
+                return
+        self._text_parts.append(text)
+
+    def _flush_text(self) -> None:
+        if self._text is not None:
+            self._put_text(self._text.getvalue(), self._text.tell())
+            self._text = None
+
+    def _whole_text(self) -> str:
+        """Return the text that has come; `_set_text()` is called then."""
+        if not self._text_parts:
+            return "" if self._text is None else self._text.getvalue()
+        self._flush_text()
+        parts, self._text_parts = self._text_parts, []
+        encoded = sum([len(part) for part in parts if isinstance(part, bytes)])
+        if 4 * encoded <= self._size:  # which take no more than all of the text then, as they are decoded
+            return "".join([part.decode() if isinstance(part, bytes) else part for part in parts])
+        content = b"".join([part.encode() if isinstance(part, str) else part for part in parts])
+        parts.clear()
+        return content.decode()
+
+    def _set_text(self, text: str) -> None:
+        self._text = None
+        self._text_parts = []
+        self._characters = 0
+        if text:
+            self._gather_text(text, len(text))
 
     def _flush_small_parts(self) -> None:
         if self._small_parts:
@@ -373,15 +446,16 @@ class MessageStream:
             self._small_parts = bytearray()
 
     def _finish_message(self) -> str | bytes:
-        self._size = 0
         if self._text_decoder is None:
+            self._size = 0
             self._flush_small_parts()
             message = b"".join(self._parts)
             self._parts = []
             return message
         self._decode(b"", is_last=True)
-        text = self._text.getvalue()
-        self._text = StringIO()
+        text = self._whole_text()
+        self._set_text("")
+        self._size = 0
         return text
 
     def _decode(self, payload: bytes | memoryview, *, is_last: bool = False) -> str:

@@ -122,7 +122,7 @@ class Dialler:
             self._addresses = addresses
         except (OSError, ValueError) as exc:  # a name with an empty label, or one that is too long
             self._unknown_host = host
-            self._resolve_error = exc
+            self._resolve_error = exc.with_traceback(None)  # whose frame is this one
         self._on_resolved()
 
     def _start_attempt(self, family: socket.AddressFamily, address: SocketAddress) -> None:

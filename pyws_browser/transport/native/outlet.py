@@ -33,6 +33,12 @@ class Outlet:
         self._unsent: list[Buffer] = []
         self._pings: list[tuple[int, bytes]] | None = None  # those that have not left, by how many frames go before
 
+    def end(self) -> None:
+        """Let go of the stream and of what it did not take."""
+        self.stream = None
+        self._unsent = []
+        self.put_size = 0
+
     @property
     def buffered_amount(self) -> int:
         """Payload bytes that the kernel has not taken yet."""

@@ -23,6 +23,7 @@ import socket
 import sys
 import time
 from collections import deque
+from copy import copy
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +44,7 @@ from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborte
 from ..limit import TimeLimit
 from .client_opening import ClientOpening
 from .heart import Heart
+from .leaving import see_off
 from .opening import Opened, Opening, host_and_port, reason_of
 from .outlet import Outlet
 from .server_opening import ServerOpening
@@ -296,6 +298,15 @@ class NativeTransport(Transport):
         return not self._outlet.is_flushed if self._opening is None else self._opening.wants_write
 
     @property
+    def has_unread(self) -> bool:
+        """Whether something has come that was not read, or the end has; an opening reads all by itself."""
+        return self._stream is not None and self._stream.shows_more()
+
+    def see_off(self) -> int:
+        """Do what the seam says, and read what has come first, so that no reset takes what was sent."""
+        return see_off([self], 0.0).size
+
+    @property
     def is_held_back(self) -> bool:
         """Whether it reads no further because `inbox` is full."""
         return self._is_held_back
@@ -509,12 +520,14 @@ class NativeTransport(Transport):
             return sys.maxsize
         if not self.inbox and not self.is_streamed:
             self._inbox_bytes = 0
+            if self._inbox_counted:
+                self._inbox_counted = 0
             return self.options.max_queued_packets
         fragments = self._messages.fragments
         if self.is_streamed and fragments is not None and len(fragments.ends) >= MAX_WAITING_FRAGMENTS:
             return 0
         # Whoever has left gets the room for what the kernel still has; by one, for each may inflate to the limit.
-        if self._is_leaving and self._inbox_bytes < self.options.inbound_buffer_size + LEAVING_SIZE:
+        if self._is_leaving and not self._inbox_holds(self.options.inbound_buffer_size + LEAVING_SIZE):
             return 1
         return self._inbox_room()
 
@@ -614,7 +627,7 @@ class NativeTransport(Transport):
     def _break_down(self, exc: Exception) -> None:
         what = f"what nobody foresaw ended the connection: {exc!r}"
         cause = ConnectionLostError(what) if self.has_opened else ConnectError(what)
-        cause.__cause__ = exc
+        cause.__cause__ = _without_frames(exc)
         self._wake()  # whoever watches the socket for us has to see that there is none any more
         self._fail(cause)
 
@@ -623,17 +636,27 @@ class NativeTransport(Transport):
             self.on_release()
         self._phase = Phase.OVER
         self._limit = None
+        self._messages.end(keeps_fragments=self.is_streamed)
         if self._opening is not None:
             self._opening.close()
             self._opening = None
         if self._stream is not None:
             self._stream.close()
-            self._stream = self._outlet.stream = None
+            self._stream = None
+        self._outlet.end()
 
     def _connected_stream(self) -> TCPStream | TLSStream:
         if self._stream is None:
             raise NotConnectedError("there is no TCP connection: not yet, or no longer")
         return self._stream
+
+
+def _without_frames(exc: Exception) -> Exception:
+    """Return a copy of an error that `poll()` raises, whose frames would keep the connection that remembers it."""
+    try:
+        return copy(exc)
+    except Exception:  # a class of the program's own whose constructor asks for more than `args`
+        return RuntimeError(repr(exc))
 
 
 _STEPS: Final[dict[Phase, Callable[[NativeTransport], bool]]] = {

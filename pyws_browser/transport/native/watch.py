@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import select
 import selectors
-from heapq import heappop, heappush
+from functools import partial
+from heapq import heapify, heappop, heappush
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from weakref import ref
 
 _LONGEST_WAIT: Final = 3600.0
 """Seconds that a selector is asked to wait; what is much longer is refused by some of them."""
 
+_MANY: Final = 64
+"""Deadlines that no connection has any more, so many are kept beside as many as there are connections."""
+
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from .transport import NativeTransport
 
@@ -48,8 +54,10 @@ class Watch(Generic[W]):
         self._selector = selectors.DefaultSelector()
         self._by_fd: dict[int, W] = {}
         self._held_back: dict[int, W] = {}
-        self._restless: dict[int, W] = {}
-        self._due: list[tuple[float, int, W]] = []  # a heap; an entry counts if its connection still has it
+        self._restless: set[int] = set()
+        self._by_id: dict[int, W] = {}
+        # A heap of deadlines and ids, which keeps nobody alive; an entry counts if its connection still has it.
+        self._due: list[tuple[float, int]] = []
         self._rest_until = 0.0
         # Those who are not read from, because the program fetches nothing: whether they leave is watched by another
         # epoll within the selector. Elsewhere than on Linux that is seen when the program fetches.
@@ -66,24 +74,42 @@ class Watch(Generic[W]):
         self._selector.close()
         if self._leaving is not None:
             self._leaving.close()
-        for registry in (self._by_fd, self._held_back, self._restless, self._due):
+        for registry in (self._by_fd, self._by_id, self._held_back, self._restless, self._due):
             registry.clear()
 
-    def disturb(self, connection: W) -> None:
-        """Be told that a connection has something to do that no descriptor shows."""
-        self._restless[connection.id] = connection
+    def __del__(self) -> None:
+        if hasattr(self, "_leaving"):  # or the constructor raised
+            self.close()  # a selector of Python's refers to itself
 
-    def release(self, connection: W) -> None:
+    def disturb(self, id_: int) -> None:
+        """Ask for a look at a connection."""
+        self._restless.add(id_)
+
+    def add(self, connection: W) -> Callable[[], None]:
+        """Note a new connection; return what asks for a look at it.
+
+        The transport gets functions that do not refer to the connection, for that refers to the transport.
+        """
+        self._by_id[connection.id] = connection
+        disturb = partial(self._restless.add, connection.id)
+        connection.transport.set_wakeup(disturb)
+        connection.transport.on_release = partial(_release, ref(self), connection.id)
+        return disturb
+
+    def release(self, id_: int) -> None:
         """Watch a connection no longer: its socket is about to be closed, by whichever call.
 
         Afterwards it would be too late. Another socket may get the number of the descriptor at once, and where a child
         process has a copy of it, epoll goes on to tell of it and knows no way to stop that.
         """
+        connection = self._by_id.get(id_)
+        if connection is None:
+            return
         self._hold_back(connection, False)
         self._watch(connection, 0)
         self._by_fd.pop(connection.fd, None)
         connection.fd = -1
-        self.disturb(connection)
+        self._restless.add(connection.id)
 
     def rest(self, seconds: float) -> None:
         """Do not look at the listener for a while: it cannot be answered now."""
@@ -93,7 +119,8 @@ class Watch(Generic[W]):
 
     def look(self) -> tuple[dict[int, W], bool]:
         """Return the connections that have something to do, by their ids, and whether somebody knocks."""
-        active, self._restless = self._restless, {}
+        active = {id_: self._by_id[id_] for id_ in self._restless if id_ in self._by_id}
+        self._restless.clear()
         is_knocking = False
         for key, _ in self._selector.select(0):
             connection = self._by_fd.get(key.fd)
@@ -105,8 +132,9 @@ class Watch(Generic[W]):
                 self._let_leave(active)
         now = monotonic()
         while self._due and self._due[0][0] <= now:
-            due, id_, connection = heappop(self._due)
-            if connection.due == due and connection.fd >= 0:
+            due, id_ = heappop(self._due)
+            connection = self._by_id.get(id_)
+            if connection is not None and connection.due == due and connection.fd >= 0:
                 connection.due = inf
                 active[id_] = connection
         if self._rest_until and self._rest_until <= now:
@@ -133,14 +161,22 @@ class Watch(Generic[W]):
         """Note what a connection waits for now; one that has ended is forgotten."""
         transport = connection.transport
         if transport.close_status is not None:
-            self._restless.pop(connection.id, None)
+            self._by_id.pop(connection.id, None)
+            self._restless.discard(connection.id)
             return
         self._hold_back(connection, transport.is_held_back)
         self._watch(connection, _interest_of(transport))
         if transport.deadline != connection.due:
             connection.due = transport.deadline
             if connection.due != inf:
-                heappush(self._due, (connection.due, connection.id, connection))
+                heappush(self._due, (connection.due, connection.id))
+                if len(self._due) > 2 * len(self._by_id) + _MANY:
+                    self._drop_past_deadlines()
+
+    def _drop_past_deadlines(self) -> None:
+        """Take those out of the heap that no connection has any more."""
+        self._due = [(known.due, id_) for id_, known in self._by_id.items() if known.due != inf]
+        heapify(self._due)
 
     def _let_leave(self, active: dict[int, W]) -> None:
         assert self._leaving is not None  # noqa: S101
@@ -177,3 +213,9 @@ class Watch(Generic[W]):
 def _interest_of(transport: NativeTransport) -> int:
     interest = 0 if transport.is_held_back else selectors.EVENT_READ
     return interest | (selectors.EVENT_WRITE if transport.wants_write else 0)
+
+
+def _release(watch: ref[Watch[Any]], id_: int) -> None:
+    alive = watch()
+    if alive is not None:
+        alive.release(id_)
