@@ -174,6 +174,7 @@ class Transport(ABC):
     """That of the opening, where the transport itself keeps it, and of the end; None while neither is under way."""
     _unsent_before_close = 0
     _inbox_counted = 0
+    _fragments: list[Message] | None = None
     is_streamed: bool = False
     """Whether `take_fragments()` is called as they come, so that the sender is to be held back when they wait."""
 
@@ -188,13 +189,9 @@ class Transport(ABC):
         """Whether what is sent is to be gathered until `release()`."""
         self.received_count = 0
         """How many messages ever came into `inbox`."""
-        self._fragments: list[Message] = []
         self._waker = Waker()
         self._inbox_bytes = 0  # as they came; `_inbox_counted` of them are those of a count by `size_in_memory()`
-        self._counts_packets = options.max_outbound_packets > 0
-        self._put_bytes = 0
-        # Where each message that may still wait ends, in bytes that were ever put.
-        self._put: deque[int] | None = deque() if self._counts_packets else None
+        self._put_packets = PutPackets() if options.max_outbound_packets else None
 
     @abstractmethod
     def poll(self) -> None:
@@ -212,15 +209,16 @@ class Transport(ABC):
 
         What cannot send fragments (RFC 6455 §5.4) gathers them, and sends the whole message at the last one.
         """
-        self._fragments.append(fragment)
+        fragments = self._fragments or []
+        fragments.append(fragment)
+        self._fragments = None if is_last else fragments
         if is_last:
-            message = join(self._fragments)
-            self._fragments = []
+            message = join(fragments)
             self.send(message)
 
     def drop_fragments(self) -> bool:
         """Give up the message that `send_fragment()` began; return False if a part of it has been sent already."""
-        self._fragments = []
+        self._fragments = None
         return True
 
     def take_fragments(self) -> list[Message]:
@@ -345,7 +343,11 @@ class Transport(ABC):
         if self.ready_state is not State.CLOSED:
             self._enter(State.CLOSED)
             self._waker.callback = None
-            self.on_pong = self.on_ping = None
+            # To set an attribute for the first time takes memory, so what was never set is not set now.
+            if self.on_pong is not None:
+                self.on_pong = None
+            if self.on_ping is not None:
+                self.on_ping = None
             if status.cause is not None:
                 forget_frames(status.cause)
             # Godot 3 sends the NUL that ends its string as well.
@@ -363,17 +365,11 @@ class Transport(ABC):
             raise OutboundBufferFullError(
                 f"{size} bytes do not fit: {buffered} of the {limit} bytes of the outbound buffer are taken; {advice}"
             )
-        put = self._put
-        if put is not None:
-            # By their bytes, for the browser tells no more than how many of those wait.
-            gone = self._put_bytes - buffered
-            while put and put[0] <= gone:
-                put.popleft()
-            limit = self.options.max_outbound_packets
-            if len(put) >= limit:
-                raise OutboundBufferFullError(
-                    f"{limit} packets wait to be handed on, and no more may: poll() and try again, or raise the limit"
-                )
+        limit = self.options.max_outbound_packets
+        if self._put_packets is not None and self._put_packets.count_waiting(buffered) >= limit:
+            raise OutboundBufferFullError(
+                f"{limit} packets wait to be handed on, and no more may: poll() and try again, or raise the limit"
+            )
 
     def _start_closing(self) -> None:
         """Begin the time limit of the closing handshake; what is to be sent, the Close frame included, is put."""
@@ -405,9 +401,8 @@ class Transport(ABC):
     def _check_room_to_send(self, size: int) -> None:
         """Take note of a message that is to be sent, unless there is no room for it."""
         self.check_room(size)
-        if self._put is not None:
-            self._put_bytes += size
-            self._put.append(self._put_bytes)
+        if self._put_packets is not None:
+            self._put_packets.put(size)
 
     def _inbox_room(self) -> int:
         """Return how many messages `inbox` may still take; 0 as well if it holds `inbound_buffer_size` bytes."""
@@ -451,6 +446,26 @@ class Transport(ABC):
         if len(inbox) == count:
             return None
         return overflowed(options)
+
+
+class PutPackets:
+    """Counts the packets that wait to be handed on, by their bytes: a browser tells how many bytes wait, no more."""
+
+    def __init__(self) -> None:
+        self._put_bytes = 0
+        self._ends: deque[int] = deque()  # of the packets that may still wait, in bytes that were ever put
+
+    def put(self, size: int) -> None:
+        """Count a packet of so many bytes."""
+        self._put_bytes += size
+        self._ends.append(self._put_bytes)
+
+    def count_waiting(self, buffered: int) -> int:
+        """Return how many packets wait, if so many bytes do."""
+        gone = self._put_bytes - buffered
+        while self._ends and self._ends[0] <= gone:
+            self._ends.popleft()
+        return len(self._ends)
 
 
 def size_in_memory(message: Message) -> int:

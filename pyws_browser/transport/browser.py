@@ -111,7 +111,7 @@ class BrowserTransport(Transport):
         # one that is counted by it.
         most = len(message) if isinstance(message, bytes) else 3 * len(message)
         self._most_buffered += most
-        limit, counts = self.options.outbound_buffer_size, self._counts_packets
+        limit, counts = self.options.outbound_buffer_size, self._put_packets is not None
         if self._most_buffered > limit or counts:
             self._most_buffered = self.buffered_amount
             size = most

@@ -8,9 +8,7 @@ and no clock.
 from __future__ import annotations
 
 import codecs
-from io import StringIO
 from itertools import islice
-from sys import getsizeof
 from typing import TYPE_CHECKING, Final
 
 from ..errors import MessageTooBigError, RemoteProtocolError
@@ -31,6 +29,7 @@ from .frames import (
     FrameSerialiser,
     decode,
 )
+from .text import GrowingText
 
 if TYPE_CHECKING:
     from collections import deque
@@ -58,9 +57,6 @@ INFLATED_IN_A_ROW: Final = 1024 * 1024
 _SMALL: Final = 4 * 1024
 """Parts of a message below this size are put together as they come."""
 
-_MUCH_TEXT: Final = 64 * 1024
-"""Characters of small parts that are put together, each of which may take four bytes."""
-
 
 class MessageStream:
     """One side of an open connection.
@@ -69,9 +65,6 @@ class MessageStream:
     `max_fragment_size` that for one fragment (0 for the same); `too_big_code` is what a larger one is refused with.
     `keeps_fragments` has it note where the fragments end, for `take_fragments()`.
     """
-
-    _text: StringIO | None = None
-    _characters = 0  # of the text that was not taken out yet
 
     def __init__(
         self,
@@ -114,7 +107,7 @@ class MessageStream:
         self._deflater: Deflater | None = None
         self._inflater: Inflater | None = None
         # A message that comes in parts. Small ones are put together, so a thousand weigh no more than a large one.
-        self._text_parts: list[str | bytes] = []
+        self._text: GrowingText | None = None
         self._text_decoder: codecs.IncrementalDecoder | None = None
         self._parts: list[bytes | memoryview] = []
         self._small_parts = bytearray()
@@ -261,8 +254,7 @@ class MessageStream:
         self._serialiser.end()
         if not keeps_fragments:
             self.fragments = None
-            self._set_text("")
-            self._text_decoder = None
+            self._text = self._text_decoder = None
             self._parts = []
             self._small_parts = bytearray()
 
@@ -339,6 +331,7 @@ class MessageStream:
         if opcode != CONTINUATION:
             self._is_compressed = head & COMPRESSED != 0
             self._text_decoder = _utf8_decoder() if opcode == TEXT else None
+            self._text = GrowingText() if opcode == TEXT else None
             self._parser.in_fragments = True
         if self._is_compressed and self._inflater is not None:
             for block in self._inflater.inflate(payload, is_last=is_last):
@@ -350,8 +343,8 @@ class MessageStream:
         if not self._parser.is_within_frame:
             self._fragment_size = 0
             if fragments is not None:
-                is_text = self._text_decoder is not None
-                fragments.end_fragment(self._characters if is_text else self._size - fragments.taken)
+                text = self._text
+                fragments.end_fragment(self._size - fragments.taken if text is None else text.length)
         if is_last:
             inbox.append(self._finish_message())
             self._parser.in_fragments = False
@@ -368,9 +361,11 @@ class MessageStream:
             return []
         ends, fragments.ends = fragments.ends, []
         content: str | bytes
-        if self._text_decoder is not None:
-            content = self._whole_text()
-            self._set_text(content[ends[-1] :])
+        if self._text is not None:
+            content = self._text.take(self._size)
+            rest = content[ends[-1] :]
+            self._text = GrowingText()
+            self._text.add(rest, len(rest))
         else:
             self._flush_small_parts()
             content = b"".join(self._parts)
@@ -385,60 +380,13 @@ class MessageStream:
         self._fragment_size += len(payload)
         if self._fragment_size > self._max_fragment_size:
             raise MessageTooBigError(self._fragment_size, self._max_fragment_size)
-        if self._text_decoder is not None:
-            self._gather_text(self._decode(payload), len(payload))
+        if self._text is not None:
+            self._text.add(self._decode(payload), len(payload))
         elif len(payload) < _SMALL:
             self._small_parts += payload
         else:
             self._flush_small_parts()
             self._parts.append(payload)
-
-    def _gather_text(self, text: str, size: int) -> None:
-        """Put text, which came as `size` bytes, to what came of its message before."""
-        self._characters += len(text)
-        if len(text) < _SMALL:
-            if self._text is None:
-                self._text = StringIO()
-            self._text.write(text)
-            if self._text.tell() >= _MUCH_TEXT:
-                self._flush_text()
-            return
-        self._flush_text()
-        self._put_text(text, size)
-
-    def _put_text(self, text: str, size: int) -> None:
-        """Keep text in the form that takes less memory: one wide character makes four bytes of each."""
-        if not text.isascii() and getsizeof(text) > size + _SMALL:
-            encoded = text.encode()
-            if len(encoded) + _SMALL < getsizeof(text):
-                self._text_parts.append(encoded)
-                return
-        self._text_parts.append(text)
-
-    def _flush_text(self) -> None:
-        if self._text is not None:
-            self._put_text(self._text.getvalue(), self._text.tell())
-            self._text = None
-
-    def _whole_text(self) -> str:
-        """Return the text that has come; `_set_text()` is called then."""
-        if not self._text_parts:
-            return "" if self._text is None else self._text.getvalue()
-        self._flush_text()
-        parts, self._text_parts = self._text_parts, []
-        encoded = sum([len(part) for part in parts if isinstance(part, bytes)])
-        if 4 * encoded <= self._size:  # which take no more than all of the text then, as they are decoded
-            return "".join([part.decode() if isinstance(part, bytes) else part for part in parts])
-        content = b"".join([part.encode() if isinstance(part, str) else part for part in parts])
-        parts.clear()
-        return content.decode()
-
-    def _set_text(self, text: str) -> None:
-        self._text = None
-        self._text_parts = []
-        self._characters = 0
-        if text:
-            self._gather_text(text, len(text))
 
     def _flush_small_parts(self) -> None:
         if self._small_parts:
@@ -446,17 +394,15 @@ class MessageStream:
             self._small_parts = bytearray()
 
     def _finish_message(self) -> str | bytes:
-        if self._text_decoder is None:
-            self._size = 0
+        size, self._size = self._size, 0
+        if self._text is None:
             self._flush_small_parts()
             message = b"".join(self._parts)
             self._parts = []
             return message
         self._decode(b"", is_last=True)
-        text = self._whole_text()
-        self._set_text("")
-        self._size = 0
-        return text
+        text, self._text = self._text, None
+        return text.take(size)
 
     def _decode(self, payload: bytes | memoryview, *, is_last: bool = False) -> str:
         assert self._text_decoder is not None  # noqa: S101  the callers ask

@@ -202,11 +202,19 @@ def test_nothing_is_left_of_what_nobody_refers_to(
     with echo(server_context(authority, "127.0.0.1") if is_secure else None) as server, warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # as Python's sockets warn of what is not closed
         leave(server.port, authority)  # what is made once, and kept
-        wait_until(lambda: not server._clients)
+        wait_until_left(server)
         before = parts()
         leave(server.port, authority)
-        wait_until(lambda: not server._clients)
+        wait_until_left(server)
         assert parts() <= before
+
+
+def wait_until_left(server: WebSocketServer) -> None:
+    """Wait until the server has accepted all who connected, which it does in turn, and all of them have left."""
+    with socket.create_connection(("127.0.0.1", server.port)) as last:
+        port = last.getsockname()[1]
+        wait_until(lambda: any(c.transport.remote_address()[1] == port for c in [*server._clients.values()]))
+    wait_until(lambda: not server._clients)
 
 
 def wait_until(condition: Callable[[], object]) -> None:
