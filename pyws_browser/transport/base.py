@@ -54,6 +54,9 @@ Message: TypeAlias = str | bytes
 """One message as it is handed over: str for text, bytes for binary."""
 
 
+MOST_WAITING: Final = 128 * 1024
+"""Messages that may wait to be sent: each takes some 130 bytes besides its own, so that small ones take far more."""
+
 _WIDEST: Final = 4
 """Bytes of memory that one byte of a text may take: a single wide character widens all the others."""
 
@@ -364,6 +367,11 @@ class Transport(ABC):
             )
             raise OutboundBufferFullError(
                 f"{size} bytes do not fit: {buffered} of the {limit} bytes of the outbound buffer are taken; {advice}"
+            )
+        if self.waiting_count >= MOST_WAITING:
+            raise OutboundBufferFullError(
+                f"{MOST_WAITING:,} messages wait to be sent, and no more may, however small they are: poll() and try "
+                "again once get_current_outbound_buffered_amount() has shrunk"
             )
         limit = self.options.max_outbound_packets
         if self._put_packets is not None and self._put_packets.count_waiting(buffered) >= limit:

@@ -78,7 +78,7 @@ class MessageStream:
         self.outbox: list[tuple[int, bytes]] = []
         """Frames to be sent, in order, as their first bytes and payloads; `take()` serialises them."""
         self.outbox_size: int = 0
-        """The payload bytes in `outbox`."""
+        """The payload bytes in `outbox`. An empty payload counts as one, so that a sender waits for it to leave."""
         self.taken_count: int = 0
         """How many frames `take()` took out of `outbox`."""
         self.close_sent: tuple[int, str] | None = None
@@ -163,7 +163,7 @@ class MessageStream:
         if self._deflater is not None:
             opcode, payload = self._deflate(self._deflater, opcode, payload)
         self.outbox.append((FIN | opcode, payload))
-        self.outbox_size += len(payload)
+        self.outbox_size += len(payload) or 1
 
     def serialise(self, opcode: int, payload: bytes) -> list[Buffer]:
         """Return what `send()` and `take()` would, for a message with nothing in `outbox` before it."""
@@ -177,7 +177,7 @@ class MessageStream:
         """Do as `send()` with a message that goes to others as well; not for a client, whose frames are masked."""
         frame = message.frame(self._deflater)
         self.outbox.append((frame.head, frame.payload))
-        self.outbox_size += len(frame.payload)
+        self.outbox_size += len(frame.payload) or 1
 
     def serialise_shared(self, message: SharedMessage) -> list[Buffer]:
         """Do as `serialise()` with a message that goes to others as well; not for a client."""
@@ -200,7 +200,7 @@ class MessageStream:
         Fragments go uncompressed.
         """
         self.outbox.append((FIN | opcode if is_last else opcode, payload))
-        self.outbox_size += len(payload)
+        self.outbox_size += len(payload) or 1
 
     def ping(self, payload: bytes) -> None:
         """Put a Ping frame into `outbox`; `payload` has at most 125 bytes."""
@@ -228,7 +228,7 @@ class MessageStream:
             return self._serialise(frames)
         count = taken = 0
         while taken < size:
-            taken += len(frames[count][1])
+            taken += len(frames[count][1]) or 1
             count += 1
         self.outbox = frames[count:]
         self.outbox_size -= taken
@@ -285,7 +285,7 @@ class MessageStream:
 
     def _put(self, opcode: int, payload: bytes) -> None:
         self.outbox.append((FIN | opcode, payload))
-        self.outbox_size += len(payload)
+        self.outbox_size += len(payload) or 1
 
     def _handle(self, head: int, payload: bytes | memoryview, inbox: deque[str | bytes]) -> None:
         opcode = head & OPCODE

@@ -86,6 +86,9 @@ LEAVING_SIZE: Final = 8 * 1024 * 1024
 MAX_WAITING_FRAGMENTS: Final = 16
 """Of a message that is taken fragment by fragment, so many wait until it is read on (as with `websockets`)."""
 
+UNCHECKED_SIZE: Final = 128 * 1024
+"""Bytes that may wait to be sent before each message is checked for room: too few for any limit of how many wait."""
+
 _LEAST_READ: Final = 4 * 1024
 """What a read counts in that at least, so that many small ones end as well."""
 
@@ -137,7 +140,9 @@ class NativeTransport(Transport):
         )
         self._heart = Heart(options.heartbeat_interval, options.heartbeat_timeout)
         self._outlet = Outlet(self._messages, self._heart)
-        self._unchecked_size = -1 if self._put_packets is not None else options.outbound_buffer_size
+        self._unchecked_size = (
+            -1 if self._put_packets is not None else min(options.outbound_buffer_size, UNCHECKED_SIZE)
+        )
         self._addresses = ("", 0), ("", 0)  # this side's, the other's
         self._is_dry = False
         self._is_held_back = False
@@ -163,8 +168,9 @@ class NativeTransport(Transport):
         if isinstance(message, str):
             opcode, message = TEXT, encode_text(message)
         outlet = self._outlet
-        # The exact amount is asked for only where a limit may be reached.
-        put_size = outlet.put_size + len(message)
+        # The exact amount is asked for only where a limit may be reached. An empty message counts as one byte, or
+        # nothing would limit how many wait.
+        put_size = outlet.put_size + (len(message) or 1)
         if put_size > self._unchecked_size:
             self._check_room_to_send(len(message))
         outlet.put_size = put_size
@@ -203,7 +209,7 @@ class NativeTransport(Transport):
             self.send(message.message)
             return
         outlet = self._outlet
-        put_size = outlet.put_size + len(message.payload)
+        put_size = outlet.put_size + (len(message.payload) or 1)
         if put_size > self._unchecked_size:
             self._check_room_to_send(len(message.payload))
         outlet.put_size = put_size
