@@ -30,7 +30,7 @@ _CHUNK = 256 * 1024
 _LEAST_ROUND_TRIPS = 5
 _PAUSE = 0.001
 
-PATIENCE = 1.5
+PATIENCE = 1.0
 """Seconds without an answer after which a contestant counts as stuck."""
 
 _REQUEST = (

@@ -35,6 +35,7 @@ class Meter:
         self._done = done
         self._begun = begun
         self._cpu = 0.0
+        self._since = 0.0
         self.count = 0
         self.gap = 0.0
         self.cpu = 0.0
@@ -52,6 +53,7 @@ class Meter:
             return False
         self.count += 1
         if self.count == 1:
+            self._since = perf_counter()
             self._begun()
         if self._work:
             end = perf_counter() + self._work
@@ -70,7 +72,8 @@ class Meter:
             wall, cpu = now, cpu_now
 
     def told(self) -> dict[str, Any]:
-        return {"gap": self.gap, "cpu": self.cpu, "count": self.count}
+        rate = self.count / (perf_counter() - self._since) if self.count else 0.0
+        return {"gap": self.gap, "cpu": self.cpu, "rate": rate}
 
 
 def main() -> None:

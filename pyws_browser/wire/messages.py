@@ -33,7 +33,7 @@ from .text import GrowingText
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ..compression import Compression
     from .deflate import DeflateTerms
@@ -52,7 +52,7 @@ FRAMES_IN_A_ROW: Final = 256
 """Of the frames that are taken one by one, so many until the caller is to look at the clock."""
 
 INFLATED_IN_A_ROW: Final = 1024 * 1024
-"""Bytes to which frames inflate until the caller is to look at the clock; a single frame may go beyond."""
+"""Bytes to which frames, or the blocks of one frame, inflate until the caller is to look at the clock."""
 
 _SMALL: Final = 4 * 1024
 """Parts of a message below this size are put together as they come."""
@@ -114,6 +114,8 @@ class MessageStream:
         self._size = 0
         self._fragment_size = 0
         self._is_compressed = False
+        self._uninflated: Iterator[bytes] | None = None
+        self._uninflated_fin = 0
         self._frames_in_a_row = 0
         self._late_pong: bytes | None = None
 
@@ -122,6 +124,11 @@ class MessageStream:
         self._deflater = Deflater(terms, compression)
         self._inflater = Inflater(terms)
         self._parser.may_compress = True
+
+    @property
+    def is_inflating(self) -> bool:
+        """Whether the last `parse()` stopped within a frame, of which the next one inflates more."""
+        return self._uninflated is not None
 
     def receive(self, data: bytes) -> None:
         """Take in bytes that arrived; `parse()` makes messages of them."""
@@ -139,6 +146,8 @@ class MessageStream:
         full = len(inbox) + room
         self.inflated_size = 0
         try:
+            if self._uninflated is not None and self.is_reading:
+                self._handle_part(self._uninflated_fin | CONTINUATION, b"", inbox)
             while self.is_reading and self.inflated_size < min(self._max_size, INFLATED_IN_A_ROW):
                 before = len(inbox)
                 frame = self._parser.run(inbox, full - before)
@@ -334,9 +343,17 @@ class MessageStream:
             self._text = GrowingText() if opcode == TEXT else None
             self._parser.in_fragments = True
         if self._is_compressed and self._inflater is not None:
-            for block in self._inflater.inflate(payload, is_last=is_last):
+            blocks = self._uninflated
+            if blocks is None:
+                blocks = self._inflater.inflate(payload, is_last=is_last)
+            self._uninflated = None
+            for block in blocks:
                 self.inflated_size += len(block)
                 self._gather(block)
+                if self.inflated_size > INFLATED_IN_A_ROW:  # the next `parse()` goes on with it
+                    self._uninflated = blocks
+                    self._uninflated_fin = head & FIN
+                    return
         else:
             self._gather(payload)
         fragments = self.fragments
@@ -412,4 +429,4 @@ class MessageStream:
             raise RemoteProtocolError("a text message came that is not UTF-8", 1007) from None
 
 
-__all__ = ["BINARY", "CONTINUATION", "FRAMES_IN_A_ROW", "TEXT", "MessageStream"]
+__all__ = ["BINARY", "CONTINUATION", "FRAMES_IN_A_ROW", "INFLATED_IN_A_ROW", "TEXT", "MessageStream"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -53,11 +54,11 @@ class Wire:
                 request += self.sock.recv(4096)
         return request
 
-    def open(self, peer: WebSocketPeer) -> None:
+    def open(self, peer: WebSocketPeer, headers: bytes = b"") -> None:
         peer.connect_to_url(self.url)
         pump(peer, until=lambda: select.select([self._listener], [], [], 0)[0])
         self.accept()
-        self.sock.sendall(_upgrade(self.read_request(peer)))
+        self.sock.sendall(_upgrade(self.read_request(peer)).removesuffix(b"\r\n") + headers + b"\r\n")
         pump(peer, until=lambda: peer.ready_state is State.OPEN)
 
     def reset(self) -> None:
@@ -327,6 +328,24 @@ def test_a_program_that_waits_for_the_descriptor_misses_no_message_among_many_sm
         assert select.select([peer], [], [], LIMIT)[0], count
         peer.poll()
         count += len(list(peer))
+
+
+def test_a_program_that_waits_for_the_descriptor_misses_no_message_that_inflates_a_lot(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = WebSocketPeer(web_limits=False)
+    peer.compression = True  # type: ignore[assignment]
+    peer.inbound_buffer_size = 1 << 24
+    wire.open(peer, b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    monkeypatch.setattr(time, "monotonic", fast_clock())
+    deflater = zlib.compressobj(9, wbits=-15)
+    payload = (deflater.compress(bytes(1 << 24)) + deflater.flush(zlib.Z_SYNC_FLUSH)).removesuffix(b"\0\0\xff\xff")
+    wire.sock.sendall(b"\xc2\x7e" + len(payload).to_bytes(2, "big") + payload)
+    while not peer.get_available_packet_count():
+        assert select.select([peer], [], [], LIMIT)[0]
+        peer.poll()
+    assert peer.receive() == bytes(1 << 24)
+    peer.abort()
 
 
 def test_writing_to_a_broken_connection_is_told_by_poll(wire: Wire, peer: WebSocketPeer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -81,6 +82,29 @@ def test_who_sends_little_is_served_between_those_who_send_much(
     assert len(told) < 3000
     pump(server, flooder, until=lambda: len(told) == 3001)
     assert [text for client, text in told if client == flooding] == [str(number) for number in range(3000)]
+
+
+def test_who_sends_little_is_served_while_a_message_inflates_to_much(
+    server: WebSocketServer, join: Callable[[], WebSocketPeer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    server.data_received.connect(lambda client: told.append(len(server.get_peer(client).receive() or b"")))
+    server.inbound_buffer_size = 1 << 24
+    server.compression = True  # type: ignore[assignment]
+    server.listen(0)
+    flooder, bystander = join(), join()
+    monkeypatch.setattr(time, "monotonic", fast_clock())
+    flooder.outbound_buffer_size = 1 << 25
+    flooder.send(bytes(1 << 24))
+    pump(flooder, until=lambda: not flooder.get_current_outbound_buffered_amount())
+    assert server.wait(10)
+    server.poll()
+    assert not told
+    bystander.send("one")
+    pump(server, bystander, until=lambda: told)
+    assert told == [3]
+    pump(server, until=lambda: len(told) == 2)
+    assert told == [3, 1 << 24]
 
 
 def test_what_was_not_told_yet_is_told_before_the_end(

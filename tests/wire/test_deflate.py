@@ -13,7 +13,7 @@ from pyws_browser import InvalidOptionError, State, UnsupportedInBrowserError, W
 from pyws_browser.compression import Compression
 from pyws_browser.errors import MessageTooBigError
 from pyws_browser.wire.deflate import BLOCK_SIZE, MAX_FINAL_BLOCKS, Deflater, DeflateTerms, Inflater
-from pyws_browser.wire.messages import BINARY, TEXT, MessageStream
+from pyws_browser.wire.messages import BINARY, INFLATED_IN_A_ROW, TEXT, MessageStream
 
 from .raw import CONTINUATION, RSV1, frame
 
@@ -37,8 +37,21 @@ def client(terms: DeflateTerms = TERMS, compression: Compression = EVERYTHING, l
 def parse(stream: MessageStream, data: bytes, room: int = 1000) -> list[str | bytes]:
     inbox: deque[str | bytes] = deque()
     stream.receive(data)
-    stream.parse(inbox, room)
+    while not stream.parse(inbox, room - len(inbox)) and stream.is_reading and len(inbox) < room:
+        pass
     return list(inbox)
+
+
+def parse_in_steps(stream: MessageStream, data: bytes) -> tuple[list[str | bytes], list[int]]:
+    """Return the messages, and to how many bytes each call of `parse()` inflated something."""
+    inbox: deque[str | bytes] = deque()
+    sizes = []
+    stream.receive(data)
+    is_dry = False
+    while not is_dry and stream.is_reading:
+        is_dry = stream.parse(inbox, 1000)
+        sizes.append(stream.inflated_size)
+    return list(inbox), sizes
 
 
 def deflate(data: bytes) -> bytes:
@@ -141,14 +154,43 @@ class TestLimits:
 
     @pytest.mark.parametrize("limit", [1 << 20, 1 << 24])
     def test_many_messages_that_inflate_a_lot_stop_for_the_caller(self, limit: int) -> None:
-        stream = client(limit=limit)
-        inbox: deque[str | bytes] = deque()
-        stream.receive(frame(BINARY, deflate(bytes(400_000)), rsv=RSV1) * 9)
-        counts = []
-        while not stream.parse(inbox, 1000):
-            counts.append((len(inbox), stream.inflated_size))
-        assert counts == [(3, 1_200_000), (6, 1_200_000), (9, 1_200_000)]
-        assert stream.inflated_size == 0
+        inbox, sizes = parse_in_steps(client(limit=limit), frame(BINARY, deflate(bytes(400_000)), rsv=RSV1) * 9)
+        assert inbox == [bytes(400_000)] * 9
+        assert sum(sizes) == 9 * 400_000
+        assert max(sizes) <= INFLATED_IN_A_ROW + BLOCK_SIZE
+
+    @pytest.mark.parametrize("fragments", [1, 3])
+    @pytest.mark.parametrize(
+        ("opcode", "message"), [(BINARY, bytes(16 << 20)), (TEXT, "λ" * (5 << 20))], ids=["binary", "text"]
+    )
+    def test_one_message_that_inflates_a_lot_stops_for_the_caller(
+        self, opcode: int, message: str | bytes, fragments: int
+    ) -> None:
+        payload = message.encode() if isinstance(message, str) else message
+        deflated = deflate(payload)
+        step = -(-len(deflated) // fragments)
+        frames = b"".join(
+            frame(
+                CONTINUATION if at else opcode,
+                deflated[at : at + step],
+                fin=at + step >= len(deflated),
+                rsv=0 if at else RSV1,
+            )
+            for at in range(0, len(deflated), step)
+        )
+        inbox, sizes = parse_in_steps(client(), frames + frame(TEXT, b"behind it"))
+        assert inbox == [message, "behind it"]
+        assert sum(sizes) == len(payload)
+        assert len(sizes) >= len(payload) // (INFLATED_IN_A_ROW + BLOCK_SIZE)
+        assert max(sizes) <= INFLATED_IN_A_ROW + BLOCK_SIZE
+
+    def test_what_cannot_be_inflated_after_a_stop_fails_with_1007(self) -> None:
+        stream = client()
+        broken = deflate(bytes(4 << 20)) + b"\xff" * 100
+        inbox, sizes = parse_in_steps(stream, frame(BINARY, broken, rsv=RSV1))
+        assert inbox == []
+        assert len(sizes) > 1
+        assert stream.close_sent == (1007, "")
 
 
 class TestSending:

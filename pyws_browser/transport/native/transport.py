@@ -123,8 +123,8 @@ class NativeTransport(Transport):
         self.turn_time: float = READ_TIME
         """Seconds that a poll may read and parse, set by an owner that has others to serve.
 
-        What is left goes on in the next poll. The clock is looked at between reads, after MESSAGES_IN_A_ROW messages
-        and after FRAMES_IN_A_ROW other frames.
+        What is left goes on in the next poll. The clock is looked at between reads, after MESSAGES_IN_A_ROW messages,
+        after FRAMES_IN_A_ROW other frames, and after INFLATED_IN_A_ROW bytes of what was compressed.
         """
         self.on_release: Callable[[], None] | None = None
         """Called right before the sockets are closed, for a loop that must not watch them any longer."""
@@ -500,7 +500,8 @@ class NativeTransport(Transport):
 
         That is so if it is woken, if the descriptor shows that there is more, and in a flood of what no program sees.
         """
-        return self._waker.callback is not None or 2 * messages < frames or self._connected_stream().shows_more()
+        is_unseen = 2 * messages < frames and not self._messages.is_inflating
+        return self._waker.callback is not None or is_unseen or self._connected_stream().shows_more()
 
     def _has_tcp_ended(self) -> bool:
         """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
