@@ -114,8 +114,7 @@ class MessageStream:
         self._size = 0
         self._fragment_size = 0
         self._is_compressed = False
-        self._uninflated: Iterator[bytes] | None = None
-        self._uninflated_fin = 0
+        self._uninflated: tuple[Iterator[bytes], int] | None = None
         self._frames_in_a_row = 0
         self._late_pong: bytes | None = None
 
@@ -147,7 +146,7 @@ class MessageStream:
         self.inflated_size = 0
         try:
             if self._uninflated is not None and self.is_reading:
-                self._handle_part(self._uninflated_fin | CONTINUATION, b"", inbox)
+                self._handle_part(self._uninflated[1] | CONTINUATION, b"", inbox)
             while self.is_reading and self.inflated_size < min(self._max_size, INFLATED_IN_A_ROW):
                 before = len(inbox)
                 frame = self._parser.run(inbox, full - before)
@@ -343,16 +342,14 @@ class MessageStream:
             self._text = GrowingText() if opcode == TEXT else None
             self._parser.in_fragments = True
         if self._is_compressed and self._inflater is not None:
-            blocks = self._uninflated
-            if blocks is None:
-                blocks = self._inflater.inflate(payload, is_last=is_last)
+            rest = self._uninflated
             self._uninflated = None
+            blocks = rest[0] if rest is not None else self._inflater.inflate(payload, is_last=is_last)
             for block in blocks:
                 self.inflated_size += len(block)
                 self._gather(block)
                 if self.inflated_size > INFLATED_IN_A_ROW:  # the next `parse()` goes on with it
-                    self._uninflated = blocks
-                    self._uninflated_fin = head & FIN
+                    self._uninflated = blocks, head & FIN
                     return
         else:
             self._gather(payload)
