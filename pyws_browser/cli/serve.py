@@ -95,8 +95,10 @@ async def run(options: argparse.Namespace) -> int:
         urls = [("ws" if tls is None else "wss") + address]
         if options.static is not None:
             urls.append(("http" if tls is None else "https") + address)
-        print("\n".join(urls), flush=True)
         with _until_told(over):
+            print(
+                "\n".join(urls), flush=True
+            )  # and not before: a script may send the signal as soon as it has read this
             await over.wait()
         await door.shut(server)
     return 0

@@ -434,12 +434,8 @@ class Transport(ABC):
     @property
     def is_half_full(self) -> bool:
         """Whether what waits in `inbox` takes half of its room, or more."""
-        if 2 * self._inbox_bytes >= self.options.inbound_buffer_size:
-            self._inbox_bytes = sum(map(len, self.inbox))
-        return (
-            2 * self._inbox_bytes >= self.options.inbound_buffer_size
-            or 2 * len(self.inbox) >= self.options.max_queued_packets
-        )
+        options = self.options
+        return 2 * len(self.inbox) >= options.max_queued_packets or self._inbox_holds(options.inbound_buffer_size // 2)
 
     def _cut_overflow(self) -> InboundOverflowError | None:
         """Where a sender cannot be held back: take what is over the limits out of `inbox` again, and say so."""
