@@ -38,7 +38,8 @@ class Fanout:
         self.policy: SlowPolicy = "close"
         # A method is referred to weakly: its object has this one, and would be a reference cycle.
         self._tell_missed = WeakMethod(tell_missed) if isinstance(tell_missed, MethodType) else lambda: tell_missed
-        self._slow: dict[int, tuple[Link, SlowReader]] = {}
+        self.slow: dict[int, tuple[Link, SlowReader]] = {}
+        """Those that are slow, by their ids."""
 
     def send(
         self, links: Iterable[Link], message: Message, policy: SlowPolicy | None = None, key: Hashable = None
@@ -51,12 +52,12 @@ class Fanout:
         size = len(shared.payload)
         if policy is None:
             policy = self.policy
-        slow = self._slow
+        slow = self.slow
         found: list[Link] = []
         for link in links:
-            if not is_there(link):
-                continue
             transport = link.transport
+            if not link.is_announced or transport.ready_state is not OPEN:
+                continue
             known = slow.get(link.id) if slow else None
             if known is None or policy == "close":
                 if not transport.buffered_amount or _has_room(transport, size):
@@ -77,15 +78,15 @@ class Fanout:
     @property
     def has_news(self) -> bool:
         """Whether there is room again for one that is slow."""
-        return any(reader.has_room for _, reader in self._slow.values())
+        return any(reader.has_room for _, reader in self.slow.values())
 
     def look(self) -> None:
         """Look who is slow no longer."""
-        for link, reader in list(self._slow.values()):
+        for link, reader in list(self.slow.values()):
             is_open = link.transport.ready_state is OPEN
             if is_open and not reader.resume():
                 continue
-            del self._slow[link.id]
+            del self.slow[link.id]
             if is_open and reader.missed_messages:
                 tell = self._tell_missed()
                 if tell is not None:
@@ -93,7 +94,7 @@ class Fanout:
 
     def clear(self) -> None:
         """Forget who is slow."""
-        self._slow.clear()
+        self.slow.clear()
 
 
 def _has_room(transport: Transport, size: int) -> bool:

@@ -328,13 +328,16 @@ class WebSocketServer(ServerSettings):
             return
         self._check_thread()
         active, is_knocking = watch.look()
-        active = self._left | active | self._held_back
+        if self._left:
+            active = self._left | active
+            self._left.clear()
+        if self._held_back:
+            active |= self._held_back
         try:
             if len(active) == 1:
                 for client in active.values():
                     if not client.is_over:
                         self._look_after(client)
-                self._left = {}
             elif active:
                 self._look_after_many(active)
         except BaseException:  # Ctrl-C, say: whoever was not looked after is in the next poll
@@ -345,8 +348,12 @@ class WebSocketServer(ServerSettings):
         if is_knocking:
             for client in self._accept():
                 self._look_after(client)
-        self._fanout.look()
-        self._emit()
+        if self._fanout.slow:
+            self._fanout.look()
+        if self._waiting:
+            self._emit_in_turns()
+        elif self._events:
+            self._emit()
         if self._listener is not None and self._listener.fileno() < 0:
             raise _listener_gone()
 
@@ -668,27 +675,30 @@ class WebSocketServer(ServerSettings):
                 self._look_after(client)
                 if monotonic() >= end:
                     break
-        self._left = {client.id: client for client in left}
+        self._left.update((client.id, client) for client in left)
 
     def _emit(self) -> None:
         """Call what is due, in the order in which it happened, as long as there is time.
 
         What is left is called by the next polls: of each client in its order, and one client after the other.
         """
-        if self._waiting:
-            self._emit_in_turns()
-            return
         events = self._events
+        self._call_row(events, 1)  # an event alone costs no look at the clock
+        if not events:
+            return
         clock = Clock()
-        row = 1  # an event alone costs no look at the clock
         while events:
-            if not row:
-                if clock.is_over(EMIT_TIME):
-                    if self._session is None:  # or the packets are fetched in the order in which they came
-                        self._sort_events()
-                    return
-                row = clock.row
-            row -= 1
+            if clock.is_over(EMIT_TIME):
+                if self._session is None:  # or the packets are fetched in the order in which they came
+                    self._sort_events()
+                return
+            self._call_row(events, clock.row)
+
+    def _call_row(self, events: deque[Event], length: int) -> None:
+        """Call the first `length` of the events, or as many as there are."""
+        for _ in range(length):
+            if not events:  # the server was stopped, say
+                return
             link, call, is_message = events.popleft()
             if is_message and link.has_failed:  # type: ignore[union-attr]  # a message came on a connection
                 continue
@@ -709,18 +719,7 @@ class WebSocketServer(ServerSettings):
             share = Clock()
             try:
                 while events and not share.is_over(EMIT_SHARE):
-                    for _ in range(min(share.row, len(events))):
-                        if not events:  # the server was stopped
-                            break
-                        _, call, is_message = events.popleft()
-                        if is_message and link is not None and link.has_failed:
-                            continue
-                        try:
-                            call()
-                        except Exception as exc:
-                            if link is None or self.strict:
-                                raise
-                            self._give_up(link.id, exc)
+                    self._call_row(events, share.row)
             finally:
                 waiting.pop(link, None)
                 if events:

@@ -154,7 +154,7 @@ def test_while_a_slow_one_takes_in_nothing_the_server_has_nothing_to_do(
         assert time.monotonic() < deadline
         hall.server.poll()
     assert hall.missed == []
-    assert hall.server._fanout._slow.keys() == {hall.slow_id, other_id}
+    assert hall.server._fanout.slow.keys() == {hall.slow_id, other_id}
     other.abort()
 
 
@@ -163,7 +163,7 @@ def test_who_leaves_while_it_is_slow_is_forgotten(hall: Hall) -> None:
     hall.slow.abort()
     pump(hall.server, until=lambda: not hall.server.has_peer(hall.slow_id))
     assert hall.missed == []
-    assert hall.server._fanout._slow == {}
+    assert hall.server._fanout.slow == {}
     hall.server.broadcast("and on")
     hall.send("and on")
 

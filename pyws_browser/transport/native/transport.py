@@ -298,7 +298,8 @@ class NativeTransport(Transport):
     @property
     def request(self) -> Request | None:
         """The client's request, as long as it waits for an answer by the program (`Admission.is_asked`)."""
-        return self._opening.request if isinstance(self._opening, ServerOpening) else None
+        opening = self._opening  # None is asked for first: to look for an abstract class takes 0.2 µs
+        return opening.request if opening is not None and isinstance(opening, ServerOpening) else None
 
     @property
     def wants_write(self) -> bool:
