@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from .signals import Signal
+
+_set: Final = object.__setattr__
 
 
 class KnownAttributes:
@@ -15,8 +19,11 @@ class KnownAttributes:
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute. Raises AttributeError if there is none of this name, or if it is a signal."""
+        if name[:1] == "_":  # first, for most are: a new peer takes 4.8 µs so, and 6.2 µs with a look at its class
+            _set(self, name, value)
+            return
         cls = type(self)
-        if not name.startswith("_") and not hasattr(cls, name):
+        if not hasattr(cls, name):
             present = self.__dict__.get(name)
             if isinstance(present, Signal):
                 raise AttributeError(
@@ -28,7 +35,7 @@ class KnownAttributes:
                 raise AttributeError(
                     f"a {cls.__name__} has no attribute {name!r}{_suggestion(self, name)}", name=name, obj=self
                 )
-        object.__setattr__(self, name, value)
+        _set(self, name, value)
 
 
 def _is_ours(cls: type) -> bool:
