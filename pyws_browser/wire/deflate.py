@@ -89,6 +89,8 @@ class Inflater:
         self._keeps_window = terms.receive_keeps_window
         self._zlib: zlib._Decompress | None = None
         self._final_blocks = 0
+        self.rest: tuple[Iterator[bytes], int] | None = None
+        """The blocks of a part that are to be asked for later, and FIN if it is the last; for the caller to keep."""
 
     def inflate(self, part: bytes | memoryview, *, is_last: bool) -> Iterator[bytes]:
         """Yield what a part of a message inflates to, in blocks of at most BLOCK_SIZE bytes.

@@ -33,7 +33,7 @@ from .text import GrowingText
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from ..compression import Compression
     from .deflate import DeflateTerms
@@ -114,7 +114,6 @@ class MessageStream:
         self._size = 0
         self._fragment_size = 0
         self._is_compressed = False
-        self._uninflated: tuple[Iterator[bytes], int] | None = None
         self._frames_in_a_row = 0
         self._late_pong: bytes | None = None
 
@@ -127,7 +126,7 @@ class MessageStream:
     @property
     def is_inflating(self) -> bool:
         """Whether the last `parse()` stopped within a frame, of which the next one inflates more."""
-        return self._uninflated is not None
+        return self._inflater is not None and self._inflater.rest is not None
 
     def receive(self, data: bytes) -> None:
         """Take in bytes that arrived; `parse()` makes messages of them."""
@@ -145,8 +144,9 @@ class MessageStream:
         full = len(inbox) + room
         self.inflated_size = 0
         try:
-            if self._uninflated is not None and self.is_reading:
-                self._handle_part(self._uninflated[1] | CONTINUATION, b"", inbox)
+            inflater = self._inflater
+            if inflater is not None and inflater.rest is not None and self.is_reading:
+                self._handle_part(inflater.rest[1] | CONTINUATION, b"", inbox)
             while self.is_reading and self.inflated_size < min(self._max_size, INFLATED_IN_A_ROW):
                 before = len(inbox)
                 frame = self._parser.run(inbox, full - before)
@@ -341,15 +341,16 @@ class MessageStream:
             self._text_decoder = _utf8_decoder() if opcode == TEXT else None
             self._text = GrowingText() if opcode == TEXT else None
             self._parser.in_fragments = True
-        if self._is_compressed and self._inflater is not None:
-            rest = self._uninflated
-            self._uninflated = None
-            blocks = rest[0] if rest is not None else self._inflater.inflate(payload, is_last=is_last)
+        inflater = self._inflater
+        if self._is_compressed and inflater is not None:
+            rest = inflater.rest
+            inflater.rest = None
+            blocks = rest[0] if rest is not None else inflater.inflate(payload, is_last=is_last)
             for block in blocks:
                 self.inflated_size += len(block)
                 self._gather(block)
                 if self.inflated_size > INFLATED_IN_A_ROW:  # the next `parse()` goes on with it
-                    self._uninflated = blocks, head & FIN
+                    inflater.rest = blocks, head & FIN
                     return
         else:
             self._gather(payload)
