@@ -19,7 +19,7 @@ class KnownAttributes:
 
     def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute. Raises AttributeError if there is none of this name, or if it is a signal."""
-        if name[:1] == "_":  # first, for most are: a new peer takes 4.8 µs so, and 6.2 µs with a look at its class
+        if name and name[0] == "_":  # nearly all are: so a new peer takes 4.9 µs, and 6.1 µs with a look at its class
             _set(self, name, value)
             return
         cls = type(self)
