@@ -28,6 +28,7 @@ LAST = 2
 
 _CHUNK = 256 * 1024
 _LEAST_ROUND_TRIPS = 5
+_OPEN_PATIENCE = 20.0
 _PAUSE = 0.001
 
 PATIENCE = 1.0
@@ -52,7 +53,8 @@ class Flooder:
         key = os.urandom(4)
         message = deflated_frame(size, key) if deflate else frame(bytes(size), key)
         chunk = message * max(1, _CHUNK // len(message))
-        self._sock = sock = self._open(port, deflate=deflate, tls=tls)
+        self._sock = sock = self._open(port, deflate=deflate, tls=tls, patience=_OPEN_PATIENCE)
+        sock.settimeout(PATIENCE)
         # With no linger the server need not read what is on the way when the flood is over.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._thread = threading.Thread(target=_send_on, args=(sock, chunk), daemon=True)
@@ -60,25 +62,26 @@ class Flooder:
         return {}
 
     def stop(self) -> dict[str, Any]:
-        assert self._sock is not None
-        assert self._thread is not None
+        if self._sock is None or self._thread is None:
+            return {}  # it did not begin
         with suppress(OSError):  # the server may have ended the connection
             socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # that of TLS would have the thread send plain text
         self._thread.join(PATIENCE)
         self._sock.close()
+        self._sock = self._thread = None
         return {}
 
     def watch(self, port: int, seconds: float, *, tls: bool) -> dict[str, Any]:
         """Return the seconds of the longest round trip; `is_stuck` if one took longer than PATIENCE."""
         start = time.perf_counter()
         try:
-            with self._open(port, deflate=False, tls=tls) as sock:
+            with self._open(port, deflate=False, tls=tls, patience=PATIENCE) as sock:
                 return {"gap": _longest_round_trip(sock, seconds), "is_stuck": False}
         except TimeoutError:
             return {"gap": time.perf_counter() - start, "is_stuck": True}
 
-    def _open(self, port: int, *, deflate: bool, tls: bool) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    def _open(self, port: int, *, deflate: bool, tls: bool, patience: float) -> socket.socket:
+        sock = socket.create_connection(("127.0.0.1", port), timeout=patience)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         if tls:
             sock = self._tls.wrap_socket(sock, server_hostname="127.0.0.1")

@@ -104,10 +104,10 @@ class _Arena:
         port = worker.ask(**job, url=f"{scheme}://127.0.0.1:{self._ports[scheme]}/{kind}/{case.size}/{_ENDLESS}")
         start = time.perf_counter()
         is_client = case.place == "client"
-        if not is_client:
-            self._flooder.ask(do="flood", port=port["port"], size=case.size, deflate=case.deflate, tls=case.tls)
         found: dict[str, float] = {}
         try:
+            if not is_client:
+                self._flooder.ask(do="flood", port=port["port"], size=case.size, deflate=case.deflate, tls=case.tls)
             if case.place == "bystander":
                 watched = self._flooder.ask(do="watch", port=port["port"], seconds=seconds, tls=case.tls)
                 if watched["is_stuck"]:
