@@ -47,7 +47,7 @@ ENGINE_TESTS: Final = (
 USAGE: Final = "tests/typing/usage.py"
 """A program that uses the public names, for type checkers."""
 
-FULLY_COVERED: Final = ("rules", "errors", "packet_peer", "peer", "endpoint")
+FULLY_COVERED: Final = ("protocol/rules", "errors", "packet_peer", "peer/websocket_peer", "peer/endpoint")
 """The modules whose every branch the tests on CPython take."""
 
 

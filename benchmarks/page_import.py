@@ -30,7 +30,7 @@ from time import perf_counter
 start = perf_counter()
 import pyws_browser
 imported = perf_counter()
-import pyws_browser.transport.browser
+import pyws_browser.transport.page.transport
 (imported - start) * 1000, (perf_counter() - imported) * 1000
 `)];
 """

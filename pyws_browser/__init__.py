@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .compression import Compression
+from ._version import __version__ as __version__
 from .errors import (
     AlreadyConnectedError,
     BlockedPortError,
@@ -51,23 +51,23 @@ from .errors import (
     WrongThreadError,
 )
 from .packet_peer import PacketPeer
-from .peer import WebSocketPeer, WriteMode
-from .rules import CloseCode
+from .peer.websocket_peer import WebSocketPeer, WriteMode
+from .protocol.compression import Compression
+from .protocol.rules import CloseCode
+from .protocol.vocabulary import State
 from .signals import Signal
 from .transport import IN_BROWSER
-from .transport.base import State
 
 if TYPE_CHECKING:
     from ._compiled import compiled
-    from .admission import Request, Response
-    from .client import WebSocketClient
-    from .multiplayer_peer import ConnectionStatus, TransferMode, WebSocketMultiplayerPeer
-    from .reconnecting_peer import ReconnectingPeer
-    from .reconnection import Backoff, Reconnection, ReconnectState
-    from .server import WebSocketServer
-    from .transport.memory import MemoryNetwork
+    from .godot.client import WebSocketClient
+    from .godot.multiplayer_peer import ConnectionStatus, TransferMode, WebSocketMultiplayerPeer
+    from .peer.memory_network import MemoryNetwork
+    from .peer.reconnecting_peer import ReconnectingPeer
+    from .peer.reconnection import Backoff, Reconnection, ReconnectState
+    from .protocol.admission import Request, Response
+    from .server.websocket_server import WebSocketServer
 
-__version__ = "0.1.0"
 
 __all__ = [
     "AlreadyConnectedError",
@@ -138,18 +138,18 @@ __all__ = [
 
 # A page compiles what it imports, and few pages need these: they are loaded at their first use.
 _LOADED_ON_USE = {
-    "Backoff": ".reconnection",
-    "ConnectionStatus": ".multiplayer_peer",
-    "MemoryNetwork": ".transport.memory",
-    "ReconnectState": ".reconnection",
-    "ReconnectingPeer": ".reconnecting_peer",
-    "Reconnection": ".reconnection",
-    "Request": ".admission",
-    "Response": ".admission",
-    "TransferMode": ".multiplayer_peer",
-    "WebSocketClient": ".client",
-    "WebSocketMultiplayerPeer": ".multiplayer_peer",
-    "WebSocketServer": ".no_server" if IN_BROWSER else ".server",
+    "Backoff": ".peer.reconnection",
+    "ConnectionStatus": ".godot.multiplayer_peer",
+    "MemoryNetwork": ".peer.memory_network",
+    "ReconnectState": ".peer.reconnection",
+    "ReconnectingPeer": ".peer.reconnecting_peer",
+    "Reconnection": ".peer.reconnection",
+    "Request": ".protocol.admission",
+    "Response": ".protocol.admission",
+    "TransferMode": ".godot.multiplayer_peer",
+    "WebSocketClient": ".godot.client",
+    "WebSocketMultiplayerPeer": ".godot.multiplayer_peer",
+    "WebSocketServer": ".server.unavailable" if IN_BROWSER else ".server.websocket_server",
     "compiled": "._compiled",
 }
 

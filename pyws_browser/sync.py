@@ -21,11 +21,10 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from . import rules
-from .aio import arguments
-from .aio.data import as_message, is_data
-from .aio.endings import closed_error
-from .aio.exceptions import Close, ConnectionClosedOK, InvalidProxy, InvalidURI, opening_error
+from .compat import arguments
+from .compat.data import as_message, is_data
+from .compat.endings import closed_error
+from .compat.exceptions import Close, ConnectionClosedOK, InvalidProxy, InvalidURI, opening_error
 from .errors import (
     InvalidMessageTypeError,
     InvalidProxyError,
@@ -33,12 +32,14 @@ from .errors import (
     InvalidURLError,
     NotConnectedError,
 )
-from .rules import CloseCode
-from .settings import web_limits_by_default
+from .peer.settings import web_limits_by_default
+from .protocol import rules
+from .protocol.rules import CloseCode
+from .protocol.url import parse_url
+from .protocol.vocabulary import State
 from .transport import IN_BROWSER
 from .transport import connect as open_transport
-from .transport.base import State, join
-from .url import parse_url
+from .transport.base import join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,9 +47,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .aio.data import Data
-    from .peer import Connector
-    from .transport.base import Message, Transport
+    from .compat.data import Data
+    from .peer.websocket_peer import Connector
+    from .protocol.vocabulary import Message
+    from .transport.base import Transport
 
 _LONGEST_WAIT: Final = 1.0
 """Seconds after which a wait looks again in any case."""
@@ -251,7 +253,7 @@ def connect(
     if IN_BROWSER:
         _check_can_wait()
     if not web:
-        from .aio.reaching import host_of
+        from .compat.reaching import host_of
 
         server_hostname = host_of(server_hostname or None, "server_hostname")
     limits, fields = arguments.limits(max_size, max_queue, write_limit, web=web)

@@ -22,12 +22,9 @@ LEFT_OUT = (
     "cli",
     "transport/native",
     "wire",
-    *(f"aio/{name}.py" for name in ("admission", "auth", "listening", "reaching", "router", "server", "socket_view")),
-    "certificates.py",
-    "listener.py",
-    "proxy.py",
-    "server.py",
-    "server_settings.py",
+    *(f"server/{name}.py" for name in ("listener", "settings", "watch", "websocket_server")),
+    "compat/reaching.py",
+    *(f"aio/{name}.py" for name in ("admission", "auth", "listening", "router", "server", "socket_view")),
 )
 """The modules and folders of the package that no page imports."""
 

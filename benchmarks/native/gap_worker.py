@@ -197,7 +197,7 @@ class Aio(Websockets):
     """This package's side for asyncio, which has the same interface."""
 
     module = "pyws_browser.aio"
-    exceptions = "pyws_browser.aio.exceptions"
+    exceptions = "pyws_browser.compat.exceptions"
 
     async def close(self, websocket: Any) -> None:
         await websocket.close()

@@ -175,7 +175,7 @@ class Aio(Websockets):
 
     client = "ours.aio"
     module = "pyws_browser.aio"
-    exceptions = "pyws_browser.aio.exceptions"
+    exceptions = "pyws_browser.compat.exceptions"
 
     def is_compiled(self) -> bool:
         return bool(importlib.import_module("pyws_browser").compiled)

@@ -7,18 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .. import rules
-from ..compression import Compression
-from ..reconnection import Backoff, Reconnection, ReconnectState
-from ..rules import CloseCode
-from ..transport import IN_BROWSER
-from ..transport.base import Message as Data
-from ..transport.base import State
-from . import exceptions
-from .broadcasting import broadcast
-from .client import ClientConnection, connect, process_exception, unix_connect
-from .connection import Connection
-from .exceptions import (
+from ..compat.exceptions import (
     Close,
     ConcurrencyError,
     ConnectionClosed,
@@ -38,6 +27,17 @@ from .exceptions import (
     SecurityError,
     WebSocketException,
 )
+from ..peer.reconnection import Backoff, Reconnection, ReconnectState
+from ..protocol import rules
+from ..protocol.compression import Compression
+from ..protocol.rules import CloseCode
+from ..protocol.vocabulary import Message as Data
+from ..protocol.vocabulary import State
+from ..transport import IN_BROWSER
+from . import exceptions
+from .broadcasting import broadcast
+from .client import ClientConnection, connect, process_exception, unix_connect
+from .connection import Connection
 
 if TYPE_CHECKING or not IN_BROWSER:
     from .auth import basic_auth

@@ -11,10 +11,10 @@ from websockets import exceptions
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from .. import admission as core
+from ..compat.exceptions import NegotiationError
 from ..errors import InvalidOptionError
+from ..protocol import admission as core
 from ..wire.handshake import StreamedResponse, refusing
-from .exceptions import NegotiationError
 
 if TYPE_CHECKING:
     import re

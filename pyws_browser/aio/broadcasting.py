@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ..compat.data import as_message, is_data
+from ..compat.exceptions import ConcurrencyError
 from ..errors import InvalidOptionError
-from ..slow_readers import checked_policy
+from ..peer.slow_readers import checked_policy
+from ..protocol.vocabulary import State
 from ..transport import IN_BROWSER
-from ..transport.base import State
-from .data import as_message, is_data
-from .exceptions import ConcurrencyError
 
 if TYPE_CHECKING or not IN_BROWSER:
     from ..wire.shared import SharedMessage
@@ -17,9 +17,9 @@ if TYPE_CHECKING or not IN_BROWSER:
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-    from ..slow_readers import SlowPolicy
+    from ..compat.data import Data
+    from ..peer.slow_readers import SlowPolicy
     from .connection import Connection
-    from .data import Data
 
 BACKLOG: Final = 16 * 1024 * 1024
 """Bytes that may wait for one connection, if `broadcast()` is not told otherwise."""

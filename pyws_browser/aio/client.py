@@ -9,25 +9,18 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import rules
-from ..display import without_password
+from ..compat import arguments
+from ..compat.exceptions import InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI, SecurityError, opening_error
 from ..errors import InvalidOptionError, InvalidProxyError, InvalidURLError
-from ..reconnection import Backoff, Reconnection
-from ..settings import web_limits_by_default
+from ..peer.reconnection import Backoff, Reconnection
+from ..peer.settings import web_limits_by_default
+from ..protocol import rules
+from ..protocol.display import without_password
+from ..protocol.url import parse_url
+from ..protocol.vocabulary import State
 from ..transport import IN_BROWSER
 from ..transport import connect as open_transport
-from ..transport.base import Options, State
-from ..url import parse_url
-from . import arguments
 from .connection import Connection
-from .exceptions import (
-    InvalidMessage,
-    InvalidProxy,
-    InvalidStatus,
-    InvalidURI,
-    SecurityError,
-    opening_error,
-)
 from .waiter import Waiter
 
 if TYPE_CHECKING:
@@ -39,9 +32,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TypeAlias, TypeVar
 
-    from ..compression import Compression
-    from ..peer import Connector
-    from ..url import WebSocketURL
+    from ..peer.websocket_peer import Connector
+    from ..protocol.compression import Compression
+    from ..protocol.options import Options
+    from ..protocol.url import WebSocketURL
     from .connection import Trace
 
     T = TypeVar("T")
@@ -185,7 +179,7 @@ class connect:  # noqa: N801  it is called like a function
         self._host = host
         self._port = port
         if not web:
-            from . import reaching
+            from ..compat import reaching
 
             self._host, self._port = reaching.host_of(host), reaching.port_of(port)
             server_hostname = reaching.host_of(server_hostname or None, "server_hostname")
@@ -325,7 +319,7 @@ class connect:  # noqa: N801  it is called like a function
 
         As that of `websockets`, it can be overridden: one that returns `exc` follows no redirect.
         """
-        from .reaching import redirect_target
+        from ..compat.reaching import redirect_target
 
         return redirect_target(exc, self._asked_uri, self._options, has_address=bool(self._host or self._port))
 

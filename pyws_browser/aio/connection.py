@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from uuid import UUID, uuid4
 from weakref import proxy
 
-from .. import rules
+from ..compat.data import Decoder, as_message, each, is_data
+from ..compat.endings import closed_error, closing_frames
+from ..compat.exceptions import Close, ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 from ..errors import (
     InvalidMessageTypeError,
     InvalidStateError,
@@ -25,14 +27,12 @@ from ..errors import (
     MessageTooBigError,
     NotConnectedError,
 )
-from ..rules import CloseCode
-from ..slow_readers import TOO_SLOW, SlowReader, waiting_bytes
-from ..trace import TracedFrame
+from ..peer.slow_readers import TOO_SLOW, SlowReader, waiting_bytes
+from ..protocol import rules
+from ..protocol.rules import CloseCode
+from ..protocol.trace import TracedFrame
+from ..protocol.vocabulary import CLOSED, OPEN, State
 from ..transport import IN_BROWSER
-from ..transport.base import CLOSED, OPEN, State
-from .data import Decoder, as_message, each, is_data
-from .endings import closed_error, closing_frames
-from .exceptions import Close, ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 from .pings import Pings
 from .pump import make_pump
 from .sending import Sender
@@ -50,11 +50,12 @@ if TYPE_CHECKING:
 
     from websockets.http11 import Request, Response
 
+    from ..compat.data import Data, Fragments
     from ..errors import WebSocketError
-    from ..transport.base import Message, Transport
+    from ..protocol.vocabulary import Message
+    from ..transport.base import Transport
     from ..wire.shared import SharedMessage
     from .broadcasting import Slowness
-    from .data import Data, Fragments
 
     Trace: TypeAlias = Callable[["Connection", TracedFrame], object]
 

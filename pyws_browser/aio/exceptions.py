@@ -1,122 +1,34 @@
-"""The exceptions of the asyncio side, by the names of `websockets.exceptions`, in the package's own tree.
+"""The exceptions of `pyws_browser.aio`, with the names of `websockets.exceptions`."""
 
-::
-
-    WebSocketError                        as `WebSocketException` here
-    ├── ConnectionClosed                  .rcvd, .sent, .rcvd_then_sent, .code, .reason; its cause is `__cause__`
-    │   ├── ConnectionClosedOK            1000, 1001, or no code
-    │   └── ConnectionClosedError         everything else
-    ├── ConcurrencyError                  (RuntimeError) two tasks at what only one can do
-    ├── InvalidURLError
-    │   └── InvalidURI                    .uri, .msg
-    ├── InvalidProxyError
-    │   └── InvalidProxy                  .proxy, .msg
-    └── ConnectError
-        ├── OpeningError                 (OSError) no TCP or TLS connection; in a page, whatever the reason
-        │   ├── OpeningRefusedError            (ConnectionRefusedError)
-        │   ├── NameNotFoundError              (NameResolutionError, socket.gaierror)
-        │   └── OpeningTLSError                 (TLSError, ssl.SSLError)
-        │       └── OpeningCertificateError         (CertificateError, ssl.SSLCertVerificationError)
-        ├── OpeningTimeoutError                (ConnectTimeoutError, TimeoutError)
-        └── HandshakeError
-            └── InvalidHandshake          the server's answer was not the right one
-                ├── InvalidMessage        it was no HTTP
-                ├── InvalidStatus         .response, with its .status_code, .headers and .body
-                ├── InvalidHeader
-                │   ├── InvalidHeaderFormat
-                │   ├── InvalidHeaderValue
-                │   ├── InvalidOrigin
-                │   └── InvalidUpgrade
-                ├── NegotiationError      about a subprotocol or an extension
-                ├── SecurityError         a redirect that may not be followed
-                │   └── RedirectError     (InvalidOptionError) one that the arguments rule out
-                ├── InvalidRedirect       (InvalidURI) one to what is no URI
-                └── ProxyError            (OpeningError, ProxyError) the proxy's answer was not the right one
-                    └── InvalidProxyStatus    .response
-
-On CPython each of these that `websockets.exceptions` has too is a subclass of that one, so that code which catches
-`websockets.exceptions.ConnectionClosed` catches ours. In a page nothing of that package is loaded. What it tells
-apart and this package does not has its name too: `HeaderLineTooLong` is `SecurityError`, say.
-"""
-
-from __future__ import annotations
-
-from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
-
-from .. import errors
-from ..display import printable, without_password
-from ..errors import (
-    CertificateError,
-    ConnectError,
-    ConnectTimeoutError,
-    HandshakeError,
-    InvalidURLError,
-    NameResolutionError,
-    TLSError,
-    WebSocketError,
+from ..compat.exceptions import (
+    Close,
+    ConcurrencyError,
+    ConnectionClosed,
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidHeader,
+    InvalidHeaderFormat,
+    InvalidHeaderValue,
+    InvalidMessage,
+    InvalidOrigin,
+    InvalidProxy,
+    InvalidProxyStatus,
+    InvalidRedirect,
+    InvalidStatus,
+    InvalidUpgrade,
+    InvalidURI,
+    NameNotFoundError,
+    NegotiationError,
+    OpeningCertificateError,
+    OpeningError,
+    OpeningRefusedError,
+    OpeningTimeoutError,
+    OpeningTLSError,
+    ProxyError,
+    RedirectError,
+    SecurityError,
 )
-from ..transport import IN_BROWSER
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any, Self
-
-    from websockets.http11 import Response
-
-if TYPE_CHECKING or IN_BROWSER:
-
-    class _Theirs:
-        """Stands for `websockets.exceptions` where that is not loaded."""
-
-        class ConnectionClosed(Exception): ...
-
-        class ConnectionClosedOK(ConnectionClosed): ...
-
-        class ConnectionClosedError(ConnectionClosed): ...
-
-        class ConcurrencyError(RuntimeError): ...
-
-        class InvalidURI(Exception): ...
-
-        class InvalidHandshake(Exception): ...
-
-        class InvalidMessage(InvalidHandshake): ...
-
-        class InvalidStatus(InvalidHandshake): ...
-
-        class InvalidHeader(InvalidHandshake): ...
-
-        class InvalidHeaderFormat(InvalidHeader): ...
-
-        class InvalidHeaderValue(InvalidHeader): ...
-
-        class InvalidOrigin(InvalidHeader): ...
-
-        class InvalidUpgrade(InvalidHeader): ...
-
-        class NegotiationError(InvalidHandshake): ...
-
-        class SecurityError(InvalidHandshake): ...
-
-        class ProxyError(InvalidHandshake): ...
-
-        class InvalidProxy(Exception): ...
-
-        class InvalidProxyStatus(ProxyError): ...
-
-    class gaierror(OSError): ...  # noqa: N801
-
-    class SSLError(OSError): ...
-
-    class SSLCertVerificationError(SSLError, ValueError): ...
-
-else:
-    from socket import gaierror
-    from ssl import SSLCertVerificationError, SSLError
-
-    from websockets import exceptions as _Theirs  # noqa: N812
-
 
 __all__ = [
     "Close",
@@ -124,23 +36,15 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionClosedError",
     "ConnectionClosedOK",
-    "DuplicateParameter",
-    "HeaderLineTooLong",
     "InvalidHandshake",
     "InvalidHeader",
     "InvalidHeaderFormat",
     "InvalidHeaderValue",
     "InvalidMessage",
-    "InvalidMethod",
     "InvalidOrigin",
-    "InvalidParameterName",
-    "InvalidParameterValue",
-    "InvalidProtocol",
     "InvalidProxy",
-    "InvalidProxyMessage",
     "InvalidProxyStatus",
     "InvalidRedirect",
-    "InvalidState",
     "InvalidStatus",
     "InvalidURI",
     "InvalidUpgrade",
@@ -151,342 +55,7 @@ __all__ = [
     "OpeningRefusedError",
     "OpeningTLSError",
     "OpeningTimeoutError",
-    "PayloadTooBig",
-    "ProtocolError",
     "ProxyError",
     "RedirectError",
-    "RequestLineTooLong",
     "SecurityError",
-    "StatusLineTooLong",
-    "TooManyFragments",
-    "TooManyHeaders",
-    "WebSocketException",
 ]
-
-WebSocketException = WebSocketError
-InvalidState = errors.InvalidStateError
-ProtocolError = errors.RemoteProtocolError
-PayloadTooBig = TooManyFragments = errors.MessageTooBigError
-
-_CLOSE_CODES = {
-    1000: "OK",
-    1001: "going away",
-    1002: "protocol error",
-    1003: "unsupported data",
-    1005: "no status received [internal]",
-    1006: "abnormal closure [internal]",
-    1007: "invalid frame payload data",
-    1008: "policy violation",
-    1009: "message too big",
-    1010: "mandatory extension",
-    1011: "internal error",
-    1012: "service restart",
-    1013: "try again later",
-    1014: "bad gateway",
-}
-
-
-class Close(NamedTuple):
-    """Code and reason of a Close frame."""
-
-    code: int
-    reason: str = ""
-
-    def __str__(self) -> str:
-        if 3000 <= self.code < 5000:
-            meaning = "registered" if self.code < 4000 else "private use"
-        else:
-            meaning = _CLOSE_CODES.get(self.code, "unknown")
-        return f"{self.code} ({meaning}) {printable(self.reason)}".rstrip()
-
-
-class ConnectionClosed(WebSocketError, _Theirs.ConnectionClosed):
-    """The connection is closed; raised by what needs an open one.
-
-    `rcvd` and `sent` are the Close frames, None where there was none. `rcvd_then_sent` tells which was first, if there
-    were two. `__cause__` is what went wrong, as far as this side can know.
-    """
-
-    def __init__(self, rcvd: Close | None, sent: Close | None, rcvd_then_sent: bool | None = None) -> None:
-        Exception.__init__(self, rcvd, sent, rcvd_then_sent)
-        self.rcvd = rcvd
-        self.sent = sent
-        self.rcvd_then_sent = rcvd_then_sent
-
-    def __str__(self) -> str:
-        sent = "no close frame sent" if self.sent is None else f"sent {self.sent}"
-        received = "no close frame received" if self.rcvd is None else f"received {self.rcvd}"
-        if self.rcvd is None:
-            return "no close frame received or sent" if self.sent is None else f"{sent}; {received}"
-        if self.sent is None:
-            return f"{received}; {sent}"
-        return f"{received}; then {sent}" if self.rcvd_then_sent else f"{sent}; then {received}"
-
-    @property
-    def code(self) -> int:
-        """The code of the Close frame that came, 1006 if none did."""
-        return 1006 if self.rcvd is None else self.rcvd.code
-
-    @property
-    def reason(self) -> str:
-        """The reason in the Close frame that came."""
-        return "" if self.rcvd is None else self.rcvd.reason
-
-
-class ConnectionClosedOK(ConnectionClosed, _Theirs.ConnectionClosedOK):
-    """Closed as it should be: with 1000, with 1001, or without a code."""
-
-
-class ConnectionClosedError(ConnectionClosed, _Theirs.ConnectionClosedError):
-    """Closed with another code, or without a closing handshake."""
-
-
-class ConcurrencyError(WebSocketError, _Theirs.ConcurrencyError):
-    """Two tasks do what only one can do at a time."""
-
-
-class InvalidURI(InvalidURLError, _Theirs.InvalidURI):
-    """The URI is not one that a WebSocket can be opened to."""
-
-    def __init__(self, uri: str, msg: str) -> None:
-        Exception.__init__(self, without_password(str(uri)), msg)
-        self.uri = uri
-        self.msg = msg
-
-    def __str__(self) -> str:
-        return f"{printable(self.args[0], None)} isn't a valid URI: {self.msg}"
-
-
-class InvalidProxy(errors.InvalidProxyError, _Theirs.InvalidProxy):
-    """What `proxy` or the system names is no proxy."""
-
-    def __init__(self, proxy: str, msg: str) -> None:
-        Exception.__init__(self, without_password(proxy), msg)
-        self.proxy = proxy
-        self.msg = msg
-
-    def __str__(self) -> str:
-        return self.msg
-
-
-class OpeningError(ConnectError, OSError):
-    """No connection to the server came about; a page is not told why, and raises this for every reason."""
-
-
-class OpeningRefusedError(OpeningError, ConnectionRefusedError):
-    """Nothing listens there."""
-
-
-class NameNotFoundError(OpeningError, NameResolutionError, gaierror):
-    """The host name has no address."""
-
-
-class OpeningTLSError(OpeningError, TLSError, SSLError):
-    """The TLS handshake failed."""
-
-
-class OpeningCertificateError(OpeningTLSError, CertificateError, SSLCertVerificationError):
-    """The server's certificate was not accepted."""
-
-    verify_code: int = 0
-    """OpenSSL's code for why."""
-    verify_message: str = ""
-    """The same in words."""
-
-
-class OpeningTimeoutError(ConnectTimeoutError, TimeoutError):
-    """The connection was not open within `open_timeout`."""
-
-    def __init__(self, seconds: float) -> None:
-        Exception.__init__(self, f"timed out during opening handshake: it was not over after {seconds} s")
-
-
-class InvalidHandshake(HandshakeError, _Theirs.InvalidHandshake):
-    """The opening handshake failed."""
-
-    def __init__(
-        self, message: str = "", status: int = 0, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
-    ) -> None:
-        super().__init__(message, status, headers, body)
-
-
-class InvalidMessage(InvalidHandshake, _Theirs.InvalidMessage):
-    """The answer was no HTTP, or none came."""
-
-
-class InvalidStatus(InvalidHandshake, _Theirs.InvalidStatus):
-    """The server refused; `response` is its answer."""
-
-    def __init__(self, response: Response) -> None:
-        headers = tuple(response.headers.raw_items())
-        body = bytes(response.body or b"")
-        HandshakeError.__init__(self, f"HTTP {response.status_code}", response.status_code, headers, body)
-        self.response = response
-
-    def __str__(self) -> str:
-        return f"server rejected WebSocket connection: HTTP {self.status}"
-
-
-class ProxyError(OpeningError, errors.ProxyError, InvalidHandshake, _Theirs.ProxyError):
-    """The proxy could not be reached, or its answer was not the right one."""
-
-    status: int = 0
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-
-    def __new__(cls, *arguments: Any) -> Self:
-        """Have OSError find its `errno` among the arguments, which it leaves to `__init__` where there is one."""
-        return OSError.__new__(cls, *arguments)
-
-    def __init__(self, *arguments: Any) -> None:
-        Exception.__init__(self, *arguments)
-
-
-InvalidProxyMessage = ProxyError
-
-
-class InvalidProxyStatus(ProxyError, _Theirs.InvalidProxyStatus):
-    """The proxy refused; `response` is its answer."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__(f"proxy rejected connection: HTTP {response.status_code}")
-        self.status = response.status_code
-        self.headers = tuple(response.headers.raw_items())
-        self.response = response
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-class InvalidHeader(InvalidHandshake, _Theirs.InvalidHeader):
-    """A header of the answer is missing or wrong."""
-
-    def __init__(self, name: str, value: str | None = None) -> None:
-        text = (
-            f"invalid {name} header: {printable(value)}"
-            if value
-            else f"{'missing' if value is None else 'empty'} {name} header"
-        )
-        HandshakeError.__init__(self, text)
-        self.args: tuple[Any, ...] = (text,)
-        self.name = name
-        self.value = value
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-class InvalidHeaderFormat(InvalidHeader, _Theirs.InvalidHeaderFormat):
-    """A header cannot be read."""
-
-
-class InvalidHeaderValue(InvalidHeader, _Theirs.InvalidHeaderValue):
-    """A header has a value that is not the right one."""
-
-
-class InvalidOrigin(InvalidHeader, _Theirs.InvalidOrigin):
-    """The Origin header is none that the server takes."""
-
-
-class InvalidUpgrade(InvalidHeader, _Theirs.InvalidUpgrade):
-    """The Upgrade or the Connection header is wrong."""
-
-
-class NegotiationError(InvalidHandshake, _Theirs.NegotiationError):
-    """The two sides did not agree about a subprotocol or an extension."""
-
-
-class SecurityError(InvalidHandshake, _Theirs.SecurityError):
-    """The server redirects to where nobody should follow, or its answer is too long."""
-
-
-class RedirectError(SecurityError, errors.InvalidOptionError):
-    """The server redirects to where the arguments of `connect()` do not lead."""
-
-
-class InvalidRedirect(InvalidHandshake, InvalidURI):
-    """The server redirects to what is no URI that a WebSocket can be opened to; `uri` is what it sent."""
-
-    def __init__(self, uri: str, msg: str) -> None:
-        InvalidURI.__init__(self, uri, msg)
-        self.status = 0
-        self.headers = ()
-        self.body = b""
-
-    def __str__(self) -> str:
-        return printable(self.msg, None)
-
-
-DuplicateParameter = InvalidParameterName = InvalidParameterValue = NegotiationError
-HeaderLineTooLong = RequestLineTooLong = StatusLineTooLong = TooManyHeaders = SecurityError
-InvalidMethod = InvalidProtocol = InvalidMessage
-
-_OF_TLS = ("library", "reason", "verify_code", "verify_message")
-
-_HEADER_ERRORS = {
-    kind.__name__: kind for kind in (InvalidHeader, InvalidHeaderFormat, InvalidHeaderValue, InvalidUpgrade)
-}
-
-
-def opening_error(cause: WebSocketError | None, uri: str, seconds: float | None) -> Exception:
-    """Return what `connect()` raises for what the transport says; `seconds` is `open_timeout`."""
-    error = _opening_error(cause, uri, seconds)
-    error.__cause__ = problem = None if cause is None else cause.__cause__ or cause
-    if isinstance(error, SSLError) and isinstance(problem, SSLError):
-        vars(error).update({name: getattr(problem, name) for name in _OF_TLS if hasattr(problem, name)})
-    if isinstance(error, InvalidMessage) and cause is error.__cause__:
-        error.__cause__ = EOFError(str(cause))
-    return error
-
-
-def _opening_error(cause: WebSocketError | None, uri: str, seconds: float | None) -> Exception:
-    problem = cause.__cause__ if cause is not None else None
-    message = str(cause) if cause is not None else "the connection was closed before it was open"
-    if isinstance(cause, InvalidURLError):
-        return InvalidURI(uri, message)
-    if isinstance(cause, ConnectTimeoutError):
-        return OpeningTimeoutError(seconds or 0.0)
-    if isinstance(cause, HandshakeError):
-        return _handshake_error(cause, problem)
-    if isinstance(cause, NameResolutionError):
-        return NameNotFoundError(*_os_arguments(problem, message))
-    if isinstance(cause, CertificateError):
-        return OpeningCertificateError(*_os_arguments(problem, message))
-    if isinstance(cause, TLSError):
-        return OpeningTLSError(*_os_arguments(problem, message))
-    if isinstance(problem, ConnectionRefusedError):
-        return OpeningRefusedError(*_os_arguments(problem, message))
-    if isinstance(cause, errors.ProxyError) and cause.status:
-        return InvalidProxyStatus(_response(cause.status, "", cause.headers))
-    if isinstance(cause, errors.ProxyError):
-        return ProxyError(*_os_arguments(problem, message))
-    if cause is None or isinstance(cause, ConnectError):
-        return OpeningError(*_os_arguments(problem, message))
-    return cause
-
-
-def _os_arguments(problem: BaseException | None, message: str) -> tuple[Any, ...]:
-    code = problem.errno if isinstance(problem, OSError) else None
-    return (message,) if code is None else (code, message)
-
-
-def _handshake_error(cause: HandshakeError, problem: BaseException | None) -> InvalidHandshake:
-    if cause.status not in (0, HTTPStatus.SWITCHING_PROTOCOLS):
-        phrase = getattr(getattr(problem, "response", None), "reason_phrase", "")
-        return InvalidStatus(_response(cause.status, phrase, cause.headers, cause.body))
-    kind = type(problem).__name__
-    if kind in _HEADER_ERRORS:
-        return _HEADER_ERRORS[kind](getattr(problem, "name", "?"), getattr(problem, "value", None))
-    arguments = (str(cause), cause.status, cause.headers, cause.body)
-    if isinstance(problem, _Theirs.NegotiationError) or (cause.status and problem is None):
-        return NegotiationError(*arguments)
-    if isinstance(problem, _Theirs.SecurityError):
-        return SecurityError(*arguments)
-    return InvalidMessage(*arguments) if not cause.status else InvalidHandshake(*arguments)
-
-
-def _response(status: int, phrase: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> Response:
-    from websockets.datastructures import Headers
-    from websockets.http11 import Response
-
-    return Response(status, phrase, Headers(headers), body)

@@ -6,13 +6,13 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from .exceptions import ConcurrencyError
+from ..compat.exceptions import ConcurrencyError
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
+    from ..compat.exceptions import ConnectionClosed
     from ..transport.base import Transport
-    from .exceptions import ConnectionClosed
 
 
 class Pings:

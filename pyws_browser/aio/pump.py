@@ -22,8 +22,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, cast
 
 from ..errors import NotConnectedError
+from ..protocol.vocabulary import CLOSED, OPEN
 from ..transport import IN_BROWSER
-from ..transport.base import CLOSED, OPEN
 from .turns import SHARE, turns_of
 
 if TYPE_CHECKING:

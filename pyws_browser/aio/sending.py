@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..trace import TracedFrame
+from ..protocol.trace import TracedFrame
+from ..protocol.vocabulary import CLOSED, OPEN
 from ..transport import IN_BROWSER
-from ..transport.base import CLOSED, OPEN
 from .waiter import Waiter
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, TimerHandle
     from collections.abc import Callable
 
-    from ..transport.base import Message, Transport
+    from ..protocol.vocabulary import Message
+    from ..transport.base import Transport
     from ..wire.shared import SharedMessage
 
 GATHER_SIZE: Final = 32 * 1024

@@ -10,13 +10,13 @@ from os import fspath
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from .. import admission
+from ..compat import arguments
 from ..errors import InvalidOptionError
-from ..openings import MAX_HANDSHAKES, Openings, check_max_handshakes
-from ..rules import MAX_PORT, CloseCode, check_close, check_subprotocols
-from ..transport.base import Options, State
+from ..protocol import admission
+from ..protocol.openings import MAX_HANDSHAKES, Openings, check_max_handshakes
+from ..protocol.rules import MAX_PORT, CloseCode, check_close, check_subprotocols
+from ..protocol.vocabulary import State
 from ..transport.native import ServerTransport
-from . import arguments
 from .admission import Policy, judge, judge_at_once, respond
 from .auth import basic_auth
 from .broadcasting import broadcast
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from websockets.http11 import Request, Response
 
-    from ..compression import Compression
+    from ..protocol.compression import Compression
+    from ..protocol.options import Options
     from .admission import Origins, ProcessRequest, ProcessResponse, SelectSubprotocol
     from .connection import Trace
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import NotConnectedError
-from ..transport.base import State
+from ..protocol.vocabulary import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final
 
 from .. import __version__
-from ..display import printable
 from ..errors import WebSocketError
+from ..protocol.display import printable
 from . import bench, connect, info, serve
 from .arguments import UsageError, reason_of
 

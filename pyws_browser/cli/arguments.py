@@ -8,11 +8,11 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 from ..aio import InvalidURI
-from ..certificates import client_context, server_context
 from ..errors import InvalidHeaderError, InvalidOptionError, InvalidSubprotocolError, InvalidURLError
-from ..proxy import parse_proxy
-from ..rules import BLOCKED_PORTS, MAX_PORT, check_headers, check_subprotocols
-from ..url import parse_url
+from ..protocol.rules import BLOCKED_PORTS, MAX_PORT, check_headers, check_subprotocols
+from ..protocol.url import parse_url
+from ..transport.native.certificates import client_context, server_context
+from ..wire.proxy import parse_proxy
 
 if TYPE_CHECKING:
     from ssl import SSLContext

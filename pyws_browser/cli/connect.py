@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from ..aio import ConnectionClosed
 from ..aio import connect as open_connection
-from ..display import printable, without_password
 from ..errors import LocalProtocolError, MessageTooBigError
+from ..protocol.display import printable, without_password
 from .arguments import UsageError, add_connecting, connecting, interval, reason_of, seconds
 from .screen import open_screen
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ..aio import ClientConnection
-    from ..trace import TracedFrame
+    from ..protocol.trace import TracedFrame
     from .screen import Screen
 
 _HELP: Final = """\

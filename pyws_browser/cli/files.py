@@ -8,7 +8,7 @@ import re
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from ..admission import Response
+from ..protocol.admission import Response
 from .arguments import UsageError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Final
 
-from ..admission import Response
+from ..protocol.admission import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

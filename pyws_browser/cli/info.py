@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import __version__, compiled
-from ..rules import UNSUPPORTED_IN_BROWSER
+from ..protocol.rules import UNSUPPORTED_IN_BROWSER
 
 if TYPE_CHECKING:
     import argparse

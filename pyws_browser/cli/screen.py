@@ -23,13 +23,13 @@ try:  # it also makes input() an editor
 except ImportError:  # Windows
     get_line_buffer = None  # type: ignore[assignment]
 
-from ..display import printable
+from ..protocol.display import printable
 from .arguments import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from ..transport.base import Message
+    from ..protocol.vocabulary import Message
 
 PROMPT: Final = "> "
 _CLEAR_LINE: Final = "\r\x1b[K"

@@ -20,10 +20,10 @@ from .guard import Guard
 if TYPE_CHECKING:
     from websockets.http11 import Request
 
-    from ..admission import Response
     from ..aio import Connection, ServerConnection
     from ..aio.server import Server
-    from ..trace import TracedFrame
+    from ..protocol.admission import Response
+    from ..protocol.trace import TracedFrame
 
 _DESCRIPTORS: Final = 2**16
 """As many as it asks for; macOS refuses to have no limit."""

@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from .base import Options, Transport
+    from ..protocol.options import Options
+    from .base import Transport
 
 IN_BROWSER: Final[bool] = sys.platform == "emscripten"
 """Whether this is Pyodide: a page, a worker, or Node."""
@@ -21,6 +22,6 @@ def connect(url: str, options: Options) -> Transport:
     if not IN_BROWSER:
         return native.connect(url, options)
     # A page compiles what it imports, and this is nearly half of all: it can wait until somebody connects.
-    from .browser import BrowserTransport
+    from .page.transport import BrowserTransport
 
     return BrowserTransport(url, options)

@@ -20,38 +20,32 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
-from enum import IntEnum
 from math import inf
 from sys import getsizeof
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from ..compression import Compression
 from ..errors import (
     CloseTimeoutError,
     ConnectError,
     ConnectionLostError,
     InboundOverflowError,
     OutboundBufferFullError,
-    WebSocketError,
     forget_frames,
 )
-from ..rules import unsupported
+from ..protocol.rules import unsupported
+from ..protocol.vocabulary import NEXT_STATES, CloseStatus, Message, State
 from .limit import TimeLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from socket import socket
-    from ssl import SSLContext
 
     from websockets.http11 import Request, Response
 
-    from ..trace import TracedFrame
-    from ..url import WebSocketURL
+    from ..protocol.options import Options
+    from ..protocol.trace import TracedFrame
+    from ..protocol.url import WebSocketURL
     from ..wire.shared import SharedMessage
-
-Message: TypeAlias = str | bytes
-"""One message as it is handed over: str for text, bytes for binary."""
 
 
 MOST_WAITING: Final = 128 * 1024
@@ -61,82 +55,6 @@ _WIDEST: Final = 4
 """Bytes of memory that one byte of a text may take: a single wide character widens all the others."""
 
 _TEXT_HEAD: Final = getsizeof("é") - 2
-
-
-class State(IntEnum):
-    """The ready states (WHATWG WebSockets, `readyState`; Godot 4, `WebSocketPeer.State`)."""
-
-    CONNECTING = 0
-    OPEN = 1
-    CLOSING = 2
-    CLOSED = 3
-
-
-# For what runs with every message: CPython 3.11 takes 0.1 µs to find a member in its enum.
-OPEN: Final = State.OPEN
-CLOSED: Final = State.CLOSED
-
-_NEXT_STATES = {
-    State.CONNECTING: (State.OPEN, State.CLOSING, State.CLOSED),
-    State.OPEN: (State.CLOSING, State.CLOSED),
-    State.CLOSING: (State.CLOSED,),
-    State.CLOSED: (),
-}
-
-
-class CloseStatus(NamedTuple):
-    """How a connection ended.
-
-    `code` and `reason` are those of the Close frame that ended it: 1005 if that had no code, 1006 if none came.
-    `cause` is what went wrong, as far as this side can know. `by_other_side` says that the other side sent the first
-    Close frame.
-    """
-
-    code: int
-    reason: str = ""
-    was_clean: bool = False
-    cause: WebSocketError | None = None
-    by_other_side: bool = False
-
-
-class Options(NamedTuple):
-    """What a connection is opened with. Sizes are in bytes, times in seconds.
-
-    `heartbeat_timeout` 0 stands for the interval. `keeps_handshake` is for those who want to look at
-    `handshake_request` and `handshake_response` later. `server_hostname` is the name that the certificate is checked
-    for, if it is not that of the URL. `parses_ahead` lets messages into `inbox` that came in one read, more than
-    `max_queued_packets` if need be; they take memory either way. `backpressure` asks a page to hold the sender back
-    where the engine can. `dial` is the host and the port to connect to in place of the URL's, `local_addr` the host and
-    the port to connect from, `family` that of the addresses to be tried (0 for any). `keeps_fragments` has the
-    transport tell fragments apart, see `take_fragments()`. `max_fragment_size` is the limit for one, 0 for that of a
-    message.
-    """
-
-    subprotocols: tuple[str, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
-    tls: SSLContext | None = None
-    inbound_buffer_size: int = 16 * 1024 * 1024
-    outbound_buffer_size: int = 16 * 1024 * 1024
-    max_queued_packets: int = 65536
-    handshake_timeout: float = 10.0
-    close_timeout: float = 10.0
-    heartbeat_interval: float = 0.0
-    web_limits: bool = False
-    compression: Compression | None = Compression()
-    max_outbound_packets: int = 0
-    proxy: str | bool | None = True
-    unix_path: str | None = None
-    sock: socket | None = None
-    heartbeat_timeout: float = 0.0
-    keeps_handshake: bool = False
-    server_hostname: str = ""
-    parses_ahead: bool = False
-    backpressure: bool = False
-    dial: tuple[str, int] | None = None
-    local_addr: tuple[str, int] | None = None
-    family: int = 0
-    keeps_fragments: bool = False
-    max_fragment_size: int = 0
 
 
 class Waker:
@@ -336,7 +254,7 @@ class Transport(ABC):
         self._waker.wake()
 
     def _enter(self, state: State) -> None:
-        if state not in _NEXT_STATES[self.ready_state]:
+        if state not in NEXT_STATES[self.ready_state]:
             raise AssertionError(f"a connection cannot go from {self.ready_state.name} to {state.name}")
         self.ready_state = state
         self.has_opened |= state is State.OPEN

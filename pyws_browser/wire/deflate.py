@@ -10,7 +10,7 @@ from ..errors import RemoteProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..compression import Compression
+    from ..protocol.compression import Compression
 
 _EMPTY_BLOCK: Final = b"\x00\x00\xff\xff"
 """What ends the deflated form of every message and is left out on the wire (§7.2.1)."""

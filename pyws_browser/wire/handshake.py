@@ -22,8 +22,8 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
-from ..display import printable
 from ..errors import HandshakeError, InvalidStateError, InvalidSubprotocolError
+from ..protocol.display import printable
 from .head import MAX_HEAD_BYTES, Head
 from .negotiation import client_deflate, server_deflate, terms_of
 from .refusal import Refusal
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from websockets.typing import Origin
 
-    from ..compression import Compression
-    from ..url import WebSocketURL
+    from ..protocol.compression import Compression
+    from ..protocol.url import WebSocketURL
     from .deflate import DeflateTerms
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})[ \r]")

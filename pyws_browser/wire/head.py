@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from ..errors import HandshakeError
-from ..rules import is_token
+from ..protocol.rules import is_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ..errors import MessageTooBigError, RemoteProtocolError
-from ..rules import CloseCode, encode_text, is_wire_close_code
+from ..protocol.rules import CloseCode, encode_text, is_wire_close_code
 from .deflate import Deflater, Inflater
 from .fragments import Fragments, split
 from .frames import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
 
-    from ..compression import Compression
+    from ..protocol.compression import Compression
     from .deflate import DeflateTerms
     from .frames import Buffer
     from .shared import SharedMessage

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from websockets.extensions import Extension
     from websockets.typing import ExtensionParameter
 
-    from ..compression import Compression
+    from ..protocol.compression import Compression
 
 _LARGEST_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 

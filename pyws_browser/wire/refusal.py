@@ -13,8 +13,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from ..display import printable
 from ..errors import HandshakeError
+from ..protocol.display import printable
 from .head import MAX_LINE_BYTES, fields_of
 
 MAX_BODY_BYTES: Final = 64 * 1024

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from ..rules import MAX_PORT
+from ..protocol.rules import MAX_PORT
 from .head import problem_of
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ ]+) HTTP/([0-9]\.[0-9])")

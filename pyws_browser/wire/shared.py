@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..rules import encode_text
+from ..protocol.rules import encode_text
 from .frames import BINARY, COMPRESSED, FIN, TEXT, FrameSerialiser
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ from base64 import b64encode
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ..display import printable
 from ..errors import ProxyError
+from ..protocol.display import printable
 from .head import MAX_HEAD_BYTES, fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..proxy import Proxy
+    from .proxy import Proxy
 
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _MAX_NAME: Final = 255  # bytes (RFC 1928 §5)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyws_browser import Backoff, HandshakeError, WebSocketPeer, aio
-from pyws_browser.aio import exceptions
+from pyws_browser.compat import exceptions
 
 from ..fuzz.answers import Answering, answer_of, by_aio, by_peer, by_sync
 from ..support import pump

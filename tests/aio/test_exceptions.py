@@ -28,10 +28,11 @@ from pyws_browser import (
     WebSocketError,
     WrongHostError,
 )
-from pyws_browser.aio import Close, ConnectionClosed, ConnectionClosedError, ConnectionClosedOK, exceptions
-from pyws_browser.aio.endings import closed_error
-from pyws_browser.aio.exceptions import opening_error
-from pyws_browser.transport.base import CloseStatus
+from pyws_browser.aio import Close, ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
+from pyws_browser.compat import exceptions
+from pyws_browser.compat.endings import closed_error
+from pyws_browser.compat.exceptions import opening_error
+from pyws_browser.protocol.vocabulary import CloseStatus
 
 OURS_ALONE = {
     *("Close", "WebSocketException", "OpeningError", "OpeningRefusedError", "OpeningTimeoutError"),

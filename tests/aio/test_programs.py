@@ -17,7 +17,7 @@ IMPORTS = {
     "ours": {
         "client": "from pyws_browser.aio import connect",
         "server": "from pyws_browser.aio import serve, broadcast, basic_auth, ServerConnection",
-        "exceptions": "from pyws_browser.aio.exceptions import *",
+        "exceptions": "from pyws_browser.compat.exceptions import *",
     },
     "ours, their exceptions": {
         "client": "from pyws_browser.aio import connect",

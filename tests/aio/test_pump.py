@@ -13,8 +13,8 @@ import pytest
 
 from pyws_browser import MemoryNetwork, UnsupportedInBrowserError
 from pyws_browser.aio import Close, ConnectionClosedError, connect, unix_connect, unix_serve
-from pyws_browser.aio.exceptions import NameNotFoundError, OpeningTimeoutError, ProxyError
 from pyws_browser.aio.pump import CompletionPump, EventPump, ReaderPump, has_add_reader
+from pyws_browser.compat.exceptions import NameNotFoundError, OpeningTimeoutError, ProxyError
 
 from .loops import CompletionLoop
 from .parties import echo, pair, served

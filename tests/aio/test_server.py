@@ -21,7 +21,7 @@ from websockets.http11 import Response
 
 from pyws_browser import InvalidOptionError
 from pyws_browser.aio import ServerConnection, basic_auth, broadcast, connect, serve
-from pyws_browser.aio.exceptions import NegotiationError
+from pyws_browser.compat.exceptions import NegotiationError
 
 from ..support import client_context, server_context
 from .parties import CONNECT, SERVE, echo, url_of

@@ -12,7 +12,7 @@ import pytest
 
 from pyws_browser import InvalidOptionError
 from pyws_browser.aio import ServerConnection, connect, serve
-from pyws_browser.aio.exceptions import InvalidMessage, InvalidStatus
+from pyws_browser.compat.exceptions import InvalidMessage, InvalidStatus
 
 from .parties import echo, url_of
 

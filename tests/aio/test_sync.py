@@ -15,7 +15,7 @@ import trustme
 from pyws_browser import InvalidMessageTypeError, InvalidTextError
 from pyws_browser.aio import Close, ConnectionClosedError, ConnectionClosedOK, State, serve
 from pyws_browser.aio import connect as aio_connect
-from pyws_browser.aio.exceptions import InvalidProxy, InvalidStatus, InvalidURI
+from pyws_browser.compat.exceptions import InvalidProxy, InvalidStatus, InvalidURI
 from pyws_browser.sync import connect
 
 from ..support import client_context, server_context

@@ -10,7 +10,7 @@ import pytest
 
 from pyws_browser import Backoff, MemoryNetwork
 from pyws_browser.aio import ConnectionClosedError, broadcast, connect, serve
-from pyws_browser.trace import TracedFrame
+from pyws_browser.protocol.trace import TracedFrame
 
 from .parties import echo, served, url_of
 

@@ -89,7 +89,7 @@ def run(python_place: Interpreter, aio_url: str) -> Any:
             "import asyncio, time\n"
             "from pyws_browser import UnsupportedInBrowserError\n"
             "from pyws_browser.aio import *\n"
-            "from pyws_browser.aio.exceptions import *\n"
+            "from pyws_browser.compat.exceptions import *\n"
         )
         return python_place.run(prelude + textwrap.dedent(source), URL=aio_url)
 
@@ -526,7 +526,8 @@ def test_importing_the_package_loads_no_asyncio_side(python_place: Interpreter) 
     loaded = python_place.run("""
         import sys
         import pyws_browser
-        [name for name in sys.modules if name.startswith("pyws_browser.aio") or name == "pyws_browser.reconnection"]
+        parts = ("pyws_browser.aio", "pyws_browser.peer.reconnection")
+        [name for name in sys.modules if name.startswith(parts)]
     """)
     assert loaded == []
 

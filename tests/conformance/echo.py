@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from pyws_browser import State, WebSocketPeer, WebSocketServer
-from pyws_browser.compression import Compression
+from pyws_browser.protocol.compression import Compression
 
 _SETTINGS = {
     "inbound_buffer_size": 64 * 1024 * 1024,  # section 9 sends 16 MiB, as one frame and in 65,536 fragments

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from pyws_browser import ConnectError, MemoryNetwork, State, WebSocketPeer
-from pyws_browser.transport.base import Options
+from pyws_browser.protocol.options import Options
 
 from . import behaviours
 

@@ -20,7 +20,7 @@ from random import Random
 
 from pyws_browser import WebSocketPeer, aio, sync
 from pyws_browser.errors import ConnectError, WebSocketError
-from pyws_browser.transport.base import State
+from pyws_browser.protocol.vocabulary import State
 
 ACCEPT = b"ACCEPT"
 KINDS = ("server", "http", "socks5")

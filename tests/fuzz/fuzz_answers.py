@@ -10,8 +10,10 @@ from contextlib import suppress
 import atheris
 
 with atheris.instrument_imports(include=["pyws_browser.wire", "pyws_browser.transport.native"]):
-    from pyws_browser.aio.exceptions import opening_error
-    from pyws_browser.transport.base import Options, State, Transport
+    from pyws_browser.compat.exceptions import opening_error
+    from pyws_browser.protocol.options import Options
+    from pyws_browser.protocol.vocabulary import State
+    from pyws_browser.transport.base import Transport
     from pyws_browser.transport.native import connect
 
 from tests.fuzz.answers import KINDS, answer_of, check_cause, check_error, filled_in

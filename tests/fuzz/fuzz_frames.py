@@ -7,7 +7,7 @@ from collections import deque
 import atheris
 
 with atheris.instrument_imports(include=["pyws_browser.wire"]):
-    from pyws_browser.compression import Compression
+    from pyws_browser.protocol.compression import Compression
     from pyws_browser.wire.deflate import DeflateTerms
     from pyws_browser.wire.messages import MessageStream
 

@@ -8,12 +8,12 @@ import hashlib
 import atheris
 
 with atheris.instrument_imports(include=["pyws_browser.wire"]):
-    from pyws_browser.compression import Compression
     from pyws_browser.errors import HandshakeError, ProxyError
-    from pyws_browser.proxy import Proxy
-    from pyws_browser.url import parse_url
+    from pyws_browser.protocol.compression import Compression
+    from pyws_browser.protocol.url import parse_url
     from pyws_browser.wire.handshake import ClientHandshake, ServerHandshake
     from pyws_browser.wire.head import MAX_HEAD_BYTES
+    from pyws_browser.wire.proxy import Proxy
     from pyws_browser.wire.tunnel import tunnel_through
 
 from tests.fuzz.target import cut, run

@@ -7,8 +7,8 @@ import zlib
 import atheris
 
 with atheris.instrument_imports(include=["pyws_browser.wire"]):
-    from pyws_browser.compression import Compression
     from pyws_browser.errors import RemoteProtocolError
+    from pyws_browser.protocol.compression import Compression
     from pyws_browser.wire.deflate import BLOCK_SIZE, Deflater, DeflateTerms, Inflater
 
 from tests.fuzz.target import cut, run

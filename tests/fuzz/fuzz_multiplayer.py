@@ -8,12 +8,12 @@ from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["pyws_browser.dialects", "pyws_browser.multiplayer"]):
+with atheris.instrument_imports(include=["pyws_browser.godot.dialects", "pyws_browser.godot.hub"]):
     from pyws_browser import MemoryNetwork, State, WebSocketClient, WebSocketPeer, WebSocketServer
-    from pyws_browser.broadcasting import Fanout
-    from pyws_browser.dialects import Kind, dialect_of
-    from pyws_browser.multiplayer import Hub
-    from pyws_browser.multiplayer_peer import Link, WebSocketMultiplayerPeer
+    from pyws_browser.godot.dialects import Kind, dialect_of
+    from pyws_browser.godot.hub import Hub
+    from pyws_browser.godot.multiplayer_peer import Link, WebSocketMultiplayerPeer
+    from pyws_browser.peer.broadcasting import Fanout
 
 from tests.fuzz.target import run
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import atheris
 
 with atheris.instrument_imports(include=["pyws_browser.wire"]):
-    from pyws_browser.url import WebSocketURL
+    from pyws_browser.protocol.url import WebSocketURL
     from pyws_browser.wire.handshake import ServerHandshake
     from pyws_browser.wire.request import Problem, parse_request
 

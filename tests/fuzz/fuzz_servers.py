@@ -15,7 +15,7 @@ with atheris.instrument_imports(include=["pyws_browser.aio", "pyws_browser.trans
     from pyws_browser import WebSocketServer
     from pyws_browser.aio import ConnectionClosed, serve
     from pyws_browser.aio.server import ServerConnection
-    from pyws_browser.transport.base import CloseStatus
+    from pyws_browser.protocol.vocabulary import CloseStatus
 
 from tests.fuzz.target import cut, run
 from tests.wire.raw import CLOSE, CONTINUATION, MASK, RSV1, close_frame, frame

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import atheris
 
-with atheris.instrument_imports(include=["pyws_browser.url", "pyws_browser.proxy", "pyws_browser.display"]):
+with atheris.instrument_imports(
+    include=["pyws_browser.protocol.url", "pyws_browser.wire.proxy", "pyws_browser.protocol.display"]
+):
     from pyws_browser.errors import InvalidProxyError, InvalidURLError
-    from pyws_browser.proxy import parse_proxy
-    from pyws_browser.url import is_loopback, parse_host, parse_url
+    from pyws_browser.protocol.url import is_loopback, parse_host, parse_url
+    from pyws_browser.wire.proxy import parse_proxy
 
 from tests.fuzz.target import run
 

@@ -20,12 +20,12 @@ from pyws_browser import (
     WebSocketPeer,
     WebSocketServer,
 )
-from pyws_browser.proxy import Proxy as ProxyURL
-from pyws_browser.proxy import parse_proxy, proxy_for
-from pyws_browser.transport.base import Options
+from pyws_browser.protocol.options import Options
+from pyws_browser.protocol.url import WebSocketURL, parse_url
 from pyws_browser.transport.native import client_opening
 from pyws_browser.transport.native.transport import ClientTransport
-from pyws_browser.url import WebSocketURL, parse_url
+from pyws_browser.wire.proxy import Proxy as ProxyURL
+from pyws_browser.wire.proxy import parse_proxy, proxy_for
 
 from ..support import client_context, open_descriptors, pump, server_context
 from .proxies import Conversation, Proxy, http_connect, script, socks5

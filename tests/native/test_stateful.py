@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pyws_browser import ConnectError, ConnectionLostError, State, WebSocketPeer
-from pyws_browser.transport.base import Options
+from pyws_browser.protocol.options import Options
 from pyws_browser.transport.native import ServerTransport
 
 from ..support import LIMIT, open_descriptors

@@ -26,10 +26,10 @@ from pyws_browser import (
     WebSocketServer,
     WrongHostError,
 )
-from pyws_browser.transport.base import Options
+from pyws_browser.protocol.options import Options
+from pyws_browser.protocol.url import WebSocketURL
 from pyws_browser.transport.native import client_opening as native
 from pyws_browser.transport.native.transport import ClientTransport
-from pyws_browser.url import WebSocketURL
 
 from ..support import LIMIT, client_context, pump, server_context
 

@@ -498,7 +498,7 @@ class TestLimits:
     def test_more_of_them_than_can_be_told_are_dropped(
         self, server: WebSocketServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pyws_browser.server._MAX_REFUSED", 3)
+        monkeypatch.setattr("pyws_browser.server.websocket_server._MAX_REFUSED", 3)
         server.refuse_new_connections = True
         before = open_descriptors()
         crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10)]

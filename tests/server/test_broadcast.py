@@ -18,7 +18,7 @@ from pyws_browser import (
     WebSocketServer,
     WrongThreadError,
 )
-from pyws_browser.compression import Compression
+from pyws_browser.protocol.compression import Compression
 
 from ..support import pump
 

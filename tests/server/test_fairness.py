@@ -8,10 +8,10 @@ from contextlib import ExitStack
 
 import pytest
 
-import pyws_browser.multiplayer_peer
+import pyws_browser.godot.multiplayer_peer
 import pyws_browser.server
 from pyws_browser import State, WebSocketClient, WebSocketPeer, WebSocketServer
-from pyws_browser.multiplayer import ENVELOPES_IN_A_ROW
+from pyws_browser.godot.hub import ENVELOPES_IN_A_ROW
 
 from ..support import fast_clock, pump
 
@@ -30,7 +30,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock that a server's polls go by."""
     clock = Clock()
-    for module in (pyws_browser.server, pyws_browser.multiplayer_peer):
+    for module in (pyws_browser.server, pyws_browser.godot.multiplayer_peer):
         monkeypatch.setattr(module, "monotonic", clock)
     return clock
 

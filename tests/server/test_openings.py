@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from pyws_browser import HandshakeError, InvalidOptionError, Request, State, WebSocketPeer, WebSocketServer
-from pyws_browser.openings import Openings
+from pyws_browser.protocol.openings import Openings
 
 from ..support import client_context, open_descriptors, pump, server_context
 from .test_server import request

@@ -140,7 +140,7 @@ def test_an_id_is_never_given_twice(
     server: WebSocketServer, connect: Callable[[], WebSocketPeer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = iter([7, 7, 8])
-    monkeypatch.setattr("pyws_browser.server._random.randint", lambda low, high: next(numbers))
+    monkeypatch.setattr("pyws_browser.server.websocket_server._random.randint", lambda low, high: next(numbers))
     connect()
     connect()
     assert set(server.peer_ids) == {7, 8}
@@ -257,7 +257,7 @@ def test_all_addresses_are_listened_at_by_default(url: str) -> None:
 
 
 def test_a_single_family_where_there_is_no_dual_stack(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pyws_browser.listener.socket.has_dualstack_ipv6", lambda: False)
+    monkeypatch.setattr("pyws_browser.server.listener.socket.has_dualstack_ipv6", lambda: False)
     with WebSocketServer() as server, WebSocketPeer(web_limits=False) as peer:
         server.strict = True
         server.listen(0)
@@ -557,7 +557,7 @@ class TestWaiting:
     def test_it_may_be_for_any_time(
         self, server: WebSocketServer, timeout: float | None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pyws_browser.transport.native.watch._LONGEST_WAIT", 0.01)
+        monkeypatch.setattr("pyws_browser.server.watch._LONGEST_WAIT", 0.01)
         knock = threading.Timer(0.05, lambda: socket.create_connection(("127.0.0.1", server.port)).close())
         knock.start()
         try:
@@ -625,7 +625,7 @@ class TestTheListenersEnd:
         def fail(*_: object) -> None:
             raise OSError(errno.EINVAL, "Invalid argument")
 
-        monkeypatch.setattr("pyws_browser.server.ServerTransport", fail)
+        monkeypatch.setattr("pyws_browser.server.websocket_server.ServerTransport", fail)
         before = open_descriptors()
         with socket.create_connection(("127.0.0.1", server.port)) as sock:
             assert server.wait(LIMIT)

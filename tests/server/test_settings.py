@@ -23,8 +23,8 @@ from pyws_browser import (
     UnsupportedInBrowserError,
     WebSocketClient,
     WebSocketServer,
-    no_server,
 )
+from pyws_browser.server import unavailable as no_server
 
 from ..support import pump
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pyws_browser import InvalidOptionError, State, WebSocketPeer, WebSocketServer
-from pyws_browser.slow_readers import SlowPolicy
+from pyws_browser.peer.slow_readers import SlowPolicy
 
 from ..support import pump
 

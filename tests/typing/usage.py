@@ -41,7 +41,7 @@ from pyws_browser import (
     sync,
     variant,
 )
-from pyws_browser.trace import TracedFrame
+from pyws_browser.protocol.trace import TracedFrame
 
 
 def a_peer(tls: ssl.SSLContext) -> None:

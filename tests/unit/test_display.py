@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyws_browser.display import printable, without_password
+from pyws_browser.protocol.display import printable, without_password
 
 
 @pytest.mark.parametrize(

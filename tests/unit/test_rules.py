@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pyws_browser import rules
 from pyws_browser.errors import (
     InvalidCloseCodeError,
     InvalidCloseReasonError,
@@ -17,6 +16,7 @@ from pyws_browser.errors import (
     InvalidTextError,
     UnsupportedInBrowserError,
 )
+from pyws_browser.protocol import rules
 
 PAGE_CODES = [1000, 3000, 3999, 4000, 4999]
 DESKTOP_CODES = [1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyws_browser.errors import BlockedPortError, InvalidURLError
-from pyws_browser.rules import BLOCKED_PORTS
-from pyws_browser.url import is_loopback, parse_host, parse_url
+from pyws_browser.protocol.rules import BLOCKED_PORTS
+from pyws_browser.protocol.url import is_loopback, parse_host, parse_url
 
 NORMAL_FORMS = [
     ("ws://example.com", "ws://example.com/"),

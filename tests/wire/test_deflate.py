@@ -10,8 +10,8 @@ from collections import deque
 import pytest
 
 from pyws_browser import InvalidOptionError, State, UnsupportedInBrowserError, WebSocketPeer, WebSocketServer
-from pyws_browser.compression import Compression
 from pyws_browser.errors import MessageTooBigError
+from pyws_browser.protocol.compression import Compression
 from pyws_browser.wire.deflate import BLOCK_SIZE, MAX_FINAL_BLOCKS, Deflater, DeflateTerms, Inflater
 from pyws_browser.wire.messages import BINARY, INFLATED_IN_A_ROW, TEXT, MessageStream
 

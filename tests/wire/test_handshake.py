@@ -9,9 +9,9 @@ import traceback
 
 import pytest
 
-from pyws_browser.compression import Compression
 from pyws_browser.errors import HandshakeError
-from pyws_browser.url import parse_url
+from pyws_browser.protocol.compression import Compression
+from pyws_browser.protocol.url import parse_url
 from pyws_browser.wire.deflate import DeflateTerms
 from pyws_browser.wire.handshake import ClientHandshake, ServerHandshake
 from pyws_browser.wire.head import MAX_HEAD_BYTES

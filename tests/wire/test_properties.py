@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pyws_browser.compression import Compression
+from pyws_browser.protocol.compression import Compression
 from pyws_browser.wire.deflate import DeflateTerms
 from pyws_browser.wire.frames import FIN, FrameParser, FrameSerialiser
 from pyws_browser.wire.messages import BINARY, TEXT, MessageStream

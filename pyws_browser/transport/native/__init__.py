@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...url import parse_url
+from ...protocol.url import parse_url
 from .transport import ClientTransport, NativeTransport, ServerTransport
 
 if TYPE_CHECKING:
-    from ..base import Options
+    from ...protocol.options import Options
 
 __all__ = ["ClientTransport", "NativeTransport", "ServerTransport", "connect"]
 

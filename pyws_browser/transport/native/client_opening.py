@@ -8,8 +8,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from ...errors import ConnectError, ConnectTimeoutError, InvalidOptionError, ProxyError, TLSError
-from ...proxy import proxy_for
 from ...wire.handshake import ClientHandshake
+from ...wire.proxy import proxy_for
 from ...wire.tunnel import tunnel_through
 from .dial import Dialler, GivenSocket, UnixDialler
 from .opening import Opening, reason_of
@@ -18,10 +18,10 @@ from .stream import TLSStream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ...proxy import Proxy
-    from ...url import WebSocketURL
+    from ...protocol.options import Options
+    from ...protocol.url import WebSocketURL
+    from ...wire.proxy import Proxy
     from ...wire.tunnel import Tunnel
-    from ..base import Options
 
 
 class ClientPhase(IntEnum):

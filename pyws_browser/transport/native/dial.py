@@ -12,7 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from ...errors import ConnectError, InvalidOptionError, NameResolutionError
-from ...url import is_loopback
+from ...protocol.url import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..base import CLOSED
+from ...protocol.vocabulary import CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from websockets import http11
 
-    from ...url import WebSocketURL
+    from ...protocol.options import Options
+    from ...protocol.url import WebSocketURL
     from ...wire.deflate import DeflateTerms
     from ...wire.handshake import ClientHandshake, ServerHandshake
-    from ..base import Options
 
 
 READ_TIME: Final = 0.01

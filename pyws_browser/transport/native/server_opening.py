@@ -10,8 +10,8 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from ...admission import Request, Response
 from ...errors import ConnectError
+from ...protocol.admission import Request, Response
 from ...wire.handshake import ServerHandshake
 from ...wire.head import MAX_HEAD_BYTES
 from ..limit import TimeLimit
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from websockets import http11
 
-    from ...admission import Admission
-    from ...url import WebSocketURL
-    from ..base import Options
+    from ...protocol.admission import Admission
+    from ...protocol.options import Options
+    from ...protocol.url import WebSocketURL
 
 _logger: Final = logging.getLogger("pyws_browser.server")
 

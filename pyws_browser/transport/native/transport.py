@@ -27,7 +27,6 @@ from copy import copy
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from ...admission import Admission
 from ...errors import (
     ConnectError,
     ConnectionLostError,
@@ -35,12 +34,14 @@ from ...errors import (
     NotConnectedError,
     WebSocketError,
 )
-from ...rules import CloseCode, encode_text
-from ...trace import TracedFrame
-from ...url import WebSocketURL
+from ...protocol.admission import Admission
+from ...protocol.rules import CloseCode, encode_text
+from ...protocol.trace import TracedFrame
+from ...protocol.url import WebSocketURL
+from ...protocol.vocabulary import OPEN, CloseStatus, Message, State
 from ...wire.fragments import split
 from ...wire.messages import BINARY, CONTINUATION, FRAMES_IN_A_ROW, TEXT, MessageStream
-from ..base import OPEN, CloseStatus, Message, Options, State, Transport, aborted, gave_up
+from ..base import Transport, aborted, gave_up
 from ..limit import TimeLimit
 from .client_opening import ClientOpening
 from .heart import Heart
@@ -56,7 +57,8 @@ if TYPE_CHECKING:
 
     from websockets import http11
 
-    from ...admission import Request
+    from ...protocol.admission import Request
+    from ...protocol.options import Options
     from ...wire.fragments import Fragments
     from ...wire.shared import SharedMessage
     from .stream import TCPStream

@@ -1,0 +1,1 @@
+"""What is named after `websockets` and serves `aio` and `sync` alike."""

@@ -1,0 +1,204 @@
+"""The arguments of `connect()` and `serve()`, made into what a transport is opened with; what it cannot do is refused.
+
+Names and defaults are those of `websockets.asyncio`.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+from .._version import __version__
+from ..errors import InvalidOptionError
+from ..protocol import rules
+from ..protocol.compression import Compression
+from ..protocol.options import Options
+from ..transport import IN_BROWSER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from ssl import SSLContext
+
+    Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+    Marks: TypeAlias = int | tuple[int | None, int | None] | None
+
+AGENT: Final = f"Python/{platform.python_version().rpartition('.')[0]} pyws_browser/{__version__}"
+"""The `User-Agent` and the `Server` header."""
+
+ANY_PAGE: Final = "http://page.invalid/"
+"""Completes a relative URL in a page as far as it has to be checked."""
+
+PAGE_INBOX_BYTES: Final = 16 * 1024 * 1024
+PAGE_INBOX_COUNT: Final = 65536
+"""What may wait to be received in a page, which cannot hold the sender back, if nothing larger is asked for."""
+
+_UNLIMITED: Final = sys.maxsize
+_MAX_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
+_OTHER_ARGUMENTS: Final = frozenset(
+    {
+        *("family", "proto", "flags", "happy_eyeballs_delay", "interleave"),
+        *("ssl_handshake_timeout", "ssl_shutdown_timeout", "all_errors"),
+        *("proxy_ssl", "proxy_server_hostname", "reuse_address", "keep_alive"),
+    }
+)
+
+
+class Limits(NamedTuple):
+    """What a connection needs besides its transport's options."""
+
+    write_limit: tuple[int, int]
+    low_queue: int
+    max_size: int
+
+
+def limits(
+    max_size: int | tuple[int | None, int | None] | None, max_queue: Marks, write_limit: Marks, *, web: bool
+) -> tuple[Limits, dict[str, Any]]:
+    """Return the limits of a connection, and the fields of its transport's options that hold them."""
+    size, fragment_size = _sizes(max_size)
+    high, low = _marks(max_queue, "max_queue")
+    options: dict[str, Any] = {
+        "max_queued_packets": max(high, 1),
+        "inbound_buffer_size": size,
+        "max_fragment_size": fragment_size,
+        "outbound_buffer_size": _UNLIMITED,
+    }
+    if web:
+        options["max_queued_packets"] = max(high, PAGE_INBOX_COUNT)
+        options["inbound_buffer_size"] = max(size, PAGE_INBOX_BYTES)
+    return Limits(_marks(write_limit, "write_limit"), low, size), options
+
+
+def times(
+    open_timeout: float | None, close_timeout: float | None, ping_interval: float | None, ping_timeout: float | None
+) -> dict[str, Any]:
+    """Return the fields of the options that hold the time limits, in seconds; None is no limit, or no pings."""
+    return {
+        "handshake_timeout": _seconds(open_timeout, "open_timeout", or_zero=True),
+        "close_timeout": _seconds(close_timeout, "close_timeout", or_zero=True),
+        "heartbeat_interval": 0.0 if ping_interval is None else _seconds(ping_interval, "ping_interval"),
+        "heartbeat_timeout": _seconds(ping_timeout, "ping_timeout"),
+    }
+
+
+def compression_of(
+    compression: str | Compression | None, extensions: Sequence[Any] | None = None, *, is_client: bool = True
+) -> Compression | None:
+    """Return how to compress; raises InvalidOptionError for what is not known here.
+
+    `compression` is "deflate", a `Compression` or None; `extensions` may have one of the two factories that
+    `websockets.extensions.permessage_deflate` has, which then counts.
+    """
+    if extensions:
+        return _compression_of_factory(extensions, is_client=is_client)
+    if isinstance(compression, Compression):
+        return compression
+    if compression not in ("deflate", None):
+        raise InvalidOptionError(f'compression is "deflate", a Compression or None, not {compression!r}')
+    return None if compression is None else Compression()
+
+
+def _compression_of_factory(extensions: Sequence[Any], *, is_client: bool) -> Compression:
+    kind = f"{'Client' if is_client else 'Server'}PerMessageDeflateFactory"
+    factory = extensions[0]
+    if len(extensions) > 1 or type(factory).__name__ != kind:
+        raise InvalidOptionError(f"the only extension there is here is one {kind}, not {extensions!r}")
+    if factory.server_no_context_takeover != factory.client_no_context_takeover:
+        raise InvalidOptionError("no_context_takeover is for both sides or for none here: set it for both")
+    settings = dict(factory.compress_settings or {})
+    level = settings.pop("level", Compression().level)
+    settings.pop("memLevel", None)  # it follows from the window here
+    if settings:
+        raise InvalidOptionError(f"of compress_settings, level and memLevel are known here, not {', '.join(settings)}")
+    bits = [factory.client_max_window_bits, factory.server_max_window_bits]
+    own, peer = bits if is_client else reversed(bits)
+    return Compression(
+        level=level,
+        window_bits=_MAX_WINDOW if own in (None, True) else own,
+        peer_window_bits=_MAX_WINDOW if peer in (None, True) else peer,
+        no_context_takeover=factory.client_no_context_takeover,
+    )
+
+
+def headers_of(headers: Headers | None, further: dict[str, str | None]) -> tuple[tuple[str, str], ...]:
+    """Return handshake headers as pairs; `further` are those that the other arguments set, None for not at all."""
+    items: Any = () if headers is None else headers
+    raw_items = getattr(items, "raw_items", None)  # of the Headers of `websockets`, which may have a name twice
+    pairs = list(rules.check_headers(raw_items() if raw_items is not None else items))
+    names = {name.lower() for name, _ in pairs}
+    pairs += [(name, value) for name, value in further.items() if value is not None and name.lower() not in names]
+    return rules.check_headers(pairs)
+
+
+def check_others(others: dict[str, Any], *, web: bool) -> None:
+    """Refuse the arguments of `websockets` that have no counterpart here, unless they are None.
+
+    Raises TypeError for a name that `websockets` does not know either, as any function does.
+    """
+    for name, value in others.items():
+        if name not in _OTHER_ARGUMENTS:
+            raise TypeError(f"got an unexpected keyword argument {name!r}")
+        if value is None:
+            continue
+        if web:
+            raise rules.unsupported("other_arguments", name)
+        raise InvalidOptionError(f"{name} is not supported here: docs/asyncio.md says what stands for it")
+
+
+def refuse_in_page(given: dict[str, tuple[Any, Any]]) -> None:
+    """Refuse what a page cannot do: `given` has the values and defaults of the arguments that it cannot change."""
+    for name, (value, default) in given.items():
+        if value is not default and value != default:
+            raise rules.unsupported(name)
+
+
+def tls_of(ssl: SSLContext | bool | None, server_hostname: str | None = None, *, secure: bool) -> SSLContext | None:
+    """Return the context to be used, None for the default one; raises InvalidOptionError if one does not fit."""
+    if server_hostname and not secure:
+        raise InvalidOptionError("server_hostname belongs to wss://, and the URL is ws://")
+    if ssl in (None, True) or IN_BROWSER:
+        if ssl is True and not secure:
+            raise InvalidOptionError("ssl belongs to wss://, and the URL is ws://")
+        return None
+    if not secure:
+        raise InvalidOptionError("ssl belongs to wss://, and the URL is ws://")
+    if not hasattr(ssl, "wrap_bio"):
+        raise InvalidOptionError(f"ssl is an SSLContext, True or None, not {ssl!r}")
+    return ssl  # type: ignore[return-value]
+
+
+def base_options(**fields: Any) -> Options:
+    """Return options with these fields, the rest as `aio` has them."""
+    return Options(keeps_handshake=True, parses_ahead=True, keeps_fragments=True, **fields)
+
+
+def _sizes(max_size: int | tuple[int | None, int | None] | None) -> tuple[int, int]:
+    """Return the limits of a message and of a fragment."""
+    sizes = max_size if isinstance(max_size, tuple) else (max_size, max_size)
+    if any(size is not None and (not isinstance(size, int) or size < 1) for size in sizes) or len(sizes) != 2:
+        raise InvalidOptionError(f"max_size is a number of bytes from 1 on, None, or a pair of those, not {max_size!r}")
+    message, fragment = (_UNLIMITED if size is None else size for size in sizes)
+    return message, min(message, fragment)
+
+
+def _marks(value: Marks, name: str) -> tuple[int, int]:
+    """Return high and low water; the low one is a quarter of the high one if it is not given."""
+    high, low = value if isinstance(value, tuple) else (value, None)
+    if high is None:
+        high = _UNLIMITED if low is None else 4 * low
+    if low is None:
+        low = high // 4
+    if not isinstance(high, int) or not isinstance(low, int) or not 0 <= low <= high:
+        raise InvalidOptionError(f"{name} is (high, low) with high >= low >= 0, or the first alone, not {value!r}")
+    return high, low
+
+
+def _seconds(value: float | None, name: str, *, or_zero: bool = False) -> float:
+    if value is None:
+        return inf
+    if not isinstance(value, (int, float)) or not (value > 0 or (or_zero and value == 0)):
+        least = "from 0 on" if or_zero else "above 0"
+        raise InvalidOptionError(f"{name} is a number of seconds {least}, or None, not {value!r}")
+    return float(value)

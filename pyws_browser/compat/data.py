@@ -1,0 +1,101 @@
+"""What a program gives to be sent: one message, or the fragments of one."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from ..errors import InvalidMessageTypeError, InvalidTextError
+from ..protocol.rules import as_text, encode_text
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from typing_extensions import Buffer
+
+    from ..protocol.vocabulary import Message
+
+    Data: TypeAlias = str | Buffer
+    Fragments: TypeAlias = Iterable[Data] | AsyncIterable[Data]
+
+_BYTES_LIKE: Final = (bytes, bytearray, memoryview)
+_utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
+
+
+def as_message(data: Data, *, text: bool | None) -> Message:
+    """Return what is sent for `data`; `text` overrides that str goes as text and bytes-like as binary."""
+    if isinstance(data, str):
+        return encode_text(data) if text is False else data
+    payload = data if isinstance(data, bytes) else bytes(data)
+    return as_text(payload) if text is True else payload
+
+
+def is_data(message: object) -> bool:
+    """Tell whether it is one message, not fragments of one; raises InvalidMessageTypeError for what is neither."""
+    if isinstance(message, (str, *_BYTES_LIKE)):
+        return True
+    if isinstance(message, Mapping):
+        raise InvalidMessageTypeError("a message is no dict: encode it, as JSON say, or send its keys()")
+    if isinstance(message, (Iterable, AsyncIterable)) and not hasattr(message, "to_bytes"):  # JavaScript's bytes
+        return False
+    advice = ": send its to_bytes()" if hasattr(message, "to_bytes") else ""
+    raise InvalidMessageTypeError(
+        f"a message is str, bytes-like, or an iterable of those as fragments, not {type(message).__name__}{advice}"
+    )
+
+
+class Decoder:
+    """Makes of what comes what `decode` asks for: True text, False bytes, None what it is.
+
+    It is given the fragments of one message, which may cut a character in two. Raises UnicodeDecodeError.
+    """
+
+    def __init__(self, decode: bool | None) -> None:
+        self._decode = decode
+        self._utf8 = _utf8_decoder().decode
+
+    def __call__(self, fragment: Message) -> Message:
+        """Return what to make of a fragment."""
+        if self._decode is None or isinstance(fragment, str) is self._decode:
+            return fragment
+        return fragment.encode() if isinstance(fragment, str) else self._utf8(fragment)
+
+    def finish(self) -> None:
+        """Be told that this was all of the message."""
+        self._utf8(b"", True)
+
+    def whole(self, message: Message) -> Message:
+        """Return what to make of a message that comes as one."""
+        made = self(message)
+        self.finish()
+        return made
+
+
+async def each(fragments: Fragments, *, text: bool | None) -> AsyncIterator[Message]:
+    """Give the fragments, all str or all bytes-like, as they are to be sent; raises InvalidMessageTypeError.
+
+    The end of a fragment of bytes that go as text may cut a character in two; raises InvalidTextError if they are none.
+    """
+    kind: Any = None
+    decode = _utf8_decoder().decode
+    try:
+        async for fragment in _each(fragments):
+            if kind is None:
+                kind = str if isinstance(fragment, str) else _BYTES_LIKE
+            if not isinstance(fragment, kind):
+                raise InvalidMessageTypeError("the fragments of a message are all str or all bytes-like: encode them")
+            is_cut = text is True and not isinstance(fragment, str)
+            yield decode(bytes(fragment)) if is_cut else as_message(fragment, text=text)
+        decode(b"", True)
+    except UnicodeDecodeError as exc:
+        raise InvalidTextError("the fragments of a text must be UTF-8 together: send them as binary") from exc
+
+
+async def _each(fragments: Fragments) -> AsyncIterator[Data]:
+    if isinstance(fragments, AsyncIterable):
+        async for fragment in fragments:
+            yield fragment
+    else:
+        for fragment in fragments:
+            yield fragment

@@ -1,0 +1,326 @@
+"""WebSocketMultiplayerPeer: what a client and a server have in common (Godot 3 `WebSocketMultiplayerPeer`)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import deque
+from enum import IntEnum
+from functools import partial
+from itertools import repeat
+from time import monotonic
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ..errors import Error, InvalidOptionError, InvalidStateError, NoPacketError, NotMultiplayerError, WebSocketError
+from ..packet_peer import PacketPeer, power_of_two
+from ..peer.settings import ConnectionSettings
+from ..peer.websocket_peer import WebSocketPeer
+from ..protocol.rules import as_bytes
+from ..signals import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+    from ..protocol.options import Options
+    from ..protocol.vocabulary import CloseStatus
+    from ..transport.base import Transport
+    from .dialects import Dialect
+    from .hub import Session
+
+    Event: TypeAlias = tuple["Link | None", Callable[[], object], bool]
+    """What is due at the end of a poll: the connection that it is about, what to call, and whether it tells of a
+    message. Without a connection it is about the client or the server itself."""
+
+ALL: Final = 0
+"""The target that is everybody (Godot `TARGET_PEER_BROADCAST`)."""
+
+SERVER: Final = 1
+"""The server's id (Godot `TARGET_PEER_SERVER`)."""
+
+EMIT_TIME: Final = 0.01
+"""Seconds that a poll takes for the signals, and so for the functions of the program; the next poll goes on."""
+
+_LONGEST_ROW: Final = 64
+_LONG: Final = 0.0005
+_OK: Final = Error.OK
+_KIB = 1024
+_DIALECT = 3
+
+
+class ConnectionStatus(IntEnum):
+    """Godot `NetworkedMultiplayerPeer.ConnectionStatus`."""
+
+    DISCONNECTED = 0
+    CONNECTING = 1
+    CONNECTED = 2
+
+
+class TransferMode(IntEnum):
+    """Godot `NetworkedMultiplayerPeer.TransferMode`; over WebSocket all is reliable and in order."""
+
+    UNRELIABLE = 0
+    UNRELIABLE_ORDERED = 1
+    RELIABLE = 2
+
+
+class Clock:
+    """Tells when the time for what a poll does many times is over; `row` of it is done between two looks."""
+
+    __slots__ = ("_begun_at", "_seen_at", "row")
+
+    def __init__(self) -> None:
+        self.row: int = 1
+        self._begun_at = self._seen_at = 0.0
+
+    def is_over(self, seconds: float) -> bool:
+        """Tell whether `seconds` have passed since the first time that this was called."""
+        now = monotonic()
+        if not self._seen_at:
+            self._begun_at = now
+        elif now - self._seen_at > _LONG:
+            self.row = max(self.row // 4, 1)
+        else:
+            self.row = min(2 * self.row, _LONGEST_ROW)
+        self._seen_at = now
+        return now - self._begun_at >= seconds
+
+
+class Link:
+    """One connection as a client or a server sees it, and how much of what happened there it has told.
+
+    What the owner was set to do with Variants, the peer of the connection does too.
+    """
+
+    __slots__ = ("has_failed", "id", "is_announced", "peer", "received", "transport", "waiting")
+
+    def __init__(
+        self, id_: int, transport: Transport, owner: PacketPeer, kind: type[WebSocketPeer] = WebSocketPeer
+    ) -> None:
+        self.id: int = id_
+        self.transport: Transport = transport
+        self.peer: WebSocketPeer = kind.from_transport(transport)
+        self.peer.variant_version = owner.variant_version
+        self.peer.encode_buffer_max_size = owner.encode_buffer_max_size
+        self.peer.allow_object_decoding = owner.allow_object_decoding
+        self.received: int = 0
+        self.is_announced: bool = False
+        self.waiting: int = 0
+        """Of the events that it can cause any number of, so many were noted and not emitted (in a session)."""
+        self.has_failed: bool = False
+        """Whether a function of the program failed while it served this connection: its messages are told no more."""
+
+
+class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
+    """A client or a server of one or of many connections.
+
+    It tells by signals what happens, all of them emitted in `poll()`. It sends and receives packets itself only in
+    multiplayer mode; otherwise the peers of its connections do, which `get_peer()` gives.
+
+    In multiplayer mode, `peer_connected(id)` and `peer_disconnected(id)` tell who comes and goes, and
+    `peer_packet(source)` that a packet came, once for each. `peer_error(id, error)` tells what a peer did that it may
+    not, or which one was too slow: what could not be used was dropped, and Godot prints a line. What is to be fetched
+    is bounded by `max_queued_packets` and `inbound_buffer_size`; so fetch it, on a server too that only relays.
+    """
+
+    TARGET_PEER_BROADCAST = ALL
+    TARGET_PEER_SERVER = SERVER
+    CONNECTION_DISCONNECTED = ConnectionStatus.DISCONNECTED
+    CONNECTION_CONNECTING = ConnectionStatus.CONNECTING
+    CONNECTION_CONNECTED = ConnectionStatus.CONNECTED
+    TRANSFER_MODE_UNRELIABLE = TransferMode.UNRELIABLE
+    TRANSFER_MODE_UNRELIABLE_ORDERED = TransferMode.UNRELIABLE_ORDERED
+    TRANSFER_MODE_RELIABLE = TransferMode.RELIABLE
+
+    def __init__(self, options: Options) -> None:
+        PacketPeer.__init__(self)
+        ConnectionSettings.__init__(self, options)
+        failed = self._on_task_failed
+        self.peer_connected: Signal[int] = Signal(failed)
+        self.peer_disconnected: Signal[int] = Signal(failed)
+        self.peer_packet: Signal[int] = Signal(failed)
+        self.peer_error: Signal[int, WebSocketError] = Signal(failed)
+        # A client's, but Godot has them in both.
+        self.connection_succeeded: Signal[()] = Signal()
+        self.connection_failed: Signal[()] = Signal()
+        self.server_disconnected: Signal[()] = Signal()
+        self._target = ALL
+        self._session: Session | None = None
+        self._events: deque[Event] = deque()
+
+    @abstractmethod
+    def poll(self) -> None:
+        """Do all that can be done without waiting, and emit the signals of what happened."""
+
+    @abstractmethod
+    def get_peer(self, id: int) -> WebSocketPeer:  # noqa: A002  Godot's name
+        """Return the peer of a connection. Raises NoSuchPeerError."""
+
+    @abstractmethod
+    def get_connection_status(self) -> ConnectionStatus:
+        """Return the status (Godot)."""
+
+    @abstractmethod
+    def is_server(self) -> bool:
+        """Tell whether this is a server (Godot)."""
+
+    @abstractmethod
+    def get_unique_id(self) -> int:
+        """Return the id in the multiplayer session: 1 is the server, 0 a client that has none (Godot)."""
+
+    def set_buffers(
+        self,
+        input_buffer_size_kb: int,
+        input_max_packets: int,
+        output_buffer_size_kb: int,
+        output_max_packets: int,
+    ) -> None:
+        """Limit what may wait on each connection, in KiB and in packets, fetched or sent (Godot 3).
+
+        As in Godot, the next power of two above a number is what counts. The properties `inbound_buffer_size`,
+        `max_queued_packets`, `outbound_buffer_size` and `max_outbound_packets` take any number.
+
+        Raises:
+            InvalidOptionError: a number is not a whole one from 1 on.
+            InvalidStateError: there is a connection, or it listens.
+
+        """
+        if self.get_connection_status() is not ConnectionStatus.DISCONNECTED:
+            raise InvalidStateError("set_buffers() is for before it connects or listens: disconnect or stop it first")
+        sizes = (input_buffer_size_kb, input_max_packets, output_buffer_size_kb, output_max_packets)
+        for size in sizes:
+            if not isinstance(size, int) or size < 1:
+                raise InvalidOptionError(f"set_buffers() takes whole numbers from 1 on, not {size!r}")
+        inbound, packets, outbound, outbound_packets = map(power_of_two, sizes)
+        self.inbound_buffer_size = inbound * _KIB
+        self.max_queued_packets = packets
+        self.outbound_buffer_size = outbound * _KIB
+        self.max_outbound_packets = outbound_packets
+
+    @property
+    def transfer_mode(self) -> TransferMode:
+        """RELIABLE; over WebSocket there is nothing else, and another one is refused (Godot)."""
+        return TransferMode.RELIABLE
+
+    @transfer_mode.setter
+    def transfer_mode(self, mode: TransferMode) -> None:
+        if mode != TransferMode.RELIABLE:
+            raise InvalidOptionError("over WebSocket the transfer mode is TRANSFER_MODE_RELIABLE, always")
+
+    # Packets in multiplayer mode.
+
+    def set_target_peer(self, id: int) -> None:  # noqa: A002
+        """Let `put_packet()` send to one peer, to all (0, as at first), or to all but one (-id) (Godot).
+
+        1 is the server, so -1 is all but the server. A Godot server gets what is sent to -1 all the same; one of this
+        package does not. In Godot 4's dialect a client reaches the server only.
+        """
+        if not isinstance(id, int) or not -(2**31) < id < 2**31:
+            raise InvalidOptionError(f"a target is an id of 31 bits, 0, or a negative id, not {id!r}")
+        self._target = id
+
+    def get_packet_peer(self) -> int:
+        """Return who sent the packet that is fetched next (Godot). Raises NoPacketError if there is none."""
+        session = self._multiplayer()
+        if not session.packet_count:
+            raise NoPacketError("there is no packet whose sender could be told: connect to peer_packet")
+        return session.next_source
+
+    def get_available_packet_count(self) -> int:
+        """Return how many packets can be fetched; they stay after the end, until the next session.
+
+        Raises NotMultiplayerError, as `get_packet()` and `put_packet()` do.
+        """
+        return self._multiplayer().packet_count
+
+    def get_packet(self) -> bytes:
+        """Fetch the next packet; `get_packet_peer()` tells before whom it is from. Raises NoPacketError."""
+        packet = self._multiplayer().fetch()
+        if packet is None:
+            self._packet_error = Error.ERR_UNAVAILABLE
+            raise NoPacketError("no packet of the session waits: connect to peer_packet, which is emitted for each")
+        if self._packet_error is not _OK:
+            self._packet_error = _OK
+        return packet
+
+    def put_packet(self, packet: Buffer) -> None:
+        """Send a packet to the target that was set, as a binary message (Godot).
+
+        Raises:
+            NotMultiplayerError: this is no multiplayer session.
+            NoSuchPeerError: the target is not there, or is this program itself.
+            NotConnectedError: the connection is not open, or the server has not given an id yet.
+            OutboundBufferFullError: it does not fit for the one receiver, or it is larger than `outbound_buffer_size`;
+                nobody was sent anything. Of many, one without room is no reason: a server's `slow_policy` says what
+                happens to it, and `peer_error` tells of it.
+
+        """
+        self._multiplayer().put(self._target, as_bytes(packet))
+
+    def _dialect(self, gd_mp_api: bool, version: int) -> Dialect | None:
+        """Return what is spoken in the session that is to begin, None if none is. Raises InvalidOptionError."""
+        if not gd_mp_api:
+            if version != _DIALECT:
+                raise InvalidOptionError("dialect is that of a multiplayer session: give gd_mp_api=True as well")
+            return None
+        from .dialects import dialect_of
+
+        return dialect_of(version)
+
+    def _multiplayer(self) -> Session:
+        if self._session is None:
+            raise NotMultiplayerError(self._use_instead())
+        return self._session
+
+    @abstractmethod
+    def _use_instead(self) -> str:
+        """Say what to call where there is no multiplayer session."""
+
+    # What happens on a connection becomes events, and those are emitted at the end of a poll.
+
+    @abstractmethod
+    def _on_open(self, link: Link) -> Callable[[], object]: ...
+
+    @abstractmethod
+    def _on_message(self, link: Link) -> Callable[[], object]: ...
+
+    @abstractmethod
+    def _on_close_request(self, link: Link, status: CloseStatus) -> Callable[[], object]: ...
+
+    @abstractmethod
+    def _on_closed(self, link: Link, status: CloseStatus) -> Callable[[], object]: ...
+
+    def _take_in(self, link: Link) -> bool:
+        """Note what has come on a connection; return False if not all of it could be taken."""
+        transport = link.transport
+        session = self._session
+        if transport.has_opened and not link.is_announced:
+            link.is_announced = True
+            if session is None:
+                self._events.append((link, self._on_open(link), False))
+            else:
+                session.join(link)
+        if session is not None:
+            return session.take(link)
+        new = transport.received_count - link.received
+        if new:
+            link.received += new
+            self._events.extend(repeat((link, self._on_message(link), True), new))
+        return True
+
+    def _take_end(self, link: Link, status: CloseStatus) -> None:
+        """Note the end of a connection that was open."""
+        if status.by_other_side:
+            self._events.append((link, self._on_close_request(link, status), False))
+        if self._session is None:
+            self._events.append((link, self._on_closed(link, status), False))
+        else:
+            self._session.leave(link)
+
+    def _on_task_failed(self, exc: Exception, arguments: tuple[object, ...]) -> None:
+        """Take what a coroutine function raised that was connected to a signal; the next poll raises it."""
+        self._events.append((None, partial(_raise, exc), False))
+
+
+def _raise(exc: Exception) -> None:
+    raise exc

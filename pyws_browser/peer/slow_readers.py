@@ -1,0 +1,127 @@
+"""What is done to a reader that takes in less than is sent to it, where the same goes to many.
+
+`send()` to one connection raises, or waits. What goes to many must not, for the sake of those who are fast. So a reader
+for which a message finds no room gets a `SlowReader`, which does as the program chose for the messages that follow,
+until the reader has taken in half of what may wait. `broadcasting` uses it for servers that are polled, `aio` for
+connections that are awaited.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+
+from ..errors import InvalidOptionError, OutboundBufferFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from ..protocol.vocabulary import Message
+    from ..transport.base import Transport
+    from ..wire.shared import SharedMessage
+
+SlowPolicy: TypeAlias = Literal["close", "drop", "latest"]
+"""What is done to a slow reader.
+
+- ``"close"``: its connection is closed with 1013, "try again later".
+- ``"drop"``: it misses what has no room. The program is told how much that was once the reader has room again.
+- ``"latest"``: of the messages with the same key it gets the newest, once it has room again. If not even the newest of
+  each key find room, its connection is closed.
+"""
+
+TOO_SLOW: Final = "too slow: too much waits to be taken in"
+"""The reason in the Close frame."""
+
+_OVERHEAD: Final = 128
+"""Bytes that a message takes while it waits, besides those that are in it."""
+
+_POLICIES: Final[tuple[str, ...]] = get_args(SlowPolicy)
+
+Give: TypeAlias = "Callable[[Message, SharedMessage | None], object]"
+"""Hands a message to a connection."""
+
+
+def checked_policy(policy: SlowPolicy) -> SlowPolicy:
+    """Return the policy. Raises InvalidOptionError if there is none of this name."""
+    if policy not in _POLICIES:
+        raise InvalidOptionError(f"what is done to a slow reader is 'close', 'drop' or 'latest', not {policy!r}")
+    return policy
+
+
+def waiting_bytes(transport: Transport) -> int:
+    """Return how much memory is taken by what waits to be sent."""
+    waiting = transport.buffered_amount
+    return waiting + _OVERHEAD * transport.waiting_count if waiting else 0
+
+
+class SlowReader:
+    """A connection for which a message found no room, from then on until it has room again.
+
+    Args:
+        transport: its transport.
+        give: hands it a message.
+        limit: how many bytes may wait for it in its transport, and as many again here.
+
+    """
+
+    __slots__ = ("_give", "_kept", "_kept_bytes", "_limit", "_transport", "missed_bytes", "missed_messages")
+
+    def __init__(self, transport: Transport, give: Give, limit: int) -> None:
+        self.missed_messages = 0
+        self.missed_bytes = 0
+        self._transport = transport
+        self._give = give
+        self._limit = limit
+        self._kept: dict[Hashable, tuple[Message, SharedMessage | None, int]] = {}
+        self._kept_bytes = 0
+
+    def take(
+        self, message: Message, shared: SharedMessage | None, size: int, policy: SlowPolicy, key: Hashable
+    ) -> bool:
+        """Do with a message of `size` bytes what the policy says; return False if the connection is to be closed."""
+        if policy == "drop":
+            self.missed_messages += 1
+            self.missed_bytes += size
+            return True
+        if policy == "latest":
+            old = self._kept.pop(key, None)
+            if old is not None:
+                self._kept_bytes -= old[2] + _OVERHEAD
+            self._kept[key] = (message, shared, size)  # behind the others, which are older
+            self._kept_bytes += size + _OVERHEAD
+            return self._kept_bytes <= max(self._limit, size + _OVERHEAD)
+        return False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `resume()` can do something."""
+        transport = self._transport
+        waiting = waiting_bytes(transport)
+        packets = transport.options.max_outbound_packets
+        if waiting > self._limit // 2 or (packets and transport.waiting_count > packets // 2):
+            return False
+        return self._fits(waiting)
+
+    def resume(self) -> bool:
+        """Send what was kept as far as there is room for it; return whether the reader is slow no longer."""
+        if not self.has_room:
+            return False
+        kept = self._kept
+        while kept:
+            if not self._fits(waiting_bytes(self._transport)):
+                return False
+            key = next(iter(kept))
+            message, shared, size = kept.pop(key)
+            self._kept_bytes -= size + _OVERHEAD
+            self._give(message, shared)
+        return True
+
+    def _fits(self, waiting: int) -> bool:
+        """Tell whether the first message that was kept, if there is one, fits behind so many bytes."""
+        size = next(iter(self._kept.values()))[2] if self._kept else 0
+        if waiting and waiting + size > self._limit:
+            return False
+        try:
+            self._transport.check_room(size)
+        except OutboundBufferFullError:  # as many packets wait as may
+            return False
+        return True

@@ -1,0 +1,1 @@
+"""The vocabulary and the web's rules, without I/O."""

@@ -1,0 +1,51 @@
+"""The words that every part shares: a message, the ready states, how a connection ended."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from ..errors import WebSocketError
+
+Message: TypeAlias = str | bytes
+"""One message as it is handed over: str for text, bytes for binary."""
+
+
+class State(IntEnum):
+    """The ready states (WHATWG WebSockets, `readyState`; Godot 4, `WebSocketPeer.State`)."""
+
+    CONNECTING = 0
+    OPEN = 1
+    CLOSING = 2
+    CLOSED = 3
+
+
+# For what runs with every message: CPython 3.11 takes 0.1 µs to find a member in its enum.
+OPEN: Final = State.OPEN
+
+
+CLOSED: Final = State.CLOSED
+
+
+NEXT_STATES = {
+    State.CONNECTING: (State.OPEN, State.CLOSING, State.CLOSED),
+    State.OPEN: (State.CLOSING, State.CLOSED),
+    State.CLOSING: (State.CLOSED,),
+    State.CLOSED: (),
+}
+
+
+class CloseStatus(NamedTuple):
+    """How a connection ended.
+
+    `code` and `reason` are those of the Close frame that ended it: 1005 if that had no code, 1006 if none came.
+    `cause` is what went wrong, as far as this side can know. `by_other_side` says that the other side sent the first
+    Close frame.
+    """
+
+    code: int
+    reason: str = ""
+    was_clean: bool = False
+    cause: WebSocketError | None = None
+    by_other_side: bool = False

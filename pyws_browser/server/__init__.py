@@ -1,0 +1,1 @@
+"""WebSocketServer. CPython only; a page has `unavailable`."""

@@ -1,0 +1,221 @@
+"""What a server waits for: its listener, its connections' sockets, and their deadlines.
+
+A look costs what is active, not what is connected.
+"""
+
+from __future__ import annotations
+
+import select
+import selectors
+from functools import partial
+from heapq import heapify, heappop, heappush
+from math import inf
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from weakref import ref
+
+_LONGEST_WAIT: Final = 3600.0
+"""Seconds that a selector is asked to wait; what is much longer is refused by some of them."""
+
+_MANY: Final = 64
+"""Deadlines that no connection has any more, so many are kept beside as many as there are connections."""
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from ..transport.native.transport import NativeTransport
+
+
+class Watchable(Protocol):
+    """A connection as it is watched: what `Watch` notes down of it begins with -1, 0 and infinity."""
+
+    fd: int
+    """The descriptor that is known here, -1 if none is."""
+    interest: int
+    """What the selector watches for."""
+    due: float
+    """The deadline that counts."""
+    id: int
+
+    @property
+    def transport(self) -> NativeTransport:
+        """What is watched."""
+
+
+W = TypeVar("W", bound=Watchable)
+
+
+class Watch(Generic[W]):
+    """Tells which of the connections have something to do, and whether somebody knocks at the listener."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._selector = selectors.DefaultSelector()
+        self._by_fd: dict[int, W] = {}
+        self._held_back: dict[int, W] = {}
+        self._restless: set[int] = set()
+        self._by_id: dict[int, W] = {}
+        # A heap of deadlines and ids, which keeps nobody alive; an entry counts if its connection still has it.
+        self._due: list[tuple[float, int]] = []
+        self._rest_until = 0.0
+        # Those who are not read from, because the program fetches nothing: whether they leave is watched by another
+        # epoll within the selector. Elsewhere than on Linux that is seen when the program fetches.
+        self._leaving = select.epoll() if hasattr(select, "epoll") else None
+        if self._leaving is not None:
+            self._selector.register(self._leaving, selectors.EVENT_READ)
+        self._selector.register(listener, selectors.EVENT_READ)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        for connection in self._by_fd.values():
+            connection.interest = 0
+            connection.fd = -1
+        self._selector.close()
+        if self._leaving is not None:
+            self._leaving.close()
+        for registry in (self._by_fd, self._by_id, self._held_back, self._restless, self._due):
+            registry.clear()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_leaving"):  # or the constructor raised
+            self.close()  # a selector of Python's refers to itself
+
+    def disturb(self, id_: int) -> None:
+        """Ask for a look at a connection."""
+        self._restless.add(id_)
+
+    def add(self, connection: W) -> Callable[[], None]:
+        """Note a new connection; return what asks for a look at it.
+
+        The transport gets functions that do not refer to the connection, for that refers to the transport.
+        """
+        self._by_id[connection.id] = connection
+        disturb = partial(self._restless.add, connection.id)
+        connection.transport.set_wakeup(disturb)
+        connection.transport.on_release = partial(_release, ref(self), connection.id)
+        return disturb
+
+    def release(self, id_: int) -> None:
+        """Watch a connection no longer: its socket is about to be closed, by whichever call.
+
+        Afterwards it would be too late. Another socket may get the number of the descriptor at once, and where a child
+        process has a copy of it, epoll goes on to tell of it and knows no way to stop that.
+        """
+        connection = self._by_id.get(id_)
+        if connection is None:
+            return
+        self._hold_back(connection, False)
+        self._watch(connection, 0)
+        self._by_fd.pop(connection.fd, None)
+        connection.fd = -1
+        self._restless.add(connection.id)
+
+    def rest(self, seconds: float) -> None:
+        """Do not look at the listener for a while: it cannot be answered now."""
+        if not self._rest_until:
+            self._selector.unregister(self._listener)
+        self._rest_until = monotonic() + seconds
+
+    def look(self) -> tuple[dict[int, W], bool]:
+        """Return the connections that have something to do, by their ids, and whether somebody knocks."""
+        active = {id_: self._by_id[id_] for id_ in self._restless if id_ in self._by_id}
+        self._restless.clear()
+        is_knocking = False
+        for key, _ in self._selector.select(0):
+            connection = self._by_fd.get(key.fd)
+            if connection is not None:
+                active[connection.id] = connection
+            elif key.fileobj is self._listener:
+                is_knocking = True
+            else:
+                self._let_leave(active)
+        now = monotonic()
+        while self._due and self._due[0][0] <= now:
+            due, id_ = heappop(self._due)
+            connection = self._by_id.get(id_)
+            if connection is not None and connection.due == due and connection.fd >= 0:
+                connection.due = inf
+                active[id_] = connection
+        if self._rest_until and self._rest_until <= now:
+            self._rest_until = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ)
+            is_knocking = True
+        return active, is_knocking
+
+    def wait(self, timeout: float) -> bool:
+        """Sleep until there is something to do, for `timeout` seconds at most; tell whether there is."""
+        if self._restless:
+            return True
+        end = min(self._due[0][0] if self._due else inf, self._rest_until or inf)
+        over = monotonic() + min(timeout, 1e15)  # not all whole numbers are floats
+        while True:
+            now = monotonic()
+            seconds = max(min(over, end) - now, 0)
+            if self._selector.select(min(seconds, _LONGEST_WAIT)) or end <= now:
+                return True
+            if seconds <= _LONGEST_WAIT:
+                return end <= monotonic()
+
+    def update(self, connection: W) -> None:
+        """Note what a connection waits for now; one that has ended is forgotten."""
+        transport = connection.transport
+        if transport.close_status is not None:
+            self._by_id.pop(connection.id, None)
+            self._restless.discard(connection.id)
+            return
+        self._hold_back(connection, transport.is_held_back)
+        self._watch(connection, _interest_of(transport))
+        if transport.deadline != connection.due:
+            connection.due = transport.deadline
+            if connection.due != inf:
+                heappush(self._due, (connection.due, connection.id))
+                if len(self._due) > 2 * len(self._by_id) + _MANY:
+                    self._drop_past_deadlines()
+
+    def _drop_past_deadlines(self) -> None:
+        """Take those out of the heap that no connection has any more."""
+        self._due = [(known.due, id_) for id_, known in self._by_id.items() if known.due != inf]
+        heapify(self._due)
+
+    def _let_leave(self, active: dict[int, W]) -> None:
+        assert self._leaving is not None  # noqa: S101
+        for fd, _ in self._leaving.poll(0):
+            connection = self._held_back.get(fd)
+            if connection is not None:
+                connection.transport.let_leave()
+                active[connection.id] = connection
+
+    def _hold_back(self, connection: W, is_held_back: bool) -> None:
+        """Look out for the end of a connection that is not read from; `EPOLLONESHOT` tells it once."""
+        if self._leaving is None or is_held_back == (connection.fd in self._held_back):
+            return
+        if is_held_back:
+            self._held_back[connection.fd] = connection
+            self._leaving.register(connection.fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
+        else:
+            del self._held_back[connection.fd]
+            self._leaving.unregister(connection.fd)
+
+    def _watch(self, connection: W, interest: int) -> None:
+        if interest == connection.interest:
+            return
+        if not connection.interest:
+            self._by_fd[connection.fd] = connection
+            self._selector.register(connection.fd, interest)
+        elif interest:
+            self._selector.modify(connection.fd, interest)
+        else:
+            self._selector.unregister(connection.fd)
+        connection.interest = interest
+
+
+def _interest_of(transport: NativeTransport) -> int:
+    interest = 0 if transport.is_held_back else selectors.EVENT_READ
+    return interest | (selectors.EVENT_WRITE if transport.wants_write else 0)
+
+
+def _release(watch: ref[Watch[Any]], id_: int) -> None:
+    alive = watch()
+    if alive is not None:
+        alive.release(id_)

@@ -1,0 +1,1 @@
+"""The transport of a page: the browser's own WebSocket."""

@@ -1,0 +1,462 @@
+"""Messages across the border between Python and JavaScript, each in the cheapest way that was measured.
+
+JavaScript's own functions, bound and composed, do what a helper in JavaScript would do. So there is no code to
+evaluate, which a strict Content-Security-Policy would forbid, and no file to serve beside the wheel.
+`benchmarks/README.md` has the numbers.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from functools import lru_cache
+from itertools import count
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
+
+import js
+from pyodide.ffi import JsException, create_proxy, to_js
+
+from ...protocol.rules import encode_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Buffer
+
+    from ...protocol.vocabulary import Message
+
+_LONG_BYTES: Final = 16384
+"""From here on each binary message crosses for itself, with one copy; smaller ones cross by the batch, with two."""
+
+_LONG_TEXT: Final = 1024
+"""From here on a text that comes crosses as UTF-8, which is many times faster than a str.
+
+To ask JavaScript whether a text is long costs more than most texts do. So nobody asks any more once _FEW messages were
+short, until one was long; from then on it is asked for good.
+"""
+
+_FEW: Final = 8
+
+_LONG_PUT_TEXT: Final = 1 << 18 if sys.version_info >= (3, 14) else 2048
+"""From here on a text that is sent crosses as UTF-8; the conversion of a str has become faster."""
+
+_LEAST_JOINED: Final = 1024
+_MOST_JOINED: Final = 1 << 17
+"""Texts that come together cross as one, if they have about so many characters. One copy more is less than a crossing,
+unless they are as long as `_LONG_BYTES`.
+"""
+
+_SEPARATOR: Final = "\0"
+"""What stands between them. A text that has it in itself is noticed, and crosses otherwise."""
+
+_SCRATCH_SIZE: Final = 65536
+_MOST_ROOM: Final = 4 << 20
+
+
+def js_applied(js_method: Any, js_this: Any) -> Any:
+    """Return a function of JavaScript that takes the arguments of a method as one array."""
+    return js.Reflect.apply.bind(None, js_method, js_this)
+
+
+def js_object(**fields: Any) -> Any:
+    """Return an object of JavaScript that has these properties."""
+    js_result = js.Object.new()
+    for name, value in fields.items():
+        setattr(js_result, name, value)
+    return js_result
+
+
+def js_composed(js_method: Any, js_this: Any, *js_givers: Any) -> Any:
+    """Return a function of JavaScript that calls a method with what functions without arguments then return."""
+    js_arguments = js_object(length=len(js_givers))
+    for index, js_giver in enumerate(js_givers):
+        js.Object.defineProperty(js_arguments, str(index), js_object(get=js_giver))
+    return js.Reflect.apply.bind(None, js_method, js_this, js_arguments)
+
+
+_js_box = js.Object
+_js_unbox = js.String
+_js_long_text = js.RegExp.new(f"^[^]{{{_LONG_TEXT}}}")
+_js_is_long_text = _js_long_text.test.bind(_js_long_text)
+_js_buffer_as_text = js.RegExp.new(r"^\[object ArrayBuffer\]$")
+_js_may_be_buffer = _js_buffer_as_text.test.bind(_js_buffer_as_text)
+_js_encoder = js.TextEncoder.new()
+_js_encode_each = _js_encoder.encode.bind(_js_encoder)
+_js_encode = js_applied(_js_encoder.encode, _js_encoder)
+_js_encode_into = js_applied(_js_encoder.encodeInto, _js_encoder)
+_js_room = js.Array.new(1)  # has the array of the room that serves
+_js_give_room = js.Reflect.get.bind(None, _js_room, 0)
+_js_give_written = js.String.bind(None, "written")
+_js_decoder = js.TextDecoder.new("utf-8", js_object(ignoreBOM=True))  # or a text would lose one at its start
+_js_decode = js_applied(_js_decoder.decode, _js_decoder)
+_js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
+_js_array_of = js.Array.of
+_js_call = js.Function.prototype.call
+_js_shift_method = js.Reflect.get(js.Array.prototype, "shift")
+_js_one = _js_array_of(None)
+_js_set = js.Reflect.set
+_BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
+_BUFFER_AS_TEXT: Final = "[object ArrayBuffer]"
+
+
+def _js_buffer_of(data: Buffer) -> Any:
+    """Return a view of Python's own memory, to be released.
+
+    Raises JsException for what lies above 2 GiB, since Pyodide takes addresses for signed numbers.
+    """
+    js_data = create_proxy(data)
+    try:
+        return js_data.getBuffer("u8")
+    finally:
+        js_data.destroy()
+
+
+class _Room:
+    """Where texts that come are encoded: Python's own memory.
+
+    JavaScript's view of it is of no use any more once WebAssembly's memory has grown, and is renewed then.
+    """
+
+    def __init__(self, size: int) -> None:
+        """Raise JsException if the memory lies where JavaScript cannot have a view of it."""
+        self.size = size
+        self._memory = memoryview(bytearray(size))
+        self._look()
+
+    def _look(self) -> None:
+        self._js_buffer = _js_buffer_of(self._memory)
+        self.js_array = _js_room[0] = self._js_buffer.data
+
+    def text(self, encode: Callable[[], int]) -> str | None:
+        """Return what a function encodes into the array, or None if there may not be room for it.
+
+        The function returns how many bytes it has written.
+        """
+        written = encode()
+        if not written and not self.js_array.length:
+            self._js_buffer.release()
+            self._look()
+            written = encode()
+        if written >= self.size - 3:  # or there was no room for another character
+            return None
+        return str(self._memory[:written], "utf-8")
+
+
+_rooms = [_Room(_SCRATCH_SIZE)]  # the last one serves; they grow
+
+
+class Slot:
+    """Where an event waits until its message is taken, which is one crossing, and three for a long text."""
+
+    def __init__(self, js_getter: Any) -> None:
+        """Take the function that gives the message of the event on which it is called."""
+        js_events = js.Array.new()
+        js_data = js_composed(_js_call, js_getter, js.Reflect.get.bind(None, js_events, 0))
+        js_encode = js_composed(_js_encoder.encodeInto, _js_encoder, js_data, _js_give_room)
+        self.js_put: Any = js_events.push.bind(js_events)
+        self.js_take: Any = js_composed(_js_call, js_getter, _js_shift_method.bind(js_events))
+        self.js_clear: Any = js.Reflect.set.bind(None, js_events, "length", 0)
+        self.js_is_long_text: Any = js_composed(_js_is_long_text, None, js_data)
+        self.js_encode: Any = js_composed(js.Reflect.get, None, js_encode, _js_give_written)
+        """Encodes it into the room, and returns how many bytes that are."""
+
+
+class Sender:
+    """Hands messages to a method of JavaScript's; `js_send_view` must have copied the bytes when it returns."""
+
+    def __init__(self, js_this: Any, js_send: Any, js_send_view: Callable[[Any], object]) -> None:
+        self._js_send = js_send
+        self._js_send_view = js_send_view
+        self._js_send_all = js_applied(js_send, js_this)
+
+    def __call__(self, message: Message) -> None:
+        """Send one message; lone surrogates in a text become U+FFFD."""
+        if isinstance(message, str):
+            if len(message) < _LONG_PUT_TEXT:
+                self._js_send(message)
+            else:
+                _lend(encode_text(message), self._send_text)
+        elif len(message) <= _SCRATCH_SIZE:
+            js_view, fill = _view(len(message))
+            fill(message)
+            self._js_send_view(js_view)
+        else:
+            _lend(message, self._js_send_view)
+
+    def _send_text(self, js_utf8: Any) -> None:
+        self._js_send_all(_js_array_of(_js_array_of(js_utf8)).map(_js_decode))
+
+
+@lru_cache(maxsize=64)
+def _view(size: int) -> tuple[Any, Callable[[bytes], None]]:
+    """Return the first bytes of the scratch array, and what fills them."""
+    js_view = _js_scratch.subarray(0, size)
+    return js_view, js_view.assign
+
+
+def _lend(data: bytes, js_use: Callable[[Any], object]) -> None:
+    """Call a function with a view of Python's own memory, which saves a copy."""
+    try:
+        js_buffer = _js_buffer_of(data)
+    except JsException:
+        js_use(to_js(data))
+        return
+    try:
+        js_use(js_buffer.data)
+    finally:
+        js_buffer.release()
+
+
+class Queue(ABC):
+    """The messages that come, as JavaScript queues them by itself until `take()`.
+
+    A full queue is emptied into Python even if nobody polls, and `on_full` called: so what waits can be measured and
+    bounded, and no message costs a call of Python. `read` is the method of an array of what comes, with its argument,
+    that makes an array of messages.
+
+    Where Python is told of each message (`tell_each()`) it is not queued, but taken within its event, or kept here.
+    """
+
+    tells_each: bool = False
+    """Whether Python is told of each message, once there is one in the slot."""
+    is_told: bool = False
+    """Whether one is there, with none waiting before it."""
+    _slot: Slot
+
+    def __init__(self, on_full: Callable[[], None], read: tuple[str, Any]) -> None:
+        self._on_full = on_full
+        self._read = read
+        self.is_fresh: bool = False
+        """Whether what came last is being told of, so that nothing else can have come since."""
+        self._last_size = _LONG_BYTES  # the first one may be long
+        self._are_texts = False  # all that came together last
+        self._may_join = True
+        self._to_ask_about: float = _FEW  # how many more messages, before it is taken for granted that texts are short
+        self.backlog: list[Message] = []
+        """Those of them that are in Python."""
+        self._known = 0  # how many of those that wait are not new
+        self.backlog_bytes: int = 0
+        """Their size; a character counts as a byte."""
+        self._key = next(_keys)
+        _queues[self._key] = self
+        self._begin()
+
+    def __len__(self) -> int:
+        return len(self.backlog) + self.is_told + (0 if self.tells_each else len(self._js_items))
+
+    @property
+    def has_new(self) -> bool:
+        """Whether there are some that nobody knows of."""
+        return len(self) > self._known
+
+    def let_wait(self) -> None:
+        """Count none of those that are there as new."""
+        self._known = len(self)
+
+    def take(self) -> list[Message]:
+        """Return the messages that wait, and let go of what brought them."""
+        self.keep()
+        backlog, self.backlog = self.backlog, []
+        self._known = self.backlog_bytes = 0
+        return backlog if self.tells_each else backlog + self._take_queued()
+
+    def _take_queued(self) -> list[Message]:
+        count = len(self._js_items)
+        if not count:
+            return []
+        if count == 1 and not self._to_ask_about:
+            js_data = self._js_first_data()
+            self._js_clear()
+            messages = [_as_it_is(js_data)]
+            self._look_at(messages)
+            return messages
+        js_datas = self._js_read(self._read[1])
+        self._js_clear()
+        return self._cross(js_datas, count)
+
+    @abstractmethod
+    def tell_each(self, tells: bool) -> None:
+        """Put what comes next into the slot, or queue it as at first."""
+
+    def keep(self) -> None:
+        """Have the message that is told of wait for the next `take()`."""
+        if self.is_told:
+            message = self.take_told()
+            self._add([message], len(message))
+
+    def take_told(self) -> Message:
+        """Return the message that is told of."""
+        self.is_told = False
+        slot = self._slot
+        # Somebody waits for the answer, and each function called on the way takes time: hence as few as can be.
+        message: Any
+        if self._to_ask_about and slot.js_is_long_text():
+            message = _text_in_room(slot.js_encode, _MOST_ROOM)
+            if message is None:
+                message = _text_of_its_own(_js_one.map(slot.js_take))
+            else:
+                slot.js_clear()
+        else:
+            message = slot.js_take()
+            if type(message) is not str:
+                message = message.to_bytes()
+        self._last_size = len(message)
+        if self._to_ask_about or self._last_size >= _LONG_TEXT:
+            self._look_at([message])
+        return message  # type: ignore[no-any-return]
+
+    def put_back(self, messages: list[Message]) -> None:
+        """Have the next `take()` begin with these, which the last one gave."""
+        self.backlog = messages
+        self._known = len(messages)
+        self.backlog_bytes = sum(map(len, messages))
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Queue no more, and hand over nothing."""
+
+    @abstractmethod
+    def _js_first_data(self) -> Any:
+        """Return what `read` would give first."""
+
+    @abstractmethod
+    def _listen(self, js_push: Any) -> None:
+        """Have all that comes given to this function."""
+
+    def _begin(self) -> None:
+        js_items = js.Array.new()
+        js_items.key = self._key
+        js.Object.setPrototypeOf(
+            js_items, _js_prototype_of_few if self._last_size >= _LONG_BYTES else _js_prototype_of_many
+        )
+        self._js_items = js_items
+        self._js_read = getattr(js_items, self._read[0])
+        self._js_clear = js.Reflect.set.bind(None, js_items, "length", 0)
+        self._js_push = js_items.push.bind(js_items)
+        self._listen(self._js_push)
+
+    def relieve(self, js_item: Any) -> None:
+        """Take over what is in the full queue, and what it has no room for."""
+        js_items = self._js_items.concat(_js_array_of(js_item))
+        method, argument = self._read
+        messages = self._cross(getattr(js_items, method)(argument), len(js_items))
+        self._begin()
+        self._add(messages, sum(map(len, messages)))
+
+    def _add(self, messages: list[Message], size: int) -> None:
+        self.backlog += messages
+        self.backlog_bytes += size
+        if len(self.backlog) > 1:
+            self._on_full()
+
+    def _cross(self, js_datas: Any, count: int) -> list[Message]:
+        messages = self._cross_joined(js_datas, count) if count > 1 else None
+        if messages is not None:
+            pass
+        elif self._to_ask_about and js_datas.some(_js_is_long_text):
+            messages = self._cross_as_utf8(js_datas, count)
+        elif self._last_size < _LONG_BYTES:
+            messages = [data if type(data) is str else bytes(data) for data in js_datas.to_py()]
+        else:
+            messages = [_as_it_is(js_datas[index]) for index in range(count)]
+        self._look_at(messages)
+        return messages
+
+    def _look_at(self, messages: list[Message]) -> None:
+        """See how the next ones had better cross."""
+        self._last_size = len(messages[-1])
+        self._are_texts = bytes not in map(type, messages)
+        if max(map(len, messages)) >= _LONG_TEXT and (self._are_texts or str in map(type, messages)):
+            self._to_ask_about = inf
+        elif self._to_ask_about:
+            self._to_ask_about = max(0, self._to_ask_about - len(messages))
+
+    def _cross_joined(self, js_datas: Any, count: int) -> list[Message] | None:
+        """Return the messages if they are texts that can cross as one."""
+        size = self._last_size
+        if not (self._are_texts and self._may_join) or size >= _LONG_BYTES or count * size < _LEAST_JOINED:
+            return None
+        messages: list[Message] = []
+        step = _MOST_JOINED // size
+        for start in range(0, count, step):
+            js_some = js_datas.slice(start, start + step)
+            joined = _text_in_room(_encoding(_js_one.map(js_some.join.bind(js_some, _SEPARATOR))), 3 * _MOST_JOINED)
+            if joined is None:
+                return None
+            messages += joined.split(_SEPARATOR)
+        self._may_join = len(messages) == count
+        return messages if self._may_join and _BUFFER_AS_TEXT not in messages else None
+
+    def _cross_as_utf8(self, js_datas: Any, count: int) -> list[Message]:
+        if count == 1:
+            return [_text(js_datas)]
+        if self._last_size < _LONG_BYTES and not js_datas.some(_js_may_be_buffer):
+            return [str(utf8, "utf-8") for utf8 in js_datas.map(_js_encode_each).to_py()]
+        # A text in an object of its own stays in JavaScript until it is asked for. Node encodes no such object.
+        return [
+            js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(_js_array_of(js_data).map(_js_unbox))
+            for js_data in js_datas.map(_js_box)
+        ]
+
+
+_keys = count()
+_queues: WeakValueDictionary[int, Queue] = WeakValueDictionary()
+
+
+def _js_prototype(room: int) -> Any:
+    """Make a prototype for arrays that call `_relieve` when an item is to be pushed behind `room` others.
+
+    That one is not put into the array, which is in disorder afterwards.
+    """
+    js_prototype = js.Object.create(js.Array.prototype)
+    return js.Object.defineProperty(js_prototype, str(room), js_object(set=_js_relieve))
+
+
+def _relieve(js_items: Any, js_item: Any) -> None:
+    queue = _queues.get(js_items.key)
+    if queue is not None:
+        queue.relieve(js_item)
+
+
+_js_relieve = create_proxy(_relieve, capture_this=True)  # one for all connections, for good
+_js_prototype_of_few = _js_prototype(4)
+_js_prototype_of_many = _js_prototype(64)
+
+
+def _as_it_is(js_data: Any) -> Message:
+    return js_data if type(js_data) is str else js_data.to_bytes()
+
+
+def _text(js_texts: Any) -> str:
+    """Return the only text of an array, by way of UTF-8."""
+    text = _text_in_room(_encoding(js_texts), _MOST_ROOM)
+    return _text_of_its_own(js_texts) if text is None else text
+
+
+def _text_of_its_own(js_texts: Any) -> str:
+    """Return the only text of an array, by an array of bytes that is made for it."""
+    return str(_js_encode(js_texts).to_bytes(), "utf-8")
+
+
+def _text_in_room(encode: Callable[[], int], most: int) -> str | None:
+    """Return what a function encodes into the room, None if that is too small; it is larger next time, up to `most`."""
+    room = _rooms[-1]
+    text = room.text(encode)
+    if text is None and room.size < most:
+        with suppress(JsException):
+            _rooms[-1] = _Room(4 * room.size)
+    return text
+
+
+def _encoding(js_texts: Any) -> Callable[[], int]:
+    """Return the function that encodes the only text of an array into the room, and returns how many bytes that are."""
+
+    def encode() -> int:
+        _js_set(js_texts, 1, _rooms[-1].js_array)
+        written: int = _js_encode_into(js_texts).written
+        return written
+
+    return encode

@@ -1,0 +1,212 @@
+"""What a page has for a connection: the browser's own WebSocket, and what another such thing has to offer as well."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+import js
+from pyodide.ffi import to_js
+
+from ...protocol.rules import CloseCode
+from .crossing import Queue, Sender, Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+_JS_OPEN: Final = 1
+_EVENTS: Final = ("open", "error", "close")
+
+# Node has no such events; in a worker they never come.
+_js_listen = getattr(js, "addEventListener", lambda *_: None)
+_js_unlisten = getattr(js, "removeEventListener", lambda *_: None)
+
+
+class Event(NamedTuple):
+    """What happened: "open", "error", "close" with code and reason, "pagehide", or what was noted.
+
+    "closing" tells that the other side has sent a Close frame; only a socket with backpressure has it.
+    """
+
+    kind: str
+    code: int = 0
+    reason: str = ""
+
+
+class PageSocket(ABC):
+    """A connection of the browser's, whose events wait in JavaScript until `take_events()`.
+
+    Each listener is a function of JavaScript's own, so there is no proxy of Python's that could leak. The constructor
+    of a subclass raises a JsException where the browser refuses to connect.
+    """
+
+    has_backpressure: ClassVar[bool]
+    """Whether `hold()` and `resume()` do something."""
+
+    sender: Sender
+    """What sends messages, once it is open."""
+
+    def __init__(self, js_target: Any, messages: Queue, js_close: Any) -> None:
+        self.js_target: Any = js_target
+        """Where events "message", "open", "error" and "close" come, as a sign that there is something to take."""
+        self.messages: Queue = messages
+        self.js_events: Any = js.Array.new()
+        """What happened since the last `take_events()`; it is true if anything did."""
+        self._js_note = self.js_events.push.bind(self.js_events)
+        self._js_when_left: tuple[Any, ...] = ()
+        self._call_when_left(self._js_note, js_close)
+
+    def take_events(self) -> list[Event]:
+        """Return what happened, in order. All messages that come before the end are there when it is told."""
+        return [self._event(js_event) for js_event in self.js_events.splice(0)]
+
+    def note(self, kind: str) -> None:
+        """Have an event of this kind among those to be taken."""
+        self._js_note(js.Event.new(kind))
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self.messages.stop()
+        self._call_when_left()
+
+    def _call_when_left(self, *js_listeners: Any) -> None:
+        """Have these close, and no others: a page that is left takes connections into its cache, but no Python."""
+        for js_listener in self._js_when_left:
+            _js_unlisten("pagehide", js_listener)
+        self._js_when_left = js_listeners
+        for js_listener in js_listeners:
+            _js_listen("pagehide", js_listener)
+
+    @property
+    @abstractmethod
+    def protocol(self) -> str:
+        """The subprotocol that the server chose, "" for none; the connection has been opened."""
+
+    @abstractmethod
+    def can_send(self) -> bool:
+        """Tell whether `sender` may be called: there was no end, as far as the page knows."""
+
+    @property
+    @abstractmethod
+    def buffered_amount(self) -> int:
+        """Payload bytes that were sent, and wait in the page."""
+
+    @abstractmethod
+    def close(self, code: int | None, reason: str) -> None:
+        """Begin to close, once what was sent is gone; discard what comes."""
+
+    @abstractmethod
+    def cut(self) -> None:
+        """Let go of the connection, in whatever state it is."""
+
+    @abstractmethod
+    def hold(self) -> None:
+        """Take no more messages from the network."""
+
+    @abstractmethod
+    def resume(self) -> None:
+        """Go on."""
+
+    @abstractmethod
+    def _event(self, js_event: Any) -> Event: ...
+
+
+class WebSocket(PageSocket):
+    """The WebSocket that every engine has, and that delivers whether or not somebody fetches."""
+
+    has_backpressure = False
+
+    def __init__(self, url: str, protocols: Sequence[str], on_full: Callable[[], None]) -> None:
+        self._js_socket = js_socket = js.WebSocket.new(url, to_js(protocols))
+        js_socket.binaryType = "arraybuffer"
+        js_close = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
+        super().__init__(js_socket, _EventQueue(js_socket, on_full), js_close)
+        self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
+        self.sender: Sender = Sender(js_socket, js_socket.send, js_socket.send)
+        for event in _EVENTS:
+            js_socket.addEventListener(event, self._js_note)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        super().stop()
+        for event in _EVENTS:
+            self._js_socket.removeEventListener(event, self._js_note)
+
+    @property
+    def protocol(self) -> str:
+        """The browser's `protocol`."""
+        return str(self._js_socket.protocol)
+
+    def can_send(self) -> bool:
+        """Ask the browser, whose `send` would complain in the console if it were behind an end."""
+        return bool(self._js_ready_state() == _JS_OPEN)
+
+    @property
+    def buffered_amount(self) -> int:
+        """The browser's `bufferedAmount`."""
+        return int(self._js_socket.bufferedAmount)
+
+    def close(self, code: int | None, reason: str) -> None:
+        """Let the browser close."""
+        if code is None:
+            self._js_socket.close()
+        else:
+            self._js_socket.close(int(code), reason)
+
+    def cut(self) -> None:
+        """Let the browser close, as there is no other way."""
+        self._js_socket.close()
+
+    def hold(self) -> None:
+        """Do nothing, as nothing can be done."""
+
+    def resume(self) -> None:
+        """Do nothing either."""
+
+    def _event(self, js_event: Any) -> Event:
+        kind = js_event.type
+        return Event(kind, js_event.code, js_event.reason) if kind == "close" else Event(kind)
+
+
+class _EventQueue(Queue):
+    """Message events."""
+
+    def __init__(self, js_socket: Any, on_full: Callable[[], None]) -> None:
+        self._js_socket = js_socket
+        self._js_listener: Any = None
+        self._is_stopped = False
+        super().__init__(on_full, ("map", js.Function.prototype.call.bind(_js_data_getter())))
+
+    def stop(self) -> None:
+        """Queue no more, and hand over nothing."""
+        self._is_stopped = True
+        self.tells_each = self.is_told = self.is_fresh = False  # an overflow ends the connection within the event
+        self._listen(None)
+
+    def tell_each(self, tells: bool) -> None:
+        """Put what comes next into the slot, and Python's own backlog is all that waits, or queue it."""
+        if tells:
+            messages = self._take_queued()
+            self._add(messages, sum(map(len, messages)))
+            if not hasattr(self, "_slot"):
+                self._slot = Slot(_js_data_getter())
+        self.tells_each = tells and not self._is_stopped
+        self._listen(self._slot.js_put if tells else self._js_push)
+
+    def _listen(self, js_push: Any) -> None:
+        if self._js_listener is not None:
+            self._js_socket.removeEventListener("message", self._js_listener)
+        self._js_listener = None if self._is_stopped else js_push
+        if self._js_listener is not None:
+            self._js_socket.addEventListener("message", self._js_listener)
+
+    def _js_first_data(self) -> Any:
+        return self._js_items[0].data
+
+
+@lru_cache(maxsize=1)
+def _js_data_getter() -> Any:
+    """Return the function that gives the data of the message event on which it is called."""
+    return js.Object.getOwnPropertyDescriptor(js.MessageEvent.prototype, "data").get

@@ -1,0 +1,1 @@
+"""Godot's client and multiplayer sessions."""
