@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from websockets import exceptions
 from websockets.datastructures import Headers
@@ -19,17 +19,36 @@ from ..wire.handshake import StreamedResponse, refusing
 if TYPE_CHECKING:
     import re
     from collections.abc import Awaitable, Callable, Sequence
-
-    from .server import ServerConnection
+    from logging import LoggerAdapter
 
     Answer: TypeAlias = Response | core.Response | None
-    ProcessRequest: TypeAlias = Callable[[ServerConnection, Request], Awaitable[Answer] | Answer]
-    ProcessResponse: TypeAlias = Callable[[ServerConnection, Request, Response], Awaitable[Answer] | Answer]
-    SelectSubprotocol: TypeAlias = Callable[[ServerConnection, Sequence[str]], str | None]
+    ProcessRequest: TypeAlias = Callable[[Any, Request], Awaitable[Answer] | Answer]
+    ProcessResponse: TypeAlias = Callable[[Any, Request, Response], Awaitable[Answer] | Answer]
+    SelectSubprotocol: TypeAlias = Callable[[Any, Sequence[str]], str | None]
     Origins: TypeAlias = Sequence[str | re.Pattern[str] | None]
 
 _FAILED: Final = "Failed to open a WebSocket connection.\nSee server log for more information.\n"
 _CLOSING: Final = "Server is shutting down.\n"
+
+
+class Serving(Protocol):
+    """The server of a connection."""
+
+    def is_serving(self) -> bool:
+        """Tell whether it takes connections."""
+
+
+class Judged(Protocol):
+    """A connection whose request is judged."""
+
+    logger: LoggerAdapter[Any]
+
+    @property
+    def server(self) -> Serving:
+        """Its server."""
+
+    def respond(self, status: int, text: str) -> Response:
+        """Return a plain text answer."""
 
 
 class Policy(NamedTuple):
@@ -47,7 +66,7 @@ class Policy(NamedTuple):
         """Whether nobody has to be asked who might make us wait."""
         return self.process_request is None and self.process_response is None
 
-    def choose(self, connection: ServerConnection, offered: Sequence[str]) -> str | None:
+    def choose(self, connection: Judged, offered: Sequence[str]) -> str | None:
         """Return the subprotocol: the first of the server's that the client offers. Raises NegotiationError."""
         if self.select_subprotocol is not None:
             return self.select_subprotocol(connection, offered)
@@ -76,7 +95,7 @@ def respond(status: int, text: str, server_header: str | None) -> Response:
     return Response(known.value, known.phrase, headers, body)
 
 
-async def judge(connection: ServerConnection, pending: core.Request, policy: Policy) -> None:
+async def judge(connection: Judged, pending: core.Request, policy: Policy) -> None:
     """Ask those who have a say, and answer the request; what they raise is logged, and answered with 500.
 
     `process_response` is asked about every answer, that one included. Cancelled once nobody waits for an answer.
@@ -99,7 +118,7 @@ async def judge(connection: ServerConnection, pending: core.Request, policy: Pol
         give(connection, pending, refusal_of(connection, exc))
 
 
-def judge_at_once(connection: ServerConnection, pending: core.Request) -> None:
+def judge_at_once(connection: Judged, pending: core.Request) -> None:
     """As `judge()`, where nobody has to be asked."""
     try:
         give(connection, pending, pending.prepare())
@@ -107,7 +126,7 @@ def judge_at_once(connection: ServerConnection, pending: core.Request) -> None:
         give(connection, pending, refusal_of(connection, exc))
 
 
-def give(connection: ServerConnection, pending: core.Request, response: Response) -> None:
+def give(connection: Judged, pending: core.Request, response: Response) -> None:
     """Send the answer, if anybody still waits for it; nobody is let in once the server closes."""
     if pending.is_answered or pending.has_left:
         if isinstance(response, StreamedResponse):
@@ -118,7 +137,7 @@ def give(connection: ServerConnection, pending: core.Request, response: Response
     pending.answer(response)
 
 
-def refusal_of(connection: ServerConnection, exc: Exception) -> Response:
+def refusal_of(connection: Judged, exc: Exception) -> Response:
     """Return what is to be made of an exception."""
     if isinstance(exc, exceptions.NegotiationError):  # ours is one of these
         return connection.respond(HTTPStatus.BAD_REQUEST, f"{exc}\n")

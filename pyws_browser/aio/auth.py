@@ -7,7 +7,7 @@ import hmac
 import inspect
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 from ..errors import InvalidOptionError
 
@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
     from websockets.http11 import Request, Response
 
-    from .server import ServerConnection
-
     Pair: TypeAlias = tuple[str, str]
     Check: TypeAlias = Callable[[str, str], bool | Awaitable[bool]]
 
 
+class Authenticated(Protocol):
+    """The connection of a client that gives its name."""
+
+    username: str
+
+    def respond(self, status: int, text: str) -> Response:
+        """Return a plain text answer."""
+
+
 def basic_auth(
     realm: str = "", credentials: Pair | Iterable[Pair] | None = None, check_credentials: Check | None = None
-) -> Callable[[ServerConnection, Request], Awaitable[Response | None]]:
+) -> Callable[[Authenticated, Request], Awaitable[Response | None]]:
     """Return a `process_request` for `serve()` that asks for HTTP Basic Authentication.
 
     `credentials` are a pair of name and password, or several; or `check_credentials(name, password)`, a function or a
@@ -37,7 +44,7 @@ def basic_auth(
     check = check_credentials if credentials is None else _check_of(credentials)
     challenge = f'Basic realm="{_quoted(realm)}", charset="UTF-8"'
 
-    async def process_request(connection: ServerConnection, request: Request) -> Response | None:
+    async def process_request(connection: Authenticated, request: Request) -> Response | None:
         given = _given(request.headers.get("Authorization"))
         if given is not None and check is not None:
             verdict = check(*given)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from ..compat.data import as_message, is_data
 from ..compat.exceptions import ConcurrencyError
 from ..errors import InvalidOptionError
-from ..peer.slow_readers import checked_policy
+from ..peer.slow_readers import Slowness, checked_policy
 from ..protocol.vocabulary import State
 from ..transport import IN_BROWSER
 
@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 16 * 1024 * 1024
 """Bytes that may wait for one connection, if `broadcast()` is not told otherwise."""
-
-
-class Slowness(NamedTuple):
-    """What is slow, and what is done then; see `broadcast()`."""
-
-    policy: SlowPolicy
-    key: Hashable
-    limit: int
-    on_missed: Callable[[Connection, int, int], object] | None
 
 
 def broadcast(

@@ -52,10 +52,10 @@ if TYPE_CHECKING:
 
     from ..compat.data import Data, Fragments
     from ..errors import WebSocketError
+    from ..peer.slow_readers import Slowness
     from ..protocol.vocabulary import Message
     from ..transport.base import Transport
     from ..wire.shared import SharedMessage
-    from .broadcasting import Slowness
 
     Trace: TypeAlias = Callable[["Connection", TracedFrame], object]
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import AlreadyConnectedError, NoSuchPeerError
+from ..peer.links import EMIT_TIME, Clock, Link
 from ..peer.settings import ClientSettings, web_limits_by_default
 from ..peer.websocket_peer import WebSocketPeer
 from ..protocol import rules
@@ -14,7 +15,8 @@ from ..protocol.options import Options
 from ..protocol.vocabulary import State
 from ..signals import Signal
 from ..transport import IN_BROWSER, connect
-from .multiplayer_peer import EMIT_TIME, SERVER, Clock, ConnectionStatus, Link, WebSocketMultiplayerPeer
+from .dialects import SERVER
+from .multiplayer_peer import ConnectionStatus, WebSocketMultiplayerPeer
 
 if TYPE_CHECKING:
     import os

@@ -14,7 +14,12 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from ..errors import InvalidOptionError, MultiplayerProtocolError
-from .multiplayer_peer import ALL, SERVER
+
+ALL: Final = 0
+"""The target that is everybody (Godot `TARGET_PEER_BROADCAST`)."""
+
+SERVER: Final = 1
+"""The server's id (Godot `TARGET_PEER_SERVER`)."""
 
 _HEAD = Struct("<Bii")
 _ID = Struct("<i")

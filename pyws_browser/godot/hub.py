@@ -15,7 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVarTuple
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVarTuple
 from warnings import warn
 from weakref import proxy
 
@@ -28,17 +28,17 @@ from ..errors import (
     WebSocketError,
 )
 from ..peer.broadcasting import Fanout, is_there
+from ..peer.links import Clock
 from ..protocol.rules import CloseCode, encode_text
-from .dialects import Dialect, Envelope, Kind, reaches
-from .multiplayer_peer import ALL, SERVER, Clock
+from .dialects import ALL, SERVER, Dialect, Envelope, Kind, reaches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ..peer.links import Event, Link
     from ..peer.slow_readers import SlowPolicy
     from ..protocol.vocabulary import Message
     from ..signals import Signal
-    from .multiplayer_peer import Event, Link, WebSocketMultiplayerPeer
 
     Events: TypeAlias = deque[Event]
 
@@ -58,17 +58,32 @@ MANY_EVENTS: Final = 1024
 """While a client has so many signals to emit it takes no more envelopes."""
 
 
+class Owner(Protocol):
+    """The client or the server that a session belongs to: its limits, and its signals."""
+
+    max_queued_packets: int
+    inbound_buffer_size: int
+    outbound_buffer_size: int
+    peer_packet: Signal[int]
+    peer_error: Signal[int, WebSocketError]
+    peer_connected: Signal[int]
+    peer_disconnected: Signal[int]
+    server_disconnected: Signal[()]
+    connection_failed: Signal[()]
+    connection_succeeded: Signal[()]
+
+
 class Session(ABC):
     """What the server and a client have in common: the packets that the program is to fetch.
 
     `events` takes what is to be called when the signals are emitted; the signals and the limits are the owner's.
     """
 
-    def __init__(self, owner: WebSocketMultiplayerPeer, events: Events, dialect: Dialect) -> None:
+    def __init__(self, owner: Owner, events: Events, dialect: Dialect) -> None:
         self.unique_id = 0
         """This program's own id, 0 as long as it has none."""
         # Its owner refers to it, so this is a weak reference: a client that nobody refers to is freed at once.
-        self._owner: WebSocketMultiplayerPeer = proxy(owner)
+        self._owner: Owner = proxy(owner)
         self._events = events
         self._dialect = dialect
         self._packets: deque[tuple[int, bytes]] = deque()
@@ -153,7 +168,7 @@ class Hub(Session):
 
     def __init__(
         self,
-        owner: WebSocketMultiplayerPeer,
+        owner: Owner,
         events: Events,
         dialect: Dialect,
         links: Mapping[int, Link],
@@ -282,7 +297,7 @@ class Membership(Session):
 
     def __init__(
         self,
-        owner: WebSocketMultiplayerPeer,
+        owner: Owner,
         events: Events,
         dialect: Dialect,
         link: Link,

@@ -7,42 +7,27 @@ from collections import deque
 from enum import IntEnum
 from functools import partial
 from itertools import repeat
-from time import monotonic
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from ..errors import Error, InvalidOptionError, InvalidStateError, NoPacketError, NotMultiplayerError, WebSocketError
 from ..packet_peer import PacketPeer, power_of_two
 from ..peer.settings import ConnectionSettings
-from ..peer.websocket_peer import WebSocketPeer
 from ..protocol.rules import as_bytes
 from ..signals import Signal
+from .dialects import ALL, SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typing_extensions import Buffer
 
+    from ..peer.links import Event, Link
+    from ..peer.websocket_peer import WebSocketPeer
     from ..protocol.options import Options
     from ..protocol.vocabulary import CloseStatus
-    from ..transport.base import Transport
     from .dialects import Dialect
     from .hub import Session
 
-    Event: TypeAlias = tuple["Link | None", Callable[[], object], bool]
-    """What is due at the end of a poll: the connection that it is about, what to call, and whether it tells of a
-    message. Without a connection it is about the client or the server itself."""
-
-ALL: Final = 0
-"""The target that is everybody (Godot `TARGET_PEER_BROADCAST`)."""
-
-SERVER: Final = 1
-"""The server's id (Godot `TARGET_PEER_SERVER`)."""
-
-EMIT_TIME: Final = 0.01
-"""Seconds that a poll takes for the signals, and so for the functions of the program; the next poll goes on."""
-
-_LONGEST_ROW: Final = 64
-_LONG: Final = 0.0005
 _OK: Final = Error.OK
 _KIB = 1024
 _DIALECT = 3
@@ -62,53 +47,6 @@ class TransferMode(IntEnum):
     UNRELIABLE = 0
     UNRELIABLE_ORDERED = 1
     RELIABLE = 2
-
-
-class Clock:
-    """Tells when the time for what a poll does many times is over; `row` of it is done between two looks."""
-
-    __slots__ = ("_begun_at", "_seen_at", "row")
-
-    def __init__(self) -> None:
-        self.row: int = 1
-        self._begun_at = self._seen_at = 0.0
-
-    def is_over(self, seconds: float) -> bool:
-        """Tell whether `seconds` have passed since the first time that this was called."""
-        now = monotonic()
-        if not self._seen_at:
-            self._begun_at = now
-        elif now - self._seen_at > _LONG:
-            self.row = max(self.row // 4, 1)
-        else:
-            self.row = min(2 * self.row, _LONGEST_ROW)
-        self._seen_at = now
-        return now - self._begun_at >= seconds
-
-
-class Link:
-    """One connection as a client or a server sees it, and how much of what happened there it has told.
-
-    What the owner was set to do with Variants, the peer of the connection does too.
-    """
-
-    __slots__ = ("has_failed", "id", "is_announced", "peer", "received", "transport", "waiting")
-
-    def __init__(
-        self, id_: int, transport: Transport, owner: PacketPeer, kind: type[WebSocketPeer] = WebSocketPeer
-    ) -> None:
-        self.id: int = id_
-        self.transport: Transport = transport
-        self.peer: WebSocketPeer = kind.from_transport(transport)
-        self.peer.variant_version = owner.variant_version
-        self.peer.encode_buffer_max_size = owner.encode_buffer_max_size
-        self.peer.allow_object_decoding = owner.allow_object_decoding
-        self.received: int = 0
-        self.is_announced: bool = False
-        self.waiting: int = 0
-        """Of the events that it can cause any number of, so many were noted and not emitted (in a session)."""
-        self.has_failed: bool = False
-        """Whether a function of the program failed while it served this connection: its messages are told no more."""
 
 
 class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):

@@ -18,9 +18,9 @@ if TYPE_CHECKING or not IN_BROWSER:
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-    from ..godot.multiplayer_peer import Link
     from ..protocol.vocabulary import Message
     from ..transport.base import Transport
+    from .links import Link
     from .slow_readers import SlowPolicy
 
 

@@ -8,7 +8,7 @@ connections that are awaited.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from ..errors import InvalidOptionError, OutboundBufferFullError
 
@@ -38,6 +38,15 @@ _POLICIES: Final[tuple[str, ...]] = get_args(SlowPolicy)
 
 Give: TypeAlias = "Callable[[Message, SharedMessage | None], object]"
 """Hands a message to a connection."""
+
+
+class Slowness(NamedTuple):
+    """What is slow, and what is done then; see `aio.broadcast()`."""
+
+    policy: SlowPolicy
+    key: Hashable
+    limit: int
+    on_missed: Callable[[Any, int, int], object] | None
 
 
 def checked_policy(policy: SlowPolicy) -> SlowPolicy:

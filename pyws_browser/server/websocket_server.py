@@ -27,8 +27,10 @@ from ..errors import (
     OutboundBufferFullError,
     WrongThreadError,
 )
-from ..godot.multiplayer_peer import EMIT_TIME, SERVER, Clock, ConnectionStatus, Link
+from ..godot.dialects import SERVER
+from ..godot.multiplayer_peer import ConnectionStatus
 from ..peer.broadcasting import Fanout
+from ..peer.links import EMIT_TIME, Clock, Link
 from ..peer.slow_readers import checked_policy
 from ..peer.websocket_peer import WebSocketPeer
 from ..protocol import rules
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ..godot.multiplayer_peer import Event
+    from ..peer.links import Event
     from ..peer.slow_readers import SlowPolicy
     from ..protocol.admission import Request
     from ..protocol.vocabulary import CloseStatus

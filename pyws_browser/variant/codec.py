@@ -33,7 +33,7 @@ from ._scalars import (
     unpack_f32,
 )
 from ._tables import Version, version_of
-from .types import Key
+from .types import Key, set_key_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -273,3 +273,6 @@ def _too_deep(item: Any, outer: _Outer | None) -> VariantEncodeError:
 def _too_deep_data(pos: int) -> VariantDecodeError:
     message = f"containers are nested more than {_MAX_DEPTH} deep at byte {pos}"
     return VariantDecodeError(message, Error.ERR_OUT_OF_MEMORY)
+
+
+set_key_encoder(encode_key)

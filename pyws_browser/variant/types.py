@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections import abc
     from collections.abc import Iterable, Mapping
 
 
@@ -254,6 +255,14 @@ class TypedDictionary(dict[Any, Any]):
         return f"TypedDictionary({dict.__repr__(self)}, {self.key_type!r}, {self.value_type!r})"
 
 
+_key_encoder: list[abc.Callable[[Any, int], tuple[bytes, int]]] = []
+
+
+def set_key_encoder(encode: abc.Callable[[Any, int], tuple[bytes, int]]) -> None:
+    """Set what encodes a `Key`: the codec does so, which stands on this module."""
+    _key_encoder[:] = [encode]
+
+
 class Key:
     """A key of a Dictionary that cannot be one of a Python dict, such as an Array.
 
@@ -274,13 +283,11 @@ class Key:
     __slots__ = ("data", "depth", "value", "version")
 
     def __init__(self, value: Any, *, version: int = 3) -> None:
-        from .codec import encode_key  # which needs this module first
-
         self.value: Any = value
         self.version: int = version
         self.data: bytes
         self.depth: int
-        self.data, self.depth = encode_key(value, version)
+        self.data, self.depth = _key_encoder[0](value, version)
 
     def __eq__(self, other: object) -> bool:
         return self.data == other.data if isinstance(other, Key) else NotImplemented

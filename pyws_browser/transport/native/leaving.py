@@ -8,20 +8,46 @@ read for a moment only.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from ...protocol.vocabulary import CLOSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .transport import NativeTransport
+    from ...protocol.vocabulary import State
 
 READING_TIME: Final = 0.1
 """Seconds for which what still comes is thrown away, so that what was sent last arrives."""
 
 _PAUSE: Final = 0.002
 """Seconds between two looks at connections that take in nothing."""
+
+
+class Leaving(Protocol):
+    """A connection that has begun to close."""
+
+    @property
+    def ready_state(self) -> State:
+        """Its ready state."""
+
+    @property
+    def buffered_amount(self) -> int:
+        """Payload bytes that were not sent yet."""
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether something waits until the kernel takes it."""
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether something has come that was not read."""
+
+    def poll(self) -> None:
+        """Send what the kernel takes, and throw away what has come."""
+
+    def abort(self) -> None:
+        """End it."""
 
 
 class Lost(NamedTuple):
@@ -35,7 +61,7 @@ class Lost(NamedTuple):
         return f"{self.size} bytes for {of_whom} were not sent"
 
 
-def see_off(transports: Iterable[NativeTransport], seconds: float) -> Lost:
+def see_off(transports: Iterable[Leaving], seconds: float) -> Lost:
     """Send what waits, for so many seconds at most, and end these connections, which have begun to close.
 
     What a function of the program raises meanwhile, a trace say, is raised when all of them have ended.
@@ -46,7 +72,7 @@ def see_off(transports: Iterable[NativeTransport], seconds: float) -> Lost:
     problems: list[Exception] = []
     while left:
         passed = time.monotonic() - begun
-        staying: list[NativeTransport] = []
+        staying: list[Leaving] = []
         for transport in left:
             try:
                 transport.poll()
