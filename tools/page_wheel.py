@@ -24,6 +24,7 @@ LEFT_OUT = (
     "wire",
     *(f"server/{name}.py" for name in ("listener", "settings", "watch", "websocket_server")),
     "compat/reaching.py",
+    "protocol/openings.py",
     *(f"aio/{name}.py" for name in ("admission", "auth", "listening", "router", "server", "socket_view")),
 )
 """The modules and folders of the package that no page imports."""

@@ -17,7 +17,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVarTuple
 from warnings import warn
-from weakref import proxy
+from weakref import WeakMethod, proxy
 
 from ..errors import (
     InboundOverflowError,
@@ -305,8 +305,13 @@ class Membership(Session):
     ) -> None:
         super().__init__(owner, events, dialect)
         self._link = link
-        self._may_leave_rest = may_leave_rest
+        # Referred to weakly: it is a method of the owner, which has this object, and would be a reference cycle.
+        self._ask_for_leave = WeakMethod(may_leave_rest)
         self._has_succeeded = False
+
+    def _may_leave_rest(self) -> bool:
+        ask = self._ask_for_leave()
+        return ask is not None and ask()
 
     def put(self, target: int, data: bytes) -> None:
         """Send to the server, which passes it on."""

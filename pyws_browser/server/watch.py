@@ -119,8 +119,10 @@ class Watch(Generic[W]):
 
     def look(self) -> tuple[dict[int, W], bool]:
         """Return the connections that have something to do, by their ids, and whether somebody knocks."""
-        active = {id_: self._by_id[id_] for id_ in self._restless if id_ in self._by_id}
-        self._restless.clear()
+        active: dict[int, W] = {}
+        if self._restless:  # which is seldom, and a comprehension costs a fifth of a poll without news
+            active = {id_: self._by_id[id_] for id_ in self._restless if id_ in self._by_id}
+            self._restless.clear()
         is_knocking = False
         for key, _ in self._selector.select(0):
             connection = self._by_fd.get(key.fd)

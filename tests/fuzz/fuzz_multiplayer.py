@@ -12,8 +12,9 @@ with atheris.instrument_imports(include=["pyws_browser.godot.dialects", "pyws_br
     from pyws_browser import MemoryNetwork, State, WebSocketClient, WebSocketPeer, WebSocketServer
     from pyws_browser.godot.dialects import Kind, dialect_of
     from pyws_browser.godot.hub import Hub
-    from pyws_browser.godot.multiplayer_peer import Link, WebSocketMultiplayerPeer
+    from pyws_browser.godot.multiplayer_peer import WebSocketMultiplayerPeer
     from pyws_browser.peer.broadcasting import Fanout
+    from pyws_browser.peer.links import Link
 
 from tests.fuzz.target import run
 

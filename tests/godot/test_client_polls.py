@@ -7,10 +7,10 @@ import struct
 
 import pytest
 
-import pyws_browser.godot.multiplayer_peer
+import pyws_browser.peer.links
 from pyws_browser import ConnectionStatus, MemoryNetwork, State, WebSocketClient, WebSocketPeer, WebSocketServer
 from pyws_browser.godot.hub import MANY_EVENTS
-from pyws_browser.godot.multiplayer_peer import EMIT_TIME
+from pyws_browser.peer.links import EMIT_TIME
 
 from ..support import LIMIT, fast_clock, pump
 
@@ -34,7 +34,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock that a client's polls go by."""
     clock = Clock()
-    monkeypatch.setattr(pyws_browser.godot.multiplayer_peer, "monotonic", clock)
+    monkeypatch.setattr(pyws_browser.peer.links, "monotonic", clock)
     return clock
 
 
@@ -130,7 +130,7 @@ def test_envelopes_are_taken_as_long_as_there_is_time(monkeypatch: pytest.Monkey
     case = Case(Clock(), is_session=True)
     errors: list[int] = []
     case.client.peer_error.connect(lambda peer, error: errors.append(peer))
-    monkeypatch.setattr(pyws_browser.godot.multiplayer_peer, "monotonic", fast_clock())
+    monkeypatch.setattr(pyws_browser.peer.links, "monotonic", fast_clock())
     for _ in range(3 * MANY_EVENTS):
         case.server.send(b"bad")
     most = polls = 0
