@@ -168,7 +168,7 @@ def test_texts_cross_after_the_memory_has_grown(
     result = python_place.run(
         ECHO
         + """
-from pyws_browser.transport import crossing
+from pyws_browser.transport.page import crossing
 
 times_grown = 0
 
