@@ -162,7 +162,9 @@ class connect:  # noqa: N801  it is called like a function
         arguments.check_others(others, web=web)
         self.uri = uri
         # They are read again for each attempt, and an iterator gives what it has once.
-        self.subprotocols = subprotocols = tuple(subprotocols) if isinstance(subprotocols, Iterator) else subprotocols
+        if isinstance(subprotocols, Iterator):
+            subprotocols = tuple(subprotocols)
+        self.subprotocols: Provider[Sequence[str] | None] | Sequence[str] | None = subprotocols
         if isinstance(additional_headers, Iterator):
             additional_headers = tuple(additional_headers)
         self.additional_headers = additional_headers

@@ -42,7 +42,7 @@ class Turns:
     """The turns of one event loop; `turns_of()` gives them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.loop = ref(loop)
+        self.loop: ref[asyncio.AbstractEventLoop] = ref(loop)
         self.is_under_way: bool = False
         """Whether somebody has looked at the clock in this turn of the loop."""
         self._end = 0.0

@@ -350,8 +350,8 @@ class InvalidProxyStatus(ProxyError, _Theirs.InvalidProxyStatus):
 
     def __init__(self, response: Response) -> None:
         super().__init__(f"proxy rejected connection: HTTP {response.status_code}")
-        self.status = response.status_code
-        self.headers = tuple(response.headers.raw_items())
+        self.status: int = response.status_code
+        self.headers: tuple[tuple[str, str], ...] = tuple(response.headers.raw_items())
         self.response = response
 
     def __str__(self) -> str:
@@ -409,9 +409,9 @@ class InvalidRedirect(InvalidHandshake, InvalidURI):
 
     def __init__(self, uri: str, msg: str) -> None:
         InvalidURI.__init__(self, uri, msg)
-        self.status = 0
-        self.headers = ()
-        self.body = b""
+        self.status: int = 0
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.body: bytes = b""
 
     def __str__(self) -> str:
         return printable(self.msg, None)

@@ -75,8 +75,8 @@ class SlowReader:
     __slots__ = ("_give", "_kept", "_kept_bytes", "_limit", "_transport", "missed_bytes", "missed_messages")
 
     def __init__(self, transport: Transport, give: Give, limit: int) -> None:
-        self.missed_messages = 0
-        self.missed_bytes = 0
+        self.missed_messages: int = 0
+        self.missed_bytes: int = 0
         self._transport = transport
         self._give = give
         self._limit = limit

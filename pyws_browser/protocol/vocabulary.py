@@ -23,12 +23,10 @@ class State(IntEnum):
 
 # For what runs with every message: CPython 3.11 takes 0.1 µs to find a member in its enum.
 OPEN: Final = State.OPEN
-
-
 CLOSED: Final = State.CLOSED
 
 
-NEXT_STATES = {
+NEXT_STATES: Final[dict[State, tuple[State, ...]]] = {
     State.CONNECTING: (State.OPEN, State.CLOSING, State.CLOSED),
     State.OPEN: (State.CLOSING, State.CLOSED),
     State.CLOSING: (State.CLOSED,),
