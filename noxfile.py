@@ -277,7 +277,7 @@ def _tested(name: str, *groups: str) -> Path:
 def _compiled(group: str) -> Path:
     """Return an environment of its own with the compiled wheel, for both wheels are of the same package."""
     made = provision.compiled_wheel()
-    venv = environment("venv-compiled", group)
+    venv = environment("venv-compiled", group, python=provision.oldest_python())
     provision.install_wheel(venv, made)
     return venv
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import provision
 import pytest
-from provision import ProvisionError, hash_of, need, newest_python, once, pythons, run_quietly
+from provision import ProvisionError, hash_of, need, newest_python, oldest_python, once, pythons, run_quietly
 
 
 @pytest.fixture
@@ -125,6 +125,7 @@ class TestPythons:
         program(programs, "python3.10", "echo 3 10 cpython")
         assert list(pythons()) == [str(newest), str(oldest)]
         assert newest_python() == str(newest)
+        assert oldest_python() == str(oldest)
 
     def test_those_of_pyenv_are_found_behind_their_shims(
         self, tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch
