@@ -192,7 +192,7 @@ def newest_python() -> str:
 
 
 def oldest_python() -> str:
-    """Return the oldest interpreter, the newest one's opposite. Raises ProvisionError as that does."""
+    """Return the oldest interpreter that is new enough. Raises ProvisionError if there is none."""
     return [newest_python(), *pythons()][-1]
 
 
