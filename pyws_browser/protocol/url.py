@@ -7,11 +7,14 @@ A desktop program and a page agree on what a URL means only if both read it by t
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import BlockedPortError, InvalidURLError
 from .display import printable, without_password
 from .rules import BLOCKED_PORTS, MAX_PORT, encode_text
+
+if TYPE_CHECKING:
+    from ipaddress import IPv6Address
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -238,10 +241,15 @@ def _parse_ipv6(text: str, shown: str) -> str:
         address = ipaddress.IPv6Address(text)
     except ValueError:
         raise InvalidURLError(f"{shown}: [{printable(text)}] is no IPv6 address (nor may it have a zone)") from None
-    if address.ipv4_mapped is not None:
-        high, low = divmod(int(address.ipv4_mapped), 0x10000)
-        return f"::ffff:{high:x}:{low:x}"
-    return address.compressed
+    return ipv6_text(address)
+
+
+def ipv6_text(address: IPv6Address) -> str:
+    """Return an address as the URL standard writes it; Python 3.13 writes one that maps an IPv4 address otherwise."""
+    if address.ipv4_mapped is None:
+        return address.compressed
+    high, low = divmod(int(address.ipv4_mapped), 0x10000)
+    return f"::ffff:{high:x}:{low:x}"
 
 
 def _ipv4_number(label: str) -> int | None:

@@ -16,6 +16,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from ..protocol.rules import MAX_PORT
+from ..protocol.url import ipv6_text
 from .head import problem_of
 
 _REQUEST_LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([^ ]+) HTTP/([0-9]\.[0-9])")
@@ -121,7 +122,7 @@ def parse_host(value: str) -> tuple[str, int | None] | None:
         return found[1].lower(), port
     address = _ADDRESS.fullmatch(found[2])
     try:
-        return None if address is None else (ipaddress.IPv6Address(address[1]).compressed, port)
+        return None if address is None else (ipv6_text(ipaddress.IPv6Address(address[1])), port)
     except ValueError:
         return None
 
