@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import select
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 
@@ -227,7 +228,7 @@ class TestProcessRequest:
         authority = trustme.CA()
         context, trust = server_context(authority, "127.0.0.1"), client_context(authority)
         context.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
-        context.verify_mode = context.verify_mode.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED
         authority.issue_cert("player@game.example").configure_cert(trust)
         seen: list[object] = []
         with WebSocketServer() as server, WebSocketPeer(web_limits=False) as peer:

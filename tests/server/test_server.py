@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import pyws_browser
 from pyws_browser import (
     Error,
     HandshakeError,
@@ -685,6 +686,8 @@ def test_a_socket_to_listen_at_is_one() -> None:
 def test_an_ended_connection_holds_nothing(
     server: WebSocketServer, connect: Callable[[], WebSocketPeer], end: str
 ) -> None:
+    if pyws_browser.compiled:
+        pytest.skip("nothing can refer weakly to an object of a class that mypyc compiled")
     gc.collect()
     gc.disable()
     try:
