@@ -13,20 +13,11 @@ from pyws_browser import aio
 from pyws_browser.aio import turns
 from pyws_browser.aio.turns import LONGEST_ROW, TURN_TIME
 
+from ..support import Clock
 from .parties import url_of
 
 COUNT = 6000
 WORK = 0.0001
-
-
-class Clock:
-    """Stands in for `time.monotonic()`; time passes only when the program works."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

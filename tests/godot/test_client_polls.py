@@ -12,22 +12,12 @@ from pyws_browser import ConnectionStatus, MemoryNetwork, State, WebSocketClient
 from pyws_browser.godot.hub import MANY_EVENTS
 from pyws_browser.peer.links import EMIT_TIME
 
-from ..support import LIMIT, fast_clock, pump
+from ..support import LIMIT, Clock, fast_clock, pump
 
 URL = "ws://game.example/"
 WORK = 0.001
 COUNT = 100
 ID, ADD = (struct.pack("<Biii", kind, 1, 0, id_) for kind, id_ in ((3, 7), (1, 1)))
-
-
-class Clock:
-    """Stands in for `time.monotonic()`; time passes only when the program works."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

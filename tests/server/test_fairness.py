@@ -13,17 +13,7 @@ import pyws_browser.server.websocket_server
 from pyws_browser import State, WebSocketClient, WebSocketPeer, WebSocketServer
 from pyws_browser.godot.hub import ENVELOPES_IN_A_ROW
 
-from ..support import fast_clock, pump
-
-
-class Clock:
-    """Stands in for `time.monotonic()`; time passes only when the program works."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from ..support import Clock, fast_clock, pump
 
 
 @pytest.fixture
