@@ -2,6 +2,7 @@
 # The one command of this repository. It finds Python, makes the environment of nox, and hands over to noxfile.py. What it
 # makes goes to .build/ and dist/, and is made again only when its inputs changed.
 set -euo pipefail
+called_from=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -27,7 +28,8 @@ Usage: ./build.sh COMMAND
   wheel           build dist/pyws_browser-*.whl
   wheel --compiled
                   build the one for this platform and Python, in which mypyc compiled the inner loops (needs a C compiler)
-  dist [FOLDER]   make a Pyodide that has this package, for any web server (by default in .build/dist)
+  dist [FOLDER]   make a Pyodide that has this package, for any web server (by default in .build/dist). FOLDER is new,
+                  empty, or was made by this command
   lint            check style, formatting and types
   docs            build the documentation, every link checked, into .build/site
   serve           serve the page alone
@@ -56,7 +58,8 @@ die() {
 command=${1:-}
 shift || true
 case $command in
-    demo | support | conformance | bench | fuzz | wheel | dist | docs | serve) nox -s "$command" -- "$@" ;;
+    demo | support | conformance | bench | fuzz | wheel | docs | serve) nox -s "$command" -- "$@" ;;
+    dist) nox -s dist -- ${1:+"$([[ $1 == /* ]] || echo "$called_from/")$1"} ;;
     bench-native | bench-browser) nox -s "${command/-/_}" -- "$@" ;;
     lint) nox -t lint ;;
     clean) rm -rf .build dist ;;

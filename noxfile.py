@@ -15,6 +15,7 @@ import nox
 sys.path.insert(0, str(Path(__file__).parent / "tools"))
 
 import provision
+import pyodide_dist
 from lowest import requirements
 from provision import BUILD, HOME, PYODIDE_VERSIONS, environment, python_of
 
@@ -166,8 +167,10 @@ def serve(session: nox.Session) -> None:
 @nox.session(python=False)
 def dist(session: nox.Session) -> None:
     """Make a Pyodide that has this package, for any web server."""
+    folder = (session.posargs or [str(BUILD / "dist")])[0]
+    pyodide_dist.check(Path(folder))  # before anything is downloaded or built
     venv = _page("pyodide")
-    wheel, folder = str(provision.wheel()), (session.posargs or [str(BUILD / "dist")])[0]
+    wheel = str(provision.wheel())
     _python(session, venv, "tools/page_wheel.py", wheel, str(BUILD / "page-wheel"))
     small = BUILD / "page-wheel" / Path(wheel).name
     _python(session, venv, "tools/pyodide_dist.py", FIRST, folder, str(small))

@@ -302,6 +302,8 @@ def pyodide(version: str) -> Path:
 
     def make() -> None:
         say(f"Making .build/{folder.name}")
+        if folder.exists() and not (folder / ".pyodide-dist.json").exists():  # of a tool that wrote no manifest
+            shutil.rmtree(folder)
         run_quietly(python_of(tools), HOME / "tools" / "pyodide_dist.py", version, folder, made)
 
     once(folder / ".made-from", hash_of(made, "tools/pyodide_dist.py"), make)
