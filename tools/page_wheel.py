@@ -22,7 +22,21 @@ LEFT_OUT = (
     "cli",
     "transport/native",
     "wire",
-    *(f"server/{name}.py" for name in ("listener", "settings", "watch", "websocket_server")),
+    *(
+        f"server/{name}.py"
+        for name in (
+            "acceptor",
+            "client",
+            "emission",
+            "listener",
+            "places",
+            "polled",
+            "rounds",
+            "settings",
+            "watch",
+            "websocket_server",
+        )
+    ),
     "compat/reaching.py",
     "protocol/openings.py",
     *(f"aio/{name}.py" for name in ("admission", "auth", "listening", "router", "server", "socket_view")),

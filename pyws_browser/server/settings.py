@@ -12,6 +12,7 @@ from ..godot.multiplayer_peer import WebSocketMultiplayerPeer
 from ..protocol import rules
 from ..protocol.openings import MAX_HANDSHAKES, check_max_handshakes
 from ..signals import is_coroutine_function
+from .places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +44,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
         self._select_subprotocol: SubprotocolChoice | None = None
         self._origins: Origins | None = None
         self._server_header: str | None = None
-        self._max_connections: int | None = None
+        self._places = Places()
         self._max_handshakes = MAX_HANDSHAKES
         self._bind_ip = "*"
         self._private_key: PEM | None = None
@@ -69,6 +70,10 @@ class ServerSettings(WebSocketMultiplayerPeer):
         if not isinstance(address, str) or "\0" in address or not _is_name(address):
             raise InvalidOptionError(f"bind_ip is an address, or '*' for all of them, not {address!r}")
         self._bind_ip = address
+
+    def connection_options(self) -> Options:
+        """Return the options of the connections that come now."""
+        return self._options._replace(tls=self.tls or self._tls)
 
     # Whom it lets in, and what it answers.
 
@@ -107,13 +112,13 @@ class ServerSettings(WebSocketMultiplayerPeer):
         Whoever comes then gets 503. `max_handshakes` limits those that are not open yet. The system's own limit is that
         of file descriptors, `ulimit -n`.
         """
-        return self._max_connections
+        return self._places.limit
 
     @max_connections.setter
     def max_connections(self, count: int | None) -> None:
         if count is not None and (not isinstance(count, int) or count < 1):
             raise InvalidOptionError(f"max_connections is a whole number from 1 on, or None, not {count!r}")
-        self._max_connections = count
+        self._places.limit = count
 
     @property
     def max_handshakes(self) -> int:

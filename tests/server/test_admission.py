@@ -493,13 +493,13 @@ class TestLimits:
         for sock in refused:
             sock.close()
         pump(server, until=lambda: len(server._clients) == 1)
-        assert server._refused == 0
+        assert server._acceptor._refused == 0
         peer.abort()
 
     def test_more_of_them_than_can_be_told_are_dropped(
         self, server: WebSocketServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pyws_browser.server.websocket_server._MAX_REFUSED", 3)
+        monkeypatch.setattr("pyws_browser.server.acceptor._MAX_REFUSED", 3)
         server.refuse_new_connections = True
         before = open_descriptors()
         crowd = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10)]

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 import pyws_browser.peer.links
-import pyws_browser.server.websocket_server
+import pyws_browser.server.rounds
 from pyws_browser import State, WebSocketClient, WebSocketPeer, WebSocketServer
 from pyws_browser.godot.hub import ENVELOPES_IN_A_ROW
 
@@ -20,7 +20,7 @@ from ..support import Clock, fast_clock, pump
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock that a server's polls go by."""
     clock = Clock()
-    for module in (pyws_browser.server.websocket_server, pyws_browser.peer.links):
+    for module in (pyws_browser.server.rounds, pyws_browser.peer.links):
         monkeypatch.setattr(module, "monotonic", clock)
     return clock
 
@@ -151,7 +151,7 @@ def test_those_for_whom_a_poll_had_no_time_come_first_in_the_next(
     server.data_received.connect(told.append)
     server.listen(0)
     peers = [join() for _ in range(5)]
-    monkeypatch.setattr(pyws_browser.server.websocket_server, "monotonic", fast_clock())
+    monkeypatch.setattr(pyws_browser.server.rounds, "monotonic", fast_clock())
     for turn in range(1, 4):
         for peer in peers:
             peer.send("to be counted")

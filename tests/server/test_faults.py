@@ -565,7 +565,7 @@ class TestWhatNobodyForesaw:
             for sock in knocking:
                 sock.sendall(request())
             select.select([server._listener], [], [], LIMIT)
-            monkeypatch.setattr("pyws_browser.server.websocket_server.ServerTransport", make_badly)
+            monkeypatch.setattr("pyws_browser.server.acceptor.ServerTransport", make_badly)
             with pytest.raises(ArithmeticError):
                 server.poll()
             assert server.get_peer(server.peer_ids[0]).receive() == "hi"

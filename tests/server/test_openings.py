@@ -34,12 +34,12 @@ def stack() -> Iterator[ExitStack]:
 
 def half_open(server: WebSocketServer, stack: ExitStack, count: int, sent: bytes = b"") -> list[socket.socket]:
     """Connect, and have the server accept all of them."""
-    known = len(server._openings)
+    known = len(server._acceptor._openings)
     socks = []
     for _ in range(count):
         socks.append(stack.enter_context(socket.create_connection(("127.0.0.1", server.port))))
         socks[-1].sendall(sent)
-    pump(server, until=lambda: len(server._openings) >= min(known + count, server.max_handshakes))
+    pump(server, until=lambda: len(server._acceptor._openings) >= min(known + count, server.max_handshakes))
     return socks
 
 
@@ -155,7 +155,7 @@ def test_each_of_them_has_its_time(server: WebSocketServer, stack: ExitStack) ->
     pump(server, until=lambda: not server._clients)
     assert all(map(is_dropped, socks))
     assert open_descriptors() == before + 5
-    assert len(server._openings) == 0
+    assert len(server._acceptor._openings) == 0
 
 
 @pytest.mark.parametrize("count", [0, -1, 2.5, "many", None])

@@ -141,7 +141,7 @@ def test_an_id_is_never_given_twice(
     server: WebSocketServer, connect: Callable[[], WebSocketPeer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers = iter([7, 7, 8])
-    monkeypatch.setattr("pyws_browser.server.websocket_server._random.randint", lambda low, high: next(numbers))
+    monkeypatch.setattr("pyws_browser.server.polled._random.randint", lambda low, high: next(numbers))
     connect()
     connect()
     assert set(server.peer_ids) == {7, 8}
@@ -401,8 +401,8 @@ def test_wait_returns_for_a_deadline(server: WebSocketServer) -> None:
 def test_no_descriptors_left_is_said_and_survived(
     server: WebSocketServer, connect: Callable[[], WebSocketPeer]
 ) -> None:
-    assert server._listener is not None
-    real = server._listener
+    assert server._acceptor is not None
+    real = server._acceptor._listener
 
     class Exhausted:
         def accept(self) -> None:
@@ -411,11 +411,11 @@ def test_no_descriptors_left_is_said_and_survived(
         def __getattr__(self, name: str) -> Any:
             return getattr(real, name)
 
-    server._listener = Exhausted()  # type: ignore[assignment]
+    server._acceptor._listener = Exhausted()
     with socket.create_connection(("127.0.0.1", server.port)):
         with pytest.warns(ResourceWarning, match="Too many open files"):
             server.poll()
-        server._listener = real
+        server._acceptor._listener = real
         pump(server, until=lambda: server._clients)
 
 
@@ -534,7 +534,7 @@ def test_a_child_process_that_holds_a_descriptor_lets_nothing_spin(
     if is_held_back:
         peer.send("1")
         peer.send("2")
-        pump(server, peer, until=lambda: server._held_back)
+        pump(server, peer, until=lambda: server._rounds.held_back)
     hold = "import sys; sys.stdin.read()"
     descriptor = server.get_peer(id_).fileno()
     with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, pass_fds=[descriptor]):
@@ -626,7 +626,7 @@ class TestTheListenersEnd:
         def fail(*_: object) -> None:
             raise OSError(errno.EINVAL, "Invalid argument")
 
-        monkeypatch.setattr("pyws_browser.server.websocket_server.ServerTransport", fail)
+        monkeypatch.setattr("pyws_browser.server.acceptor.ServerTransport", fail)
         before = open_descriptors()
         with socket.create_connection(("127.0.0.1", server.port)) as sock:
             assert server.wait(LIMIT)
