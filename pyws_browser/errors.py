@@ -320,8 +320,13 @@ class ConnectTimeoutError(ConnectError):
 
     error = Error.ERR_TIMEOUT
 
-    def __init__(self, seconds: float, what: str = "the connection was not open") -> None:
-        super().__init__(f"{what} after {seconds:g} s: look at the other side, or raise handshake_timeout")
+    def __init__(
+        self,
+        seconds: float,
+        what: str = "the connection was not open",
+        advice: str = "look at the other side, or raise handshake_timeout",
+    ) -> None:
+        super().__init__(f"{what} after {seconds:g} s: {advice}")
 
 
 class ConnectionLostError(WebSocketError):
@@ -339,11 +344,14 @@ class CloseTimeoutError(ConnectionLostError, TimeoutError):
 
     error = Error.ERR_TIMEOUT
 
-    def __init__(self, seconds: float, unsent: int = 0) -> None:
+    def __init__(self, seconds: float, unsent: int = 0, advice: str = "") -> None:
         super().__init__(
-            f"the other side took in nothing for {seconds:g} s, and {unsent} bytes before the Close frame are lost"
-            if unsent
-            else f"the other side did not answer the Close frame within {seconds:g} s"
+            (
+                f"the other side took in nothing for {seconds:g} s, and {unsent} bytes before the Close frame are lost"
+                if unsent
+                else f"the other side did not answer the Close frame within {seconds:g} s"
+            )
+            + (advice and f": {advice}")
         )
         self.unsent: int = unsent
 

@@ -68,7 +68,16 @@ class PacketPeer(ABC):
             )
         except VariantDecodeError as exc:
             self._packet_error = exc.error
+            if self._fetched_text():
+                raise VariantDecodeError(
+                    f"the packet is a text of {len(packet)} bytes and not a Variant ({exc}): receive() fetches texts",
+                    exc.error,
+                ) from exc
             raise
+
+    def _fetched_text(self) -> bool:
+        """Tell whether the packet fetched last is known to have been a text."""
+        return False
 
     def put_var(self, value: Any, full_objects: bool = False) -> None:
         """Encode a value as a Variant and send it as one packet (Godot `PacketPeer.put_var`).

@@ -337,7 +337,10 @@ class Connection:
         ConcurrencyError while a fragmented message is sent.
         """
         if self._transport.ready_state is not OPEN:
-            raise NotConnectedError(f"the connection is {self._transport.ready_state.name}, not open")
+            status = self._transport.close_status
+            cause = None if status is None else status.cause
+            why = "" if cause is None else f": {cause}"
+            raise NotConnectedError(f"the connection is {self._transport.ready_state.name}, not open{why}") from cause
         if self._sending is not None:
             raise ConcurrencyError("sending a fragmented message")
         if self._slow is None:

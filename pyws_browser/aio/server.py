@@ -406,7 +406,7 @@ def serve(
 
     Raises OSError when it starts to listen, if the address is not ours or the port is taken.
     """
-    arguments.check_others(others, web=False)
+    arguments.check_others(others, web=False, function="serve()")
     if sock is not None and (host is not None or port is not None):
         raise InvalidOptionError("sock stands for host and port: give either")
     if port is not None and not 0 <= port <= MAX_PORT:

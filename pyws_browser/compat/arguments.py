@@ -132,14 +132,41 @@ def headers_of(headers: Headers | None, further: dict[str, str | None]) -> tuple
     return rules.check_headers(pairs)
 
 
-def check_others(others: dict[str, Any], *, web: bool) -> None:
-    """Refuse the arguments of `websockets` that have no counterpart here, unless they are None.
+_FORMER_NAMES: Final = {
+    "connect()": {
+        "extra_headers": "additional_headers",
+        "headers": "additional_headers",
+        "header": "additional_headers",
+        "timeout": "open_timeout",
+        "protocols": "subprotocols",
+        "ssl_context": "ssl",
+        "sslopt": "ssl",
+        "heartbeat": "ping_interval",
+    },
+    "serve()": {
+        "extra_headers": "process_response",
+        "protocols": "subprotocols",
+        "ssl_context": "ssl",
+        "origin": "origins",
+        "timeout": "open_timeout",
+        "heartbeat": "ping_interval",
+        "max_message_size": "max_size",
+    },
+}
+"""What earlier releases of `websockets` and other libraries call an argument."""
+
+
+def check_others(others: dict[str, Any], *, web: bool, function: str = "connect()") -> None:
+    """Refuse arguments of `websockets` that `function` has no counterpart for, unless they are None.
 
     Raises TypeError for a name that `websockets` does not know either, as any function does.
     """
     for name, value in others.items():
         if name not in _OTHER_ARGUMENTS:
-            raise TypeError(f"got an unexpected keyword argument {name!r}")
+            meant = _FORMER_NAMES[function].get(name, "")
+            raise TypeError(
+                f"{function} got an unexpected keyword argument {name!r}{meant and f': did you mean {meant!r}?'}"
+            )
         if value is None:
             continue
         if web:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from enum import IntEnum
 from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
@@ -13,6 +12,7 @@ from ..errors import Error, InvalidOptionError, InvalidStateError, NoPacketError
 from ..packet_peer import PacketPeer, power_of_two
 from ..peer.settings import ConnectionSettings
 from ..protocol.rules import as_bytes
+from ..protocol.vocabulary import NamedNumber
 from ..signals import Signal
 from .dialects import ALL, SERVER
 
@@ -33,7 +33,7 @@ _KIB = 1024
 _DIALECT = 3
 
 
-class ConnectionStatus(IntEnum):
+class ConnectionStatus(NamedNumber):
     """Godot `NetworkedMultiplayerPeer.ConnectionStatus`."""
 
     DISCONNECTED = 0
@@ -41,7 +41,7 @@ class ConnectionStatus(IntEnum):
     CONNECTED = 2
 
 
-class TransferMode(IntEnum):
+class TransferMode(NamedNumber):
     """Godot `NetworkedMultiplayerPeer.TransferMode`; over WebSocket all is reliable and in order."""
 
     UNRELIABLE = 0

@@ -6,11 +6,13 @@ It is apart from the rest of the peer because it decides how fast that is: mypyc
 from __future__ import annotations
 
 from _thread import get_ident
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, Final
 
 from .._mypyc import mypyc_attr
 from ..errors import NotConnectedError, WrongThreadError
 from ..protocol import rules
+from ..protocol.display import printable
 from ..protocol.vocabulary import OPEN, Message, State
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from ..transport.base import Transport
 
 
+CONNECTING: Final = State.CONNECTING
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Endpoint:
     """A program's side of a transport, which belongs to the thread that attached it."""
@@ -28,6 +33,7 @@ class Endpoint:
     def __init__(self) -> None:
         self._transport: Transport | None = None
         self._owner = 0
+        self._asked_at = 0.0
         self._was_string = [False]  # in a list, for a peer looks at what is assigned to it, which takes its time
 
     def poll(self) -> None:
@@ -73,6 +79,8 @@ class Endpoint:
         if get_ident() != self._owner:
             raise wrong_thread()
         if not transport.inbox:
+            if transport.ready_state is CONNECTING:
+                self._look_for_polls()
             return None
         message = transport.inbox.popleft()
         self._was_string[0] = isinstance(message, str)
@@ -86,6 +94,8 @@ class Endpoint:
         if get_ident() != self._owner:
             raise wrong_thread()
         inbox = transport.inbox
+        if not inbox and transport.ready_state is CONNECTING:
+            self._look_for_polls()
         fetch = inbox.popleft
         was_string = self._was_string
         for _ in range(len(inbox)):
@@ -104,6 +114,15 @@ class Endpoint:
     def _attach(self, transport: Transport) -> None:
         self._transport = transport
         self._owner = get_ident()
+        self._asked_at = 0.0
+
+    def _look_for_polls(self) -> None:
+        """Warn a program that waits for its connection and does not poll."""
+        from .unpolled import look
+
+        if self._transport is not None:
+            asked_at, self._asked_at = self._asked_at, inf  # for the warning asks for the state as well
+            self._asked_at = look(self, self._transport, asked_at)
 
     def _check_thread(self) -> None:
         if get_ident() != self._owner:
@@ -116,7 +135,22 @@ def not_open(transport: Transport | None) -> NotConnectedError:
         return NotConnectedError("the peer has no connection: call connect_to_url() and poll() until it is OPEN")
     if transport.ready_state is State.CONNECTING:
         return NotConnectedError("the connection is not open yet: poll() until the state is OPEN")
-    return NotConnectedError(f"the connection is {transport.ready_state.name}: connect_to_url() opens a new one")
+    status = transport.close_status
+    cause = None if status is None else status.cause
+    if cause is None:
+        ended = (
+            "" if status is None else f" with {int(status.code)}{status.reason and f' ({printable(status.reason)})'}"
+        )
+        return NotConnectedError(
+            f"the connection is {transport.ready_state.name}{ended}: connect_to_url() opens a new one"
+        )
+    error = NotConnectedError(
+        f"the connection is CLOSED: {cause}. Once that is mended, connect_to_url() opens a new one"
+        if not transport.has_opened
+        else f"the connection is CLOSED: {cause}. connect_to_url() opens a new one"
+    )
+    error.__cause__ = cause
+    return error
 
 
 def wrong_thread() -> WrongThreadError:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from enum import IntEnum
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..errors import InvalidOptionError, forget_frames
 from ..protocol.rules import CloseCode
+from ..protocol.vocabulary import NamedNumber
 from ..signals import Signal
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ FINAL_CODES: Final = frozenset({int(CloseCode.NORMAL_CLOSURE), int(CloseCode.GOI
 """The close codes after which a connection is not opened again."""
 
 
-class ReconnectState(IntEnum):
+class ReconnectState(NamedNumber):
     """Where a reconnecting connection is."""
 
     IDLE = 0

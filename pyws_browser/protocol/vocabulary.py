@@ -8,11 +8,26 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from ..errors import WebSocketError
 
+_NUMBERS_FORMATS: Final = ("b", "c", "d", "o", "x", "X", "n", "e", "E", "f", "F", "g", "G", "%")
+
 Message: TypeAlias = str | bytes
 """One message as it is handed over: str for text, bytes for binary."""
 
 
-class State(IntEnum):
+class NamedNumber(IntEnum):
+    """A base of enums whose members print as their names: "OPEN", not "1". They are Godot's numbers all the same."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __format__(self, specification: str) -> str:
+        """Format the number if a number's format is asked for, as in `f"{state:d}"`, the name otherwise."""
+        if specification[-1:] in _NUMBERS_FORMATS:
+            return format(self.value, specification)
+        return format(self.name, specification)
+
+
+class State(NamedNumber):
     """The ready states (WHATWG WebSockets, `readyState`; Godot 4, `WebSocketPeer.State`)."""
 
     CONNECTING = 0

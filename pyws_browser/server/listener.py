@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any, Final
 
@@ -35,3 +36,14 @@ def listening_socket(address: str, port: int) -> socket.socket:
         listener = socket.create_server(("", port), backlog=BACKLOG)
     listener.setblocking(False)
     return listener
+
+
+def advice_on(number: int | None) -> str:
+    """Return what to do about the error with which listening failed, behind a colon, "" for the rare ones."""
+    if number == errno.EADDRINUSE:
+        return ": another program listens there; end it, take another port, or 0 for any that is free"
+    if number == errno.EACCES:
+        return ": ports below 1024 are the administrator's; take another one, such as 8765"
+    if number == errno.EADDRNOTAVAIL:
+        return ': this machine has no such address; bind_ip "127.0.0.1" is this machine alone, "*" every network'
+    return ""

@@ -23,7 +23,7 @@ from ..peer.slow_readers import checked_policy
 from ..protocol import rules
 from ..transport.native.leaving import Lost, see_off
 from .acceptor import NOT_NOW, Acceptor
-from .listener import given_listener, listening_socket
+from .listener import advice_on, given_listener, listening_socket
 from .polled import PolledServer
 from .watch import Watch
 
@@ -102,7 +102,7 @@ class WebSocketServer(PolledServer):
         except OSError as exc:
             in_use = exc.errno == errno.EADDRINUSE
             raise ListenError(
-                f"cannot listen at port {port} of {self._bind_ip}: {exc.strerror}",
+                f"cannot listen at port {port} of {self._bind_ip}: {exc.strerror}{advice_on(exc.errno)}",
                 Error.ERR_ALREADY_IN_USE if in_use else Error.ERR_CANT_CREATE,
             ) from exc
         self._session = None

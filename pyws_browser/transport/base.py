@@ -187,6 +187,10 @@ class Transport(ABC):
     def release(self) -> None:
         """Hand on what was sent while `is_held` was set, as one where that is possible."""
 
+    def is_unpolled(self) -> bool:
+        """Tell whether it is connecting, and `poll()` was never called, so that nothing goes on."""
+        return self.ready_state is State.CONNECTING and self._limit is not None and self._limit.is_fresh
+
     @property
     def deadline(self) -> float:
         """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""

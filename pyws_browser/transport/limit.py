@@ -23,6 +23,11 @@ class TimeLimit:
         self._looked_at = now
         self.restart(now)
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nobody has looked since it began."""
+        return self._left == self._seconds
+
     def restart(self, now: float) -> None:
         """Begin anew, with the same number of seconds."""
         self._left = self._seconds

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .deflate import DeflateTerms
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})[ \r]")
+_TLS_RECORDS: Final = (b"\x15", b"\x16")
+"""What a record of TLS begins with that a server may send first: an alert, or its handshake (RFC 8446 §5.1)."""
 _TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
 
 _SILENT: Final = logging.getLogger(__name__)
@@ -81,6 +83,8 @@ class ClientHandshake:
             logger=_SILENT,  # it would log headers with passwords, and what strangers wrote
         )
         self._offered = subprotocols
+        self._is_secure = url.secure
+        self._has_begun = False
         self._head = Head()
         self._interim_size = 0
         self._refusal: Refusal | None = None
@@ -100,6 +104,10 @@ class ClientHandshake:
         Raises HandshakeError if it does not agree. Such an answer is read to its end first, for its content.
         """
         if self._refusal is None:
+            if not self._has_begun and data:
+                self._has_begun = True
+                if data[:1] in _TLS_RECORDS:
+                    raise HandshakeError("the server speaks TLS at this port: is wss: meant?")
             found = self._feed(data)
             if found is None:
                 return None
@@ -122,7 +130,8 @@ class ClientHandshake:
         """Be told that the server closed the connection; return what to make of it."""
         if self._refusal is None:
             return HandshakeError(
-                "the server closed the connection before its answer was complete: is it a WebSocket server?"
+                "the server closed the connection before its answer was complete: is it a WebSocket server"
+                f"{'?' if self._is_secure else ', and is ws: right, or wss: meant?'}"
             )
         self._refusal.receive_eof()
         return self._refusal.error

@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
 from ..errors import HandshakeError
-from ..protocol.display import printable
+from ..protocol.display import printable, without_password
 from .head import MAX_LINE_BYTES, fields_of
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -22,6 +22,15 @@ MAX_BODY_BYTES: Final = 64 * 1024
 
 _MAX_LINES: Final = 64 * 1024
 """How many bytes the lines between chunks may have in total."""
+
+_REDIRECTS: Final = (300, 301, 302, 303, 307, 308)
+_SUCCESSES: Final = range(200, 300)
+_BAD_REQUEST: Final = 400
+_NOT_FOUND: Final = 404
+_UPGRADE_REQUIRED: Final = 426
+_HTTPS_PORT: Final = b"HTTP request was sent to HTTPS port"  # in nginx's page
+_SHOWN: Final = 200
+"""Characters of a server's own words that an error shows."""
 
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(;.*)?", re.DOTALL)
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
@@ -74,13 +83,26 @@ class Refusal:
         content = bytes(self._content)
         line = f"HTTP {self.status} {printable(self._phrase)}".rstrip()
         error = HandshakeError(
-            f"the server refused: {line}{'' if self._is_whole else ' (not all of its content came)'}",
+            f"the server refused: {line}{'' if self._is_whole else ' (not all of its content came)'}{self._advice()}",
             self.status,
             self._fields,
             content,
         )
         error.__cause__ = InvalidStatus(Response(self.status, self._phrase, Headers(self._fields), content))
         return error
+
+    def _advice(self) -> str:
+        """Return what to look at, behind a colon, "" if the status says it all."""
+        location = next((value for field, value in self._fields if field.lower() == "location"), "")
+        if self.status in _REDIRECTS and location:
+            return f": it sends to {printable(without_password(location), _SHOWN)}, so connect there"
+        if self.status in _SUCCESSES or self.status == _NOT_FOUND:
+            return ": a web server answered, and there is no WebSocket at this path: is the URL's path right?"
+        if self.status == _UPGRADE_REQUIRED:
+            return ": something between here and the server took out the upgrade: a proxy has to pass it on"
+        if self.status == _BAD_REQUEST and _HTTPS_PORT in self._content:
+            return ": the port speaks TLS: is wss: meant?"
+        return ""
 
     def _find_length(self) -> None:
         """Find out how the content ends (RFC 9112 §6.3)."""

@@ -157,7 +157,7 @@ class TestServersAnswer:
             handshake.receive(answer_to(handshake, **changes))
         assert caught.value.status == 101
 
-    @pytest.mark.parametrize("data", [b"220 mail.example ESMTP\r\n\r\n", b"HTTP/2 101\r\n\r\n", b"\x15\x03\r\n\r\n"])
+    @pytest.mark.parametrize("data", [b"220 mail.example ESMTP\r\n\r\n", b"HTTP/2 101\r\n\r\n"])
     def test_one_that_is_no_http_is_refused(self, data: bytes) -> None:
         with pytest.raises(HandshakeError, match="the server's answer is wrong") as caught:
             client().receive(data)
@@ -257,7 +257,7 @@ class TestRefusals:
             assert handshake.receive(data[start : start + size]) is None
         with pytest.raises(HandshakeError) as caught:
             handshake.receive(data[last:])
-        assert str(caught.value) == "the server refused: HTTP 404 No"
+        assert str(caught.value).startswith("the server refused: HTTP 404 No: ")
         assert caught.value.body == b"not here"
 
     def test_many_small_chunks_are_read_up_to_a_limit(self) -> None:

@@ -113,6 +113,11 @@ class Opening(ABC):
         return ()
 
     @property
+    def is_unpolled(self) -> bool:
+        """Whether `poll()` was never called."""
+        return self._limit.is_fresh
+
+    @property
     def next_poll(self) -> float:
         """When `poll()` has something to do even if nothing happens, in `time.monotonic()`'s seconds."""
         return self._limit.next_look

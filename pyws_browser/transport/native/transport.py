@@ -359,6 +359,10 @@ class NativeTransport(Transport):
 
     # The phases. Each returns whether the next one can go on at once.
 
+    def is_unpolled(self) -> bool:
+        """Ask the opening, which has the time limit."""
+        return self._opening is not None and self._opening.is_unpolled
+
     def _await_opening(self) -> bool:
         """CONNECTING."""
         assert self._opening is not None  # noqa: S101

@@ -54,6 +54,8 @@ class PageSocket(ABC):
         self.messages: Queue = messages
         self.js_events: Any = js.Array.new()
         """What happened since the last `take_events()`; it is true if anything did."""
+        self._js_turns: Any = js.Array.new()
+        self.await_turn()
         self._js_note = self.js_events.push.bind(self.js_events)
         self._js_when_left: tuple[Any, ...] = ()
         self._call_when_left(self._js_note, js_close)
@@ -61,6 +63,16 @@ class PageSocket(ABC):
     def take_events(self) -> list[Event]:
         """Return what happened, in order. All messages that come before the end are there when it is told."""
         return [self._event(js_event) for js_event in self.js_events.splice(0)]
+
+    def await_turn(self) -> None:
+        """Forget the turns that the page has had so far."""
+        self._js_turns.length = 0
+        js.setTimeout(self._js_turns.push.bind(self._js_turns), 0, True)
+
+    @property
+    def had_turn(self) -> bool:
+        """Whether the page has had a turn since `await_turn()`: nothing comes to a page whose Python never waits."""
+        return bool(self._js_turns.length)
 
     def note(self, kind: str) -> None:
         """Have an event of this kind among those to be taken."""

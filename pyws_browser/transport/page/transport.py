@@ -23,6 +23,7 @@ import js
 from pyodide.ffi import JsException
 
 from ...errors import (
+    CloseTimeoutError,
     ConnectError,
     ConnectionLostError,
     ConnectTimeoutError,
@@ -33,6 +34,7 @@ from ...errors import (
     UnsupportedInBrowserError,
     WebSocketError,
 )
+from ...protocol.display import printable
 from ...protocol.rules import CloseCode, encode_text, is_wire_close_code
 from ...protocol.url import WebSocketURL, is_loopback, parse_url
 from ...protocol.vocabulary import OPEN, CloseStatus, Message, State
@@ -49,6 +51,10 @@ if TYPE_CHECKING:
     from .stream import WebSocketStream
 
 _OVERFLOW: Final = "overflow"
+_NO_TURN: Final = (
+    "the page had no turn in that time, and nothing comes to a page whose Python never waits: put "
+    "`await asyncio.sleep(1 / 60)` into the loop"
+)
 
 
 class BrowserTransport(Transport):
@@ -296,9 +302,8 @@ class BrowserTransport(Transport):
     def _guess_cause(self) -> WebSocketError:
         if not self.has_opened:
             return ConnectError(
-                f"no connection to {self.url.shown}, and a browser does not say why: is the server running, does it "
-                "speak WebSocket there, does it choose one of the subprotocols, may this page go there (CSP, "
-                "certificate)?"
+                f"no connection to {self.url.shown}, and a browser does not tell a page why: its console (F12) does. "
+                f"{self._questions()}"
             )
         return ConnectionLostError(
             "the other side broke the protocol, or the connection failed; a browser does not say which"
@@ -306,9 +311,26 @@ class BrowserTransport(Transport):
             else "the connection ended without a Close frame"
         )
 
+    def _questions(self) -> str:
+        """Return what to look at where no connection came about, as far as it can be the reason."""
+        url, protocols = self.url, self.options.subprotocols
+        questions = [
+            f"Is a server running at {url.host}:{url.port}",
+            f"does it speak WebSocket at {printable(url.resource.partition('?')[0])}",
+        ]
+        if protocols:
+            questions.append(f"does it choose one of the subprotocols {', '.join(protocols)}")
+        if url.secure:
+            questions.append("does this browser accept its certificate (open the https: address in a tab)")
+        questions.append(
+            "does it let in pages from this origin, and does this page's Content-Security-Policy let it go there"
+        )
+        return f"{', '.join(questions)}?"
+
     def _begin_closing(self, code: int | None, reason: str) -> None:
         self._is_closing = True
         self._enter(State.CLOSING)
+        self._socket.await_turn()
         self._socket.close(code, reason)
         self._start_closing()
 
@@ -321,8 +343,12 @@ class BrowserTransport(Transport):
         cause: WebSocketError | None = None
         if self.ready_state is State.CLOSING:
             cause = self._check_close_limit()
+            if cause is not None and not self._socket.had_turn:
+                cause = CloseTimeoutError(self.options.close_timeout, advice=_NO_TURN)
         elif self.ready_state is State.CONNECTING and self._limit is not None and self._limit.is_over(monotonic()):
             cause = ConnectTimeoutError(self.options.handshake_timeout)
+            if not self._socket.had_turn:
+                cause = ConnectTimeoutError(self.options.handshake_timeout, advice=_NO_TURN)
         if cause is not None:
             self._socket.cut()
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
