@@ -22,7 +22,8 @@ Usage: ./build.sh COMMAND
   conformance     run the whole Autobahn suite against client and server (10 minutes and more); with --browser the
                   client in Chromium against plain JavaScript there. Patterns such as '6.*' choose cases
   bench           measure the native side beside its peers, the Variant codec, the import in a page
-  bench-native    measure clients and servers on CPython beside their peers (20 minutes; --quick is a sanity run)
+  bench-native    measure clients and servers on CPython beside their peers (20 minutes; --quick is a sanity run).
+                  With --against REV measure the clients beside themselves at that commit of git (2 minutes; --short)
   fuzz            look for inputs that break the parsers, --seconds N in all (60)
   bench-browser   measure a page beside plain JavaScript and what others use (4 minutes; --quick is a sanity run)
   wheel           build dist/pyws_browser-*.whl

@@ -5,6 +5,7 @@ The sessions share environments, so nox makes none of its own: `python=False`.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from pathlib import Path
@@ -235,7 +236,10 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(python=False)
 def bench_native(session: nox.Session) -> None:
-    """Measure clients and servers on CPython beside their peers."""
+    """Measure clients and servers on CPython beside their peers; with --against REV beside that commit."""
+    if "--against" in session.posargs:
+        _bench_against(session)
+        return
     with provision.locked():
         compiled_python = str(python_of(_compiled("bench")))
     venv = _tested("venv", "build", "bench")
@@ -259,6 +263,17 @@ def bench(session: nox.Session) -> None:
     _provisioned("venv", "bench")
     _python(session, venv, "-m", "benchmarks.variant")
     _python(session, venv, "-m", "benchmarks.page_import", str(BUILD / f"pyodide-{FIRST}"))
+
+
+def _bench_against(session: nox.Session) -> None:
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--against", metavar="REV")
+    chosen, rest = options.parse_known_args(session.posargs)
+    venv = _tested("venv", "build", "bench")
+    with provision.locked():
+        before = environment("venv-against", "bench")
+        provision.install_wheel(before, provision.wheel_of(chosen.against))
+    _python(session, venv, "-m", "benchmarks.native.against", "--before", str(python_of(before)), *rest)
 
 
 # What the sessions share.

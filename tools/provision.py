@@ -261,6 +261,35 @@ def compiled_wheel() -> Path:
     return _only(DIST, "*-cp*.whl")
 
 
+def wheel_of(revision: str) -> Path:
+    """Return the plain wheel of a commit, made from what git has. Raises ProvisionError if there is no such commit."""
+    builder = environment("venv", "build")
+    named = subprocess.run(
+        ["git", "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"],
+        cwd=HOME,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if named.returncode != 0:
+        raise ProvisionError(f"git knows no commit {revision!r}")
+    folder = BUILD / "against"
+    commit = named.stdout.strip()
+
+    def make() -> None:
+        say(f"Building the wheel of {revision}")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        run_quietly("git", "archive", "--output", folder / "sources.tar", commit)
+        with tarfile.open(folder / "sources.tar") as files:
+            files.extractall(folder / "sources", filter="data")
+        build = (python_of(builder), "-m", "build", "--wheel", "--no-isolation", "--outdir", folder)
+        run_quietly(*build, cwd=folder / "sources")
+
+    once(folder / ".made-from", commit, make)
+    return _only(folder, "*-none-any.whl")
+
+
 def _make_wheel(builder: Path) -> None:
     say("Building the wheel")
     for stale in DIST.glob("*-none-any.whl"):

@@ -10,15 +10,21 @@ UVLOOP = "uvloop"
 
 
 class Contestant(NamedTuple):
-    """One process: `client` is a class of `worker.py` or `server_worker.py`, run on `loop`, if it needs one."""
+    """One process: `client` is a class of `worker.py` or `server_worker.py`, run on `loop`, if it needs one.
+
+    `interpreter` is that of an environment with another version of this package.
+    """
 
     name: str
     client: str
     loop: str = ""
     is_compiled: bool = False
+    interpreter: str = ""
 
     def python(self, compiled: str | None) -> str:
         """Return the interpreter; `compiled` is that of the environment with the compiled wheel."""
+        if self.interpreter:
+            return self.interpreter
         return compiled if self.is_compiled and compiled else sys.executable
 
     @property
