@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Final
 from .compat import arguments
 from .compat.data import as_message, is_data
 from .compat.endings import closed_error
-from .compat.exceptions import Close, ConnectionClosedOK, InvalidProxy, InvalidURI, opening_error
+from .compat.exceptions import Close, ConnectionClosedOK, InvalidProxy, InvalidURI
+from .compat.openings import opening_error
 from .errors import (
     InvalidMessageTypeError,
     InvalidProxyError,

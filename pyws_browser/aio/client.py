@@ -10,7 +10,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from ..compat import arguments
-from ..compat.exceptions import InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI, SecurityError, opening_error
+from ..compat.exceptions import InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI, SecurityError
+from ..compat.openings import opening_error
 from ..errors import InvalidOptionError, InvalidProxyError, InvalidURLError
 from ..peer.reconnection import Backoff, Reconnection
 from ..peer.settings import web_limits_by_default
@@ -236,7 +237,11 @@ class connect:  # noqa: N801  it is called like a function
     # async for ... in connect(...)
 
     async def __aiter__(self) -> AsyncIterator[ClientConnection]:
-        """Connect again and again, as `backoff` says; `process_exception` decides which failures are final."""
+        """Connect again and again, as `backoff` says; `process_exception` decides which failures are final.
+
+        It goes on whatever the code of the close was, unless `backoff.final_codes` names it. Where the program gave up
+        an open connection, or closed it, the next attempt follows at once.
+        """
         reconnection = self.reconnection
         try:
             while True:
@@ -253,8 +258,8 @@ class connect:  # noqa: N801  it is called like a function
                 async with connection:
                     reconnection.has_opened(monotonic())
                     yield connection
-                    is_wanted_no_more = connection.state is State.OPEN
-                if is_wanted_no_more:
+                    is_given_up = connection.state is State.OPEN or connection.was_closed_here
+                if is_given_up:
                     reconnection.restart()
                     continue
                 error = connection.closed_error()

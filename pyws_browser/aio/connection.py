@@ -425,6 +425,11 @@ class Connection:
         """Wait until the connection is closed."""
         await asyncio.shield(self._lost)
 
+    @property
+    def was_closed_here(self) -> bool:
+        """Whether this side began to close it, by `close()`."""
+        return self._asked_to_close is not None and not self._is_closed_by_other_side()
+
     def closed_error(self) -> ConnectionClosed:
         """Return how the connection ended, once it has."""
         status = self._transport.close_status
@@ -438,6 +443,10 @@ class Connection:
     def _failure_code(self) -> CloseCode:
         web = self._transport.options.web_limits
         return CloseCode.PROGRAM_FAILED if web else CloseCode.INTERNAL_ERROR
+
+    def _is_closed_by_other_side(self) -> bool:
+        status = self._transport.close_status
+        return status is not None and status.by_other_side
 
     def _received_close(self) -> Close | None:
         status = self._transport.close_status

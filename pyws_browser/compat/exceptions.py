@@ -31,7 +31,9 @@
                 ├── SecurityError         a redirect that may not be followed
                 │   └── RedirectError     (InvalidOptionError) one that the arguments rule out
                 ├── InvalidRedirect       (InvalidURI) one to what is no URI
-                └── ProxyError            (OpeningError, ProxyError) the proxy's answer was not the right one
+                └── ProxyError            (ProxyError) the proxy did not connect
+                    ├── UnreachableProxyError (OpeningError) nor could it be reached
+                    ├── InvalidProxyMessage   its answer was no HTTP, or none came
                     └── InvalidProxyStatus    .response
 
 On CPython each of these that `websockets.exceptions` has too is a subclass of that one, so that code which catches
@@ -41,7 +43,6 @@ apart and this package does not has its name too: `HeaderLineTooLong` is `Securi
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import errors
@@ -56,67 +57,13 @@ from ..errors import (
     WebSocketError,
 )
 from ..protocol.display import printable, without_password
-from ..transport import IN_BROWSER
+from .theirs import SSLCertVerificationError, SSLError, Theirs, gaierror
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, Self
 
     from websockets.http11 import Response
-
-if TYPE_CHECKING or IN_BROWSER:
-
-    class _Theirs:
-        """Stands for `websockets.exceptions` where that is not loaded."""
-
-        class ConnectionClosed(Exception): ...
-
-        class ConnectionClosedOK(ConnectionClosed): ...
-
-        class ConnectionClosedError(ConnectionClosed): ...
-
-        class ConcurrencyError(RuntimeError): ...
-
-        class InvalidURI(Exception): ...
-
-        class InvalidHandshake(Exception): ...
-
-        class InvalidMessage(InvalidHandshake): ...
-
-        class InvalidStatus(InvalidHandshake): ...
-
-        class InvalidHeader(InvalidHandshake): ...
-
-        class InvalidHeaderFormat(InvalidHeader): ...
-
-        class InvalidHeaderValue(InvalidHeader): ...
-
-        class InvalidOrigin(InvalidHeader): ...
-
-        class InvalidUpgrade(InvalidHeader): ...
-
-        class NegotiationError(InvalidHandshake): ...
-
-        class SecurityError(InvalidHandshake): ...
-
-        class ProxyError(InvalidHandshake): ...
-
-        class InvalidProxy(Exception): ...
-
-        class InvalidProxyStatus(ProxyError): ...
-
-    class gaierror(OSError): ...  # noqa: N801
-
-    class SSLError(OSError): ...
-
-    class SSLCertVerificationError(SSLError, ValueError): ...
-
-else:
-    from socket import gaierror
-    from ssl import SSLCertVerificationError, SSLError
-
-    from websockets import exceptions as _Theirs  # noqa: N812
-
 
 __all__ = [
     "Close",
@@ -160,6 +107,7 @@ __all__ = [
     "StatusLineTooLong",
     "TooManyFragments",
     "TooManyHeaders",
+    "UnreachableProxyError",
     "WebSocketException",
 ]
 
@@ -200,7 +148,7 @@ class Close(NamedTuple):
         return f"{self.code} ({meaning}) {printable(self.reason)}".rstrip()
 
 
-class ConnectionClosed(WebSocketError, _Theirs.ConnectionClosed):
+class ConnectionClosed(WebSocketError, Theirs.ConnectionClosed):
     """The connection is closed; raised by what needs an open one.
 
     `rcvd` and `sent` are the Close frames, None where there was none. `rcvd_then_sent` tells which was first, if there
@@ -233,19 +181,19 @@ class ConnectionClosed(WebSocketError, _Theirs.ConnectionClosed):
         return "" if self.rcvd is None else self.rcvd.reason
 
 
-class ConnectionClosedOK(ConnectionClosed, _Theirs.ConnectionClosedOK):
+class ConnectionClosedOK(ConnectionClosed, Theirs.ConnectionClosedOK):
     """Closed as it should be: with 1000, with 1001, or without a code."""
 
 
-class ConnectionClosedError(ConnectionClosed, _Theirs.ConnectionClosedError):
+class ConnectionClosedError(ConnectionClosed, Theirs.ConnectionClosedError):
     """Closed with another code, or without a closing handshake."""
 
 
-class ConcurrencyError(WebSocketError, _Theirs.ConcurrencyError):
+class ConcurrencyError(WebSocketError, Theirs.ConcurrencyError):
     """Two tasks do what only one can do at a time."""
 
 
-class InvalidURI(InvalidURLError, _Theirs.InvalidURI):
+class InvalidURI(InvalidURLError, Theirs.InvalidURI):
     """The URI is not one that a WebSocket can be opened to."""
 
     def __init__(self, uri: str, msg: str) -> None:
@@ -257,7 +205,7 @@ class InvalidURI(InvalidURLError, _Theirs.InvalidURI):
         return f"{printable(self.args[0], None)} isn't a valid URI: {self.msg}"
 
 
-class InvalidProxy(errors.InvalidProxyError, _Theirs.InvalidProxy):
+class InvalidProxy(errors.InvalidProxyError, Theirs.InvalidProxy):
     """What `proxy` or the system names is no proxy."""
 
     def __init__(self, proxy: str, msg: str) -> None:
@@ -301,7 +249,7 @@ class OpeningTimeoutError(ConnectTimeoutError, TimeoutError):
         Exception.__init__(self, f"timed out during opening handshake: it was not over after {seconds} s")
 
 
-class InvalidHandshake(HandshakeError, _Theirs.InvalidHandshake):
+class InvalidHandshake(HandshakeError, Theirs.InvalidHandshake):
     """The opening handshake failed."""
 
     def __init__(
@@ -310,11 +258,11 @@ class InvalidHandshake(HandshakeError, _Theirs.InvalidHandshake):
         super().__init__(message, status, headers, body)
 
 
-class InvalidMessage(InvalidHandshake, _Theirs.InvalidMessage):
+class InvalidMessage(InvalidHandshake, Theirs.InvalidMessage):
     """The answer was no HTTP, or none came."""
 
 
-class InvalidStatus(InvalidHandshake, _Theirs.InvalidStatus):
+class InvalidStatus(InvalidHandshake, Theirs.InvalidStatus):
     """The server refused; `response` is its answer."""
 
     def __init__(self, response: Response) -> None:
@@ -327,29 +275,34 @@ class InvalidStatus(InvalidHandshake, _Theirs.InvalidStatus):
         return f"server rejected WebSocket connection: HTTP {self.status}"
 
 
-class ProxyError(OpeningError, errors.ProxyError, InvalidHandshake, _Theirs.ProxyError):
+class ProxyError(errors.ProxyError, InvalidHandshake, Theirs.ProxyError):
     """The proxy could not be reached, or its answer was not the right one."""
 
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
 
-    def __new__(cls, *arguments: Any) -> Self:
-        """Have OSError find its `errno` among the arguments, which it leaves to `__init__` where there is one."""
-        return OSError.__new__(cls, *arguments)
-
     def __init__(self, *arguments: Any) -> None:
         Exception.__init__(self, *arguments)
 
 
-InvalidProxyMessage = ProxyError
+class UnreachableProxyError(OpeningError, ProxyError):
+    """The proxy could not be reached, or the connection to it broke."""
+
+    def __new__(cls, *arguments: Any) -> Self:
+        """Have OSError find its `errno` among the arguments, which it leaves to `__init__` where there is one."""
+        return OSError.__new__(cls, *arguments)
 
 
-class InvalidProxyStatus(ProxyError, _Theirs.InvalidProxyStatus):
+class InvalidProxyMessage(ProxyError, Theirs.InvalidProxyMessage):
+    """The proxy's answer was no HTTP, or none came."""
+
+
+class InvalidProxyStatus(ProxyError, Theirs.InvalidProxyStatus):
     """The proxy refused; `response` is its answer."""
 
     def __init__(self, response: Response) -> None:
-        super().__init__(f"proxy rejected connection: HTTP {response.status_code}")
+        Exception.__init__(self, f"proxy rejected connection: HTTP {response.status_code}")
         self.status: int = response.status_code
         self.headers: tuple[tuple[str, str], ...] = tuple(response.headers.raw_items())
         self.response = response
@@ -358,7 +311,7 @@ class InvalidProxyStatus(ProxyError, _Theirs.InvalidProxyStatus):
         return str(self.args[0])
 
 
-class InvalidHeader(InvalidHandshake, _Theirs.InvalidHeader):
+class InvalidHeader(InvalidHandshake, Theirs.InvalidHeader):
     """A header of the answer is missing or wrong."""
 
     def __init__(self, name: str, value: str | None = None) -> None:
@@ -376,27 +329,27 @@ class InvalidHeader(InvalidHandshake, _Theirs.InvalidHeader):
         return str(self.args[0])
 
 
-class InvalidHeaderFormat(InvalidHeader, _Theirs.InvalidHeaderFormat):
+class InvalidHeaderFormat(InvalidHeader, Theirs.InvalidHeaderFormat):
     """A header cannot be read."""
 
 
-class InvalidHeaderValue(InvalidHeader, _Theirs.InvalidHeaderValue):
+class InvalidHeaderValue(InvalidHeader, Theirs.InvalidHeaderValue):
     """A header has a value that is not the right one."""
 
 
-class InvalidOrigin(InvalidHeader, _Theirs.InvalidOrigin):
+class InvalidOrigin(InvalidHeader, Theirs.InvalidOrigin):
     """The Origin header is none that the server takes."""
 
 
-class InvalidUpgrade(InvalidHeader, _Theirs.InvalidUpgrade):
+class InvalidUpgrade(InvalidHeader, Theirs.InvalidUpgrade):
     """The Upgrade or the Connection header is wrong."""
 
 
-class NegotiationError(InvalidHandshake, _Theirs.NegotiationError):
+class NegotiationError(InvalidHandshake, Theirs.NegotiationError):
     """The two sides did not agree about a subprotocol or an extension."""
 
 
-class SecurityError(InvalidHandshake, _Theirs.SecurityError):
+class SecurityError(InvalidHandshake, Theirs.SecurityError):
     """The server redirects to where nobody should follow, or its answer is too long."""
 
 
@@ -420,73 +373,3 @@ class InvalidRedirect(InvalidHandshake, InvalidURI):
 DuplicateParameter = InvalidParameterName = InvalidParameterValue = NegotiationError
 HeaderLineTooLong = RequestLineTooLong = StatusLineTooLong = TooManyHeaders = SecurityError
 InvalidMethod = InvalidProtocol = InvalidMessage
-
-_OF_TLS = ("library", "reason", "verify_code", "verify_message")
-
-_HEADER_ERRORS = {
-    kind.__name__: kind for kind in (InvalidHeader, InvalidHeaderFormat, InvalidHeaderValue, InvalidUpgrade)
-}
-
-
-def opening_error(cause: WebSocketError | None, uri: str, seconds: float | None) -> Exception:
-    """Return what `connect()` raises for what the transport says; `seconds` is `open_timeout`."""
-    error = _opening_error(cause, uri, seconds)
-    error.__cause__ = problem = None if cause is None else cause.__cause__ or cause
-    if isinstance(error, SSLError) and isinstance(problem, SSLError):
-        vars(error).update({name: getattr(problem, name) for name in _OF_TLS if hasattr(problem, name)})
-    if isinstance(error, InvalidMessage) and cause is error.__cause__:
-        error.__cause__ = EOFError(str(cause))
-    return error
-
-
-def _opening_error(cause: WebSocketError | None, uri: str, seconds: float | None) -> Exception:
-    problem = cause.__cause__ if cause is not None else None
-    message = str(cause) if cause is not None else "the connection was closed before it was open"
-    if isinstance(cause, InvalidURLError):
-        return InvalidURI(uri, message)
-    if isinstance(cause, ConnectTimeoutError):
-        return OpeningTimeoutError(seconds or 0.0)
-    if isinstance(cause, HandshakeError):
-        return _handshake_error(cause, problem)
-    if isinstance(cause, NameResolutionError):
-        return NameNotFoundError(*_os_arguments(problem, message))
-    if isinstance(cause, CertificateError):
-        return OpeningCertificateError(*_os_arguments(problem, message))
-    if isinstance(cause, TLSError):
-        return OpeningTLSError(*_os_arguments(problem, message))
-    if isinstance(problem, ConnectionRefusedError):
-        return OpeningRefusedError(*_os_arguments(problem, message))
-    if isinstance(cause, errors.ProxyError) and cause.status:
-        return InvalidProxyStatus(_response(cause.status, "", cause.headers))
-    if isinstance(cause, errors.ProxyError):
-        return ProxyError(*_os_arguments(problem, message))
-    if cause is None or isinstance(cause, ConnectError):
-        return OpeningError(*_os_arguments(problem, message))
-    return cause
-
-
-def _os_arguments(problem: BaseException | None, message: str) -> tuple[Any, ...]:
-    code = problem.errno if isinstance(problem, OSError) else None
-    return (message,) if code is None else (code, message)
-
-
-def _handshake_error(cause: HandshakeError, problem: BaseException | None) -> InvalidHandshake:
-    if cause.status not in (0, HTTPStatus.SWITCHING_PROTOCOLS):
-        phrase = getattr(getattr(problem, "response", None), "reason_phrase", "")
-        return InvalidStatus(_response(cause.status, phrase, cause.headers, cause.body))
-    kind = type(problem).__name__
-    if kind in _HEADER_ERRORS:
-        return _HEADER_ERRORS[kind](getattr(problem, "name", "?"), getattr(problem, "value", None))
-    arguments = (str(cause), cause.status, cause.headers, cause.body)
-    if isinstance(problem, _Theirs.NegotiationError) or (cause.status and problem is None):
-        return NegotiationError(*arguments)
-    if isinstance(problem, _Theirs.SecurityError):
-        return SecurityError(*arguments)
-    return InvalidMessage(*arguments) if not cause.status else InvalidHandshake(*arguments)
-
-
-def _response(status: int, phrase: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> Response:
-    from websockets.datastructures import Headers
-    from websockets.http11 import Response
-
-    return Response(status, phrase, Headers(headers), body)

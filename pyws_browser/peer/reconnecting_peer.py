@@ -24,7 +24,7 @@ class ReconnectingPeer(WebSocketPeer):
     The program does what it does with any peer, and sends what has to be said first (who it is, what it wants to
     hear) whenever `reconnection.state` becomes CONNECTED; `reconnection.changed` tells. While it waits for the next
     attempt, the state is CLOSED. There is no attempt before the packets that came last have been fetched, none after
-    `close()` or `abort()`, and none after a close code that is final.
+    `close()` or `abort()`, and none after a close code that `backoff.final_codes` names.
 
     It needs no timer: in a background tab, whose polls come once a second or once a minute, it connects at the first
     that is due.

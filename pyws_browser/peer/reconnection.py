@@ -4,8 +4,8 @@ The delay before the n-th attempt in a row is a random part of `first_delay * fa
 jitter"): so a thousand clients that lost the same server do not come back in the same instant. Only a connection that
 held for `stable_after` seconds makes the count begin anew, so a server that accepts and drops is not hammered.
 
-A connection that was closed with 1000 or with 1001 is not opened again: the program or the server meant it to end.
-(A server that goes away and comes back says 1012, "service restart", or nothing.)
+It goes on after every end that this side did not begin, whatever its code: a server that restarts says 1001, 1012 or
+nothing, and one that says 1000 may be back as well. `Backoff.final_codes` names the codes that mean a final end.
 """
 
 from __future__ import annotations
@@ -13,18 +13,14 @@ from __future__ import annotations
 import random
 from collections import deque
 from math import inf
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InvalidOptionError, forget_frames
-from ..protocol.rules import CloseCode
 from ..protocol.vocabulary import NamedNumber
 from ..signals import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-FINAL_CODES: Final = frozenset({int(CloseCode.NORMAL_CLOSURE), int(CloseCode.GOING_AWAY)})
-"""The close codes after which a connection is not opened again."""
 
 
 class ReconnectState(NamedNumber):
@@ -41,7 +37,7 @@ class Backoff(NamedTuple):
     """How to wait between attempts. Times are in seconds.
 
     `max_attempts` is how many attempts in a row may fail, None for any number. `final_codes` are the close codes after
-    which there is no attempt.
+    which there is no attempt, none by default.
     """
 
     first_delay: float = 1.0
@@ -49,7 +45,7 @@ class Backoff(NamedTuple):
     max_delay: float = 60.0
     max_attempts: int | None = None
     stable_after: float = 5.0
-    final_codes: frozenset[int] = FINAL_CODES
+    final_codes: frozenset[int] = frozenset()
 
     def check(self) -> Backoff:
         """Return itself; raises InvalidOptionError if a number is out of its range."""

@@ -129,10 +129,11 @@ class ClientHandshake:
     def receive_eof(self) -> HandshakeError:
         """Be told that the server closed the connection; return what to make of it."""
         if self._refusal is None:
-            return HandshakeError(
-                "the server closed the connection before its answer was complete: is it a WebSocket server"
-                f"{'?' if self._is_secure else ', and is ws: right, or wss: meant?'}"
-            )
+            problem = "the server closed the connection before its answer was complete"
+            advice = "?" if self._is_secure else ", and is ws: right, or wss: meant?"
+            error = HandshakeError(f"{problem}: is it a WebSocket server{advice}")
+            error.__cause__ = EOFError(problem)
+            return error
         self._refusal.receive_eof()
         return self._refusal.error
 

@@ -60,12 +60,12 @@ class HTTPTunnel:
             head, end, rest = self._received.partition(_END_OF_HEAD)
             self._interim_size += len(head) if end else 0
             if max(len(head), self._interim_size) > MAX_HEAD_BYTES or not b"HTTP/1."[: len(head)] == head[:7]:
-                raise self._malformed()
+                raise self._malformed() from ValueError("no HTTP")
             if not end:
                 return False
             lines = head.decode("latin-1").split("\r\n")
             if not _STATUS_LINE.match(lines[0]):
-                raise self._malformed()
+                raise self._malformed() from ValueError("no HTTP")
             status_line = lines[0].partition(" ")[2]
             status = status_line[:3]
             if not status.startswith("1"):  # an interim answer, which another one follows (RFC 9110 §15.2)

@@ -98,13 +98,15 @@ PROXIES = {
         ("http", b"HTTP/1.0 502 Bad Gateway\r\n\r\n"),
         ("http", refusal("302 Found", "Location: ws://[::1")),
     ],
-    "ProxyError": [
+    "InvalidProxyMessage": [
         ("http", b""),
         ("http", b"\x05\x00"),
-        ("http", b"HTTP/1.1 200 OK\r\n\r\nmore"),
         ("http", b"HTTP/1.1 200"),
         ("http", b"HTTP/1.1 200 Ok\r\nX: " + b"x" * 20_000 + b"\r\n\r\n"),
         ("socks5", b""),
+    ],
+    "ProxyError": [
+        ("http", b"HTTP/1.1 200 OK\r\n\r\nmore"),
         ("socks5", b"HTTP/1.1 200 OK\r\n\r\n"),
         ("socks5", b"\x05\xff"),
         ("socks5", b"\x05\x00\x05\x05\x00\x01"),

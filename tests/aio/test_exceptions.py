@@ -31,12 +31,13 @@ from pyws_browser import (
 from pyws_browser.aio import Close, ConnectionClosed, ConnectionClosedError, ConnectionClosedOK
 from pyws_browser.compat import exceptions
 from pyws_browser.compat.endings import closed_error
-from pyws_browser.compat.exceptions import opening_error
+from pyws_browser.compat.openings import opening_error
 from pyws_browser.protocol.vocabulary import CloseStatus
 
 OURS_ALONE = {
     *("Close", "WebSocketException", "OpeningError", "OpeningRefusedError", "OpeningTimeoutError"),
     *("OpeningCertificateError", "OpeningTLSError", "NameNotFoundError", "InvalidRedirect", "RedirectError"),
+    "UnreachableProxyError",
 }
 
 OURS = {name for name in exceptions.__all__ if getattr(exceptions, name).__name__ == name} - {"Close"}
@@ -48,12 +49,13 @@ def test_a_bad_answer_of_a_server_or_a_proxy_is_an_invalid_handshake() -> None:
         assert issubclass(getattr(exceptions, name), exceptions.InvalidHandshake)
     assert issubclass(exceptions.InvalidRedirect, exceptions.InvalidURI)
     assert issubclass(exceptions.RedirectError, ValueError)  # as `websockets` raises it
-    assert issubclass(exceptions.ProxyError, OSError)
+    assert not issubclass(exceptions.ProxyError, OSError)
+    assert issubclass(exceptions.UnreachableProxyError, (OSError, exceptions.ProxyError))
 
 
 def test_a_proxy_error_has_the_errno_of_its_cause() -> None:
     error = opening_error(caused(ProxyError("x"), ConnectionResetError(104, "reset")), "ws://x/", 3.0)
-    assert (type(error), error.errno) == (exceptions.ProxyError, 104)  # type: ignore[attr-defined]
+    assert (type(error), error.errno) == (exceptions.UnreachableProxyError, 104)  # type: ignore[attr-defined]
 
 
 SECRETS = [

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidMessage, InvalidProxyStatus, InvalidStatus
 
 from pyws_browser import (
     AlreadyConnectedError,
@@ -64,22 +64,14 @@ class TestArithmetic:
         with pytest.raises(InvalidOptionError):
             Reconnection(backoff)
 
-    @pytest.mark.parametrize("code", [1000, 1001])
-    def test_a_final_code_ends_it(self, code: int) -> None:
-        reconnection = Reconnection(Backoff())
-        reconnection.is_connecting()
-        reconnection.has_opened(10.0)
-        assert reconnection.has_ended(11.0, code, None) is None
-        assert reconnection.state is STOPPED
-
-    @pytest.mark.parametrize("code", [None, 1005, 1006, 1011, 1012, 4000])
-    def test_any_other_end_does_not(self, code: int | None) -> None:
+    @pytest.mark.parametrize("code", [None, 1000, 1001, 1005, 1006, 1011, 1012, 4000])
+    def test_no_close_code_ends_it_by_itself(self, code: int | None) -> None:
         reconnection = Reconnection(Backoff())
         reconnection.is_connecting()
         assert reconnection.has_ended(11.0, code, None) is not None
         assert reconnection.state is WAITING
 
-    def test_which_codes_are_final_can_be_said(self) -> None:
+    def test_final_codes_end_it(self) -> None:
         reconnection = Reconnection(Backoff(final_codes=frozenset({4001})))
         reconnection.is_connecting()
         assert reconnection.has_ended(1.0, 1001, None) is not None
@@ -109,8 +101,8 @@ class TestArithmetic:
 
 
 class TestAwaited:
-    async def test_it_connects_again_after_a_loss_and_ends_after_1000(self) -> None:
-        codes = iter([1011, 1012, 4000, 1000])
+    async def test_it_connects_again_after_every_close_but_one_with_a_final_code(self) -> None:
+        codes = iter([1011, 1000, 1001, 4000, 4001])
 
         async def handler(connection: Any) -> None:
             await connection.send("hello")
@@ -119,7 +111,7 @@ class TestAwaited:
         states: list[ReconnectState] = []
         received: list[Any] = []
         async with served(handler) as url:
-            connector = connect(url, backoff=QUICK)
+            connector = connect(url, backoff=QUICK._replace(final_codes=frozenset({4001})))
             connector.reconnection.changed.connect(states.append)
             async for connection in connector:
                 try:
@@ -127,9 +119,46 @@ class TestAwaited:
                         received.append(message)
                 except ConnectionClosed:
                     continue
-        assert received == ["hello"] * 4
-        assert states == [*(CONNECTING, CONNECTED, WAITING) * 3, CONNECTING, CONNECTED, STOPPED]
+        assert received == ["hello"] * 5
+        assert states == [*(CONNECTING, CONNECTED, WAITING) * 4, CONNECTING, CONNECTED, STOPPED]
         assert isinstance(connector.reconnection.error, ConnectionClosed)
+
+    async def test_what_the_program_closed_is_opened_again_at_once(self) -> None:
+        visits = 0
+        async with served() as url:
+            async for connection in connect(url, backoff=Backoff(first_delay=1000, max_delay=1000)):
+                visits += 1
+                if visits == 3:
+                    break
+                await connection.close(1000)
+        assert visits == 3
+
+    @pytest.mark.parametrize("answer", [b"220 mail.example ESMTP\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n\r\n"])
+    async def test_an_answer_that_is_not_http_is_final(self, answer: bytes) -> None:
+        async def speak(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer)
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(speak, "127.0.0.1", 0) as listening:
+            port = listening.sockets[0].getsockname()[1]
+            with pytest.raises(InvalidMessage) as caught:
+                await no_connection(connect(f"ws://127.0.0.1:{port}/", backoff=QUICK))
+        assert isinstance(caught.value.__cause__, ValueError)
+
+    @pytest.mark.parametrize("status", [403, 407, 502])
+    async def test_a_refusal_by_the_proxy_is_final(self, status: int) -> None:
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(f"HTTP/1.1 {status} No\r\n\r\n".encode())
+            await writer.drain()
+            writer.close()
+
+        async with await asyncio.start_server(refuse, "127.0.0.1", 0) as listening:
+            proxy = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+            with pytest.raises(InvalidProxyStatus) as caught:
+                await no_connection(connect("ws://game.test/", proxy=proxy, backoff=QUICK))
+        assert caught.value.response.status_code == status
 
     async def test_what_cannot_be_reached_is_tried_so_many_times(self, unused_url: str) -> None:
         with pytest.raises(ConnectionRefusedError):
@@ -163,7 +192,7 @@ class TestAwaited:
 
         async def handler(connection: Any) -> None:
             seen.append((connection.request.path, connection.subprotocol, connection.request.headers["X-Token"]))
-            await connection.close(1000 if len(seen) == 2 else 1011)
+            await connection.close(4001 if len(seen) == 2 else 1011)
 
         tokens = iter("1234")
 
@@ -177,7 +206,7 @@ class TestAwaited:
                 current_url,
                 subprotocols=lambda: [f"token.{next(tokens)}"],
                 additional_headers=lambda: {"X-Token": "t"},
-                backoff=QUICK,
+                backoff=QUICK._replace(final_codes=frozenset({4001})),
             ):
                 await connection.wait_closed()
         # The headers and the subprotocols are asked for after the URL.
@@ -267,11 +296,11 @@ class TestPolled:
     def peer(self, network: MemoryNetwork, backoff: Backoff = QUICK) -> ReconnectingPeer:
         return ReconnectingPeer(backoff=backoff, connector=network.connect)
 
-    def connected(self) -> tuple[ReconnectingPeer, Any, Any]:
+    def connected(self, backoff: Backoff = QUICK) -> tuple[ReconnectingPeer, Any, Any]:
         """Return a peer, the server's end of its connection, and where others of its connections arrive."""
         network = MemoryNetwork()
         listener = network.listen(self.URL)
-        peer = self.peer(network)
+        peer = self.peer(network, backoff)
         peer.connect_to_url(self.URL)
         return peer, listener.accept(), listener
 
@@ -312,9 +341,15 @@ class TestPolled:
         assert peer.reconnection.state is STOPPED
         assert not listener.waiting
 
-    def test_after_1001_it_stays_closed(self) -> None:
-        peer, server, _ = self.connected()
-        server.close(1001)
+    @pytest.mark.parametrize("code", [1000, 1001])
+    def test_it_connects_again_after_a_close_by_the_server(self, code: int) -> None:
+        peer, server, listener = self.connected()
+        server.close(code)
+        pump(peer, server, until=lambda: listener.waiting)
+
+    def test_after_a_final_code_it_stays_closed(self) -> None:
+        peer, server, _ = self.connected(QUICK._replace(final_codes=frozenset({4001})))
+        server.close(4001)
         pump(peer, server, until=lambda: peer.reconnection.state is STOPPED)
 
     def test_it_gives_up_after_so_many_attempts(self) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 import atheris
 
 with atheris.instrument_imports(include=["pyws_browser.wire", "pyws_browser.transport.native"]):
-    from pyws_browser.compat.exceptions import opening_error
+    from pyws_browser.compat.openings import opening_error
     from pyws_browser.protocol.options import Options
     from pyws_browser.protocol.vocabulary import State
     from pyws_browser.transport.base import Transport

@@ -134,7 +134,8 @@ class ClientOpening(Opening):
                     return False
                 continue
             if not data:
-                raise ProxyError(f"the proxy {self._proxy} closed the connection before its answer was complete")
+                problem = f"the proxy {self._proxy} closed the connection before its answer was complete"
+                raise ProxyError(problem) from EOFError(problem)
             if tunnel.receive(data):
                 self._phase = ClientPhase.START_TLS
                 return True
