@@ -1,7 +1,8 @@
-r"""URLs as the WHATWG URL and WebSockets standards read them, for the four schemes that a WebSocket can have.
+"""URLs that a WebSocket can have (WHATWG WebSockets §3.1), and the hosts in them.
 
-A desktop program and a page agree on what a URL means only if both read it by the same rules: `http:` stands for
-`ws:`, a fragment is an error, a default port is dropped, `\` is `/`, and `0x7f.1` is 127.0.0.1.
+A desktop program and a page agree on what a URL means only if both read it by the same standard. So parsers of that
+standard read it: the browser's `URL` in a page, and `ada_url`, the parser of Node, on CPython. This module has what a
+WebSocket adds: `http:` stands for `ws:`, a fragment is an error, some ports are blocked, and errors say what to do.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from .display import printable, without_password
 from .rules import BLOCKED_PORTS, MAX_PORT, encode_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from ipaddress import IPv6Address
 
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
@@ -21,30 +23,13 @@ _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 _MAX_LENGTH = 64 * 1024
 """Characters. No server reads as many; a browser whose own limit is passed ends the page with it."""
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
-_C0_OR_SPACE = "".join(map(chr, range(0x21)))
-_FORBIDDEN_IN_HOST = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^|]")
-_IGNORED_IN_HOST = frozenset(
-    {0xAD, 0x34F, 0x200B, 0x2060, 0x2064, 0xFEFF, *range(0x180B, 0x180E), *range(0xFE00, 0xFE10)}
-)
-"""UTS #46: characters that a name is the same without."""
-_DOT = re.compile("[.\u3002\uff0e\uff61]")
-_MAX_LABEL = 1000
-"""Characters of another script; ICU, by which browsers read names, takes no more either."""
-_BIDI_LETTERS = {"L": "L", "R": "R", "AL": "R", "AN": "A", "EN": "E", "NSM": "N"} | dict.fromkeys(
-    ("ES", "CS", "ET", "ON", "BN"), "o"
-)
-_BIDI_LABEL = re.compile("(L([LEoN]*[LE])?|R([REoN]*[RE])?|R([RAoN]*[RA])?)N*|")
-"""RFC 5893 §2, of what `_BIDI_LETTERS` makes of a label: left to right, or right to left with digits of one kind."""
+_SCHEME = re.compile(r"[\x00-\x20]*([A-Za-z][A-Za-z0-9+.\-\t\r\n]*):")
+_IGNORED = {9: None, 10: None, 13: None}
+_HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?")
+_ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?", re.DOTALL)
+_NOT_IN_HOST = re.compile(r"[\x00-\x20/\\?#@\[\]]")
 _LOOPBACK = re.compile(r"(?:.*\.)?localhost\.?|127(?:\.[0-9]+){3}|::1|::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}", re.DOTALL)
 _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
-_SINGLE_DOT = re.compile(r"\.|%2e", re.IGNORECASE)
-_DOUBLE_DOT = re.compile(r"(\.|%2e){2}", re.IGNORECASE)
-
-# WHATWG URL, "percent-encode sets": what has to be encoded besides the controls and everything that is not ASCII.
-_PATH_SET = frozenset(b' "#<>?^`{}')
-_QUERY_SET = frozenset(b" \"#<>'")
-_USERINFO_SET = frozenset(b' "#<>?^`{}/:;=@[\\]|')
 
 
 class WebSocketURL(NamedTuple):
@@ -103,6 +88,43 @@ class WebSocketURL(NamedTuple):
         return f"{self.scheme}://{self.userinfo + '@' if self.userinfo else ''}{self.authority}{self.resource}"
 
 
+class ParsedURL(NamedTuple):
+    """What a parser of the URL standard has read, by the names of WHATWG URL §6.1."""
+
+    href: str
+    protocol: str
+    username: str
+    password: str
+    hostname: str
+    port: str
+    pathname: str
+    search: str
+
+
+def _read_by_ada(url: str, base: str | None) -> ParsedURL | None:
+    from ada_url import URL  # at the first URL, for it takes some milliseconds to load
+
+    try:
+        read = URL(url, base)
+    except ValueError:
+        return None
+    return ParsedURL(
+        *(read.href, read.protocol, read.username, read.password, read.hostname, read.port, read.pathname, read.search)
+    )
+
+
+_read: Callable[[str, str | None], ParsedURL | None] = _read_by_ada
+
+
+def read_urls_by(parser: Callable[[str, str | None], ParsedURL | None]) -> None:
+    """Have URLs read by another parser of the standard, as in a page by the browser's.
+
+    It takes a URL and the one that completes it, and returns None for what is no URL.
+    """
+    global _read  # noqa: PLW0603  a platform chooses once, when the package is imported
+    _read = parser
+
+
 def parse_url(url: str, base: str | None = None) -> WebSocketURL:
     """Read `url`; `base` is the page's own URL, against which a relative one is resolved (WHATWG URL §4.4).
 
@@ -117,89 +139,33 @@ def parse_url(url: str, base: str | None = None) -> WebSocketURL:
         raise InvalidURLError(f"a URL is a str, not {type(url).__name__}")
     if len(url) > _MAX_LENGTH:
         raise InvalidURLError(f"a URL has at most {_MAX_LENGTH} characters, not {len(url)}: send the rest in a message")
-    shown = repr(without_password(url))
     # What crosses into a browser is a USVString: a lone surrogate is U+FFFD from the start.
-    text = encode_text(url).decode().strip(_C0_OR_SPACE).translate({9: None, 10: None, 13: None})
-    found = _SCHEME.match(text)
-    if base is not None and (found is None or _is_relative_with_scheme(text, found, base)):
-        text = _resolve(text[found.end() :] if found else text, base)
-        found = _SCHEME.match(text)
-    if found is None:
-        raise InvalidURLError(
-            f"{shown} is relative, and there is no page to complete it: begin it with ws:// or wss://"
-        )
-    scheme = _WEBSOCKET_SCHEMES.get(found[1].lower())
+    text = encode_text(url).decode()
+    read = _read(text, base)
+    if read is None:
+        raise _why_not(text, base)
+    scheme = _WEBSOCKET_SCHEMES.get(read.protocol[:-1])
     if scheme is None:
-        raise InvalidURLError(f"{shown} has the scheme {found[1]!r}: use ws:// or wss://")
-    if "#" in text:
+        raise _wrong_scheme(text, base, read.protocol[:-1])
+    if "#" in read.href:
         raise InvalidURLError(
-            f"{shown} has a fragment, which a WebSocket URL may not: leave out the '#' and what follows"
+            f"{_shown(text)} has a fragment, which a WebSocket URL may not: leave out the '#' and what follows"
         )
-    rest = text[found.end() :].lstrip("/\\")
-    authority = re.split(r"[/\\?]", rest, maxsplit=1)[0]
-    userinfo, _, hostport = authority.rpartition("@")
-    host, port = _split_port(hostport, shown)
-    username, _, password = (_percent_encode(part, _USERINFO_SET) for part in userinfo.partition(":"))
-    path, mark, query = rest[len(authority) :].partition("?")
+    host = read.hostname
+    if "%" in host:  # Chromium encodes a space in a host, and other characters that the standard forbids there
+        raise _no_host(_shown(text))
     result = WebSocketURL(
         scheme,
-        _parse_host(host, shown),
-        _DEFAULT_PORTS[scheme] if port is None else port,
-        _normalise_path(path) + mark + _percent_encode(query, _QUERY_SET),
-        f"{username}:{password}" if password else username,
+        host[1:-1] if host.startswith("[") else host,
+        int(read.port) if read.port else _DEFAULT_PORTS[scheme],
+        read.pathname + (read.search or ("?" if read.href.endswith("?") else "")),
+        f"{read.username}:{read.password}" if read.password else read.username,
     )
     if result.port in BLOCKED_PORTS:
-        raise BlockedPortError(f"{shown}: browsers refuse port {result.port}: let the server listen on another one")
-    return result
-
-
-def _is_relative_with_scheme(text: str, found: re.Match[str], base: str) -> bool:
-    """`http:x` is relative to a page of the same scheme, `http://x` is not (special relative or authority state)."""
-    return base.lower().startswith(found[0].lower()) and not text.startswith("//", found.end())
-
-
-def _resolve(reference: str, base: str) -> str:
-    found = re.match(r"(https?:|wss?:)//[^/?#]*", base, re.IGNORECASE)
-    if found is None:
-        raise InvalidURLError(
-            f"{without_password(reference)!r} cannot be resolved against {without_password(base)!r}: "
-            "begin it with ws:// or wss://"
+        raise BlockedPortError(
+            f"{_shown(text)}: browsers refuse port {result.port}: let the server listen on another one"
         )
-    reference = re.sub(r"[^?#]*", lambda path: path[0].replace("\\", "/"), reference, count=1)
-    path_and_query = re.split("#", base[found.end() :], maxsplit=1)[0]
-    path = path_and_query.partition("?")[0] or "/"
-    if reference.startswith("//"):
-        return found[1] + reference
-    if reference.startswith("/"):
-        return found[0] + reference
-    if reference.startswith("?"):
-        return found[0] + path + reference
-    if not reference:
-        return found[0] + path_and_query
-    return found[0] + path[: path.rfind("/") + 1] + reference
-
-
-def _split_port(hostport: str, shown: str) -> tuple[str, int | None]:
-    found = re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(?::([0-9]*))?", hostport)
-    if found is None:
-        raise InvalidURLError(f"{shown} has no valid host and port: an IPv6 address needs brackets, a port is a number")
-    port = _decimal(found[2]) if found[2] else None
-    if port is not None and port > MAX_PORT:
-        raise InvalidURLError(f"{shown} has no valid port: ports end at {MAX_PORT}")
-    return found[1], port
-
-
-def _decimal(digits: str) -> int:
-    """Return the number; of one that is too large for a port and for an address, one that is so too.
-
-    The longer a number is, the longer `int()` takes, and of more than some thousand digits it takes none.
-    """
-    return int(digits.lstrip("0")[:11] or "0")
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host, as a URL has it, is always this machine (W3C Secure Contexts §3.1, RFC 6761 §6.3)."""
-    return _LOOPBACK.fullmatch(host) is not None
+    return result
 
 
 def parse_host(host: str) -> str:
@@ -208,40 +174,19 @@ def parse_host(host: str) -> str:
     An IPv6 address has no brackets. Other than in a URL it may have a zone, the interface of a link-local address.
     """
     host = encode_text(host).decode()
-    if ":" not in host:
-        return _parse_host(host, repr(host))
-    address, percent, zone = host.partition("%")
+    address, percent, zone = host.partition("%") if ":" in host else (host, "", "")
     if percent and not _ZONE.fullmatch(zone):
         raise InvalidURLError(f"{host!r} has no valid zone: write it as in fe80::1%eth0")
-    return _parse_ipv6(address, repr(host)) + percent + zone
+    bracketed = f"[{address}]" if ":" in address else address
+    read = None if _NOT_IN_HOST.search(address) else _read(f"ws://{bracketed}/", None)
+    if read is None or "%" in read.hostname:
+        raise _host_error(bracketed, None, repr(host))
+    return read.hostname.strip("[]") + percent + zone
 
 
-def _parse_host(host: str, shown: str) -> str:
-    if host.startswith("["):
-        return _parse_ipv6(host[1:-1], shown)
-    host = _percent_decode(host)
-    if not host.isascii():
-        host = _domain_to_ascii(host)
-    host = host.lower()
-    is_valid = host and not _FORBIDDEN_IN_HOST.search(host)
-    if not is_valid or ("xn--" in host and not all(map(_is_valid_label, host.split(".")))):
-        raise InvalidURLError(f"{shown} has no valid host name: write it as in ws://example.com/path")
-    labels = host.removesuffix(".").split(".")
-    if labels[-1].isdigit() or _ipv4_number(labels[-1]) is not None:
-        return _parse_ipv4(labels, shown)
-    return host
-
-
-def _parse_ipv6(text: str, shown: str) -> str:
-    import ipaddress  # costs a page some milliseconds that few need
-
-    try:
-        if "%" in text:
-            raise ValueError("a zone")
-        address = ipaddress.IPv6Address(text)
-    except ValueError:
-        raise InvalidURLError(f"{shown}: [{printable(text)}] is no IPv6 address (nor may it have a zone)") from None
-    return ipv6_text(address)
+def is_loopback(host: str) -> bool:
+    """Tell whether a host, as a URL has it, is always this machine (W3C Secure Contexts §3.1, RFC 6761 §6.3)."""
+    return _LOOPBACK.fullmatch(host) is not None
 
 
 def ipv6_text(address: IPv6Address) -> str:
@@ -252,96 +197,58 @@ def ipv6_text(address: IPv6Address) -> str:
     return f"::ffff:{high:x}:{low:x}"
 
 
-def _ipv4_number(label: str) -> int | None:
-    """Read one part of an IPv4 address: decimal, octal after 0, hexadecimal after 0x."""
-    if re.fullmatch(r"0[xX][0-9a-fA-F]*", label):
-        return int(label[2:] or "0", 16)
-    if re.fullmatch(r"0[0-7]*", label):
-        return int(label, 8)
-    return _decimal(label) if re.fullmatch(r"[1-9][0-9]*", label) else None
+def _shown(text: str) -> str:
+    return repr(without_password(text))
 
 
-def _parse_ipv4(labels: list[str], shown: str) -> str:
-    numbers = [_ipv4_number(label) for label in labels]
-    *heads, last = numbers
-    if (
-        len(numbers) > 4
-        or last is None
-        or last >= 256 ** (5 - len(numbers))
-        or any(number is None or number > 255 for number in heads)
-    ):
-        raise InvalidURLError(f"{shown}: {'.'.join(labels)} is no IPv4 address")
-    address = last
-    for index, number in enumerate(heads):
-        address += (number or 0) << (8 * (3 - index))
-    return ".".join(str(octet) for octet in address.to_bytes(4, "big"))
+def _why_not(text: str, base: str | None) -> InvalidURLError:
+    """Return the error for what no parser reads, by a look at its likeliest fault."""
+    shown = _shown(text)
+    found = _SCHEME.match(text)
+    if found is None and (base is None or _read("/", base) is None):
+        return _wrong_scheme(text, base, "")
+    if found is not None and found[1].translate(_IGNORED).lower() not in _WEBSOCKET_SCHEMES:
+        return _wrong_scheme(text, base, found[1])
+    rest = text[found.end() if found else 0 :].translate(_IGNORED).lstrip("/\\")
+    authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0]
+    split = _HOST_AND_PORT.fullmatch(authority.rpartition("@")[2])
+    if split is None:
+        return InvalidURLError(
+            f"{shown} has no valid host and port: an IPv6 address needs brackets, a port is a number"
+        )
+    return _host_error(split[1], split[2], shown)
 
 
-def _domain_to_ascii(domain: str) -> str:
-    """Do what UTS #46 does to ordinary names: fold, normalise, and write each label that needs it as Punycode.
-
-    What may not stand in a name comes out as a space, which no host may have.
-    """
-    import unicodedata  # only a name in another script needs it
-
-    visible = "".join(character for character in domain if ord(character) not in _IGNORED_IN_HOST)
-    labels = []
-    for label in _DOT.split(visible):
-        # Each character for itself: at the end of a word, Greek has another small sigma for the capital one.
-        lower = "".join(map(str.lower, unicodedata.normalize("NFKC", label)))
-        labels.append(unicodedata.normalize("NFKC", lower))
-    directions = ["".join(_BIDI_LETTERS.get(unicodedata.bidirectional(c), "x") for c in label) for label in labels]
-    is_right_to_left = re.search("[RA]", "".join(directions)) is not None
-    if is_right_to_left and not all(map(_BIDI_LABEL.fullmatch, directions)):
-        return " "
-    begins_with_mark = any(label and unicodedata.category(label[0]).startswith("M") for label in labels)
-    return " " if begins_with_mark else ".".join(map(_label_to_ascii, labels))
+def _host_error(host: str, port: str | None, shown: str) -> InvalidURLError:
+    if port and int(port.lstrip("0")[:6] or "0") > MAX_PORT:
+        return InvalidURLError(f"{shown} has no valid port: ports end at {MAX_PORT}")
+    if host.startswith("["):
+        return InvalidURLError(f"{shown}: {printable(host)} is no IPv6 address (nor may it have a zone)")
+    if _ENDS_IN_NUMBER.fullmatch(host):
+        return InvalidURLError(f"{shown}: {printable(host)} is no IPv4 address")
+    return _no_host(shown)
 
 
-def _label_to_ascii(label: str) -> str:
-    if "." in label or "\ufffd" in label or not label.isprintable():
-        return " "
-    if label.isascii():
-        return label
-    return "xn--" + label.encode("punycode").decode("ascii") if len(label) <= _MAX_LABEL else " "
+def _no_host(shown: str) -> InvalidURLError:
+    return InvalidURLError(f"{shown} has no valid host name: write it as in ws://example.com/path")
 
 
-def _is_valid_label(label: str) -> bool:
-    """Tell whether a label is what `_domain_to_ascii` makes of the name that it stands for."""
-    if not label.startswith("xn--"):
-        return True
-    if len(label) > 2 * _MAX_LABEL:
-        return False
-    try:
-        name = label[4:].encode("ascii").decode("punycode")
-        return not name.isascii() and _domain_to_ascii(name) == label
-    except (UnicodeError, OverflowError):
-        return False
-
-
-def _normalise_path(path: str) -> str:
-    """Percent-encode the path and take out its dot segments (path state)."""
-    segments: list[str] = []
-    parts = path.replace("\\", "/").split("/")[1:] or [""]
-    for index, part in enumerate(parts):
-        is_last = index == len(parts) - 1
-        if _DOUBLE_DOT.fullmatch(part):
-            del segments[-1:]
-        elif not _SINGLE_DOT.fullmatch(part):
-            segments.append(_percent_encode(part, _PATH_SET))
-            continue
-        if is_last:
-            segments.append("")
-    return "/" + "/".join(segments)
-
-
-def _percent_encode(text: str, reserved: frozenset[int]) -> str:
-    encoded = text.encode()
-    return "".join(f"%{byte:02X}" if byte < 0x20 or byte > 0x7E or byte in reserved else chr(byte) for byte in encoded)
+def _wrong_scheme(text: str, base: str | None, scheme: str) -> InvalidURLError:
+    shown = _shown(text)
+    if _SCHEME.match(text) is not None:
+        return InvalidURLError(f"{shown} has the scheme {scheme!r}: use ws:// or wss://")
+    if base is None:
+        return InvalidURLError(
+            f"{shown} is relative, and there is no page to complete it: begin it with ws:// or wss://"
+        )
+    return InvalidURLError(
+        f"{shown} cannot be resolved against {without_password(base)!r}: begin it with ws:// or wss://"
+    )
 
 
 def _percent_decode(text: str) -> str:
     if "%" not in text:
         return text
-    raw = re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes((int(found[1], 16),)), text.encode())
-    return raw.decode("utf-8", "replace")
+    from urllib.parse import unquote  # which a page, whose browser logs in by itself, need not load
+
+    return unquote(text)

@@ -13,7 +13,12 @@ IN_BROWSER: Final[bool] = sys.platform == "emscripten"
 """Whether this is Pyodide: a page, a worker, or Node."""
 
 
-if not IN_BROWSER:
+if IN_BROWSER:
+    from ..protocol.url import read_urls_by
+    from .page.address import read_url
+
+    read_urls_by(read_url)
+else:
     from . import native
 
 

@@ -67,6 +67,21 @@ NORMAL_FORMS = [
     ("ws://xn--mnchen-3ya.example/", "ws://xn--mnchen-3ya.example/"),
     ("ws://a\u200bb.example/", "ws://ab.example/"),
     ("ws://example.com/\ud800?\udc00", "ws://example.com/%EF%BF%BD?%EF%BF%BD"),
+    # UTS #46: joiners that a script needs stay, what has no shape goes, and ASCII is not looked into.
+    ("ws://نامه\u200cای.com/", "ws://xn--mgba3gch31f060k.com/"),
+    ("ws://xn--mgba3gch31f060k.com/", "ws://xn--mgba3gch31f060k.com/"),
+    ("ws://ශ්\u200dරී.com/", "ws://xn--10cl1a0b660p.com/"),
+    ("ws://葛\U000e0100城.jp/", "ws://xn--uisr05h.jp/"),
+    ("ws://葛城.jp/", "ws://xn--uisr05h.jp/"),
+    ("ws://look\u206bout.net/", "ws://lookout.net/"),
+    ("ws://look\u180eout.net/", "ws://lookout.net/"),
+    ("ws://\U0001e4d0.com/", "ws://xn--oh5h.com/"),  # a letter of Unicode 15
+    ("ws://xn--a/", "ws://xn--a/"),
+    ("ws://xn--/", "ws://xn--/"),
+    ("ws://xn--0.com/", "ws://xn--0.com/"),
+    ("ws://xn--abc-/", "ws://xn--abc-/"),
+    ("ws://ab--c.example/", "ws://ab--c.example/"),
+    ("ws://-a-.example/", "ws://-a-.example/"),
 ]
 
 
@@ -98,7 +113,6 @@ BAD_URLS = {
     "ws://foo bar/": "host name",
     "ws://אa.com/": "host name",
     "ws://א-.com/": "host name",
-    "ws://א.1a/": "host name",
     "ws://א\u06611.com/": "host name",
     "ws://٣.com/": "host name",
     "ws://\u0301a.com/": "host name",
@@ -107,16 +121,17 @@ BAD_URLS = {
     "ws://㏂.com/": "host name",
     "ws://a․b/": "host name",
     "ws://foo%20bar/": "host name",
+    "ws://a\u200cb.com/": "host name",
+    "ws://xn--tešla/": "host name",
+    "ws://look\u2ff0out.net/": "host name",
+    "ws://\u0378.net/": "host name",
+    "file:///x": "use ws:// or wss://",
     "ws://a<b/": "host name",
     "ws://a^b/": "host name",
     "ws://a|b/": "host name",
     "ws://a%00b/": "host name",
     "ws://a\x7fb/": "host name",
     "ws://\ud800/": "host name",
-    "ws://xn--/": "host name",
-    "ws://xn--a/": "host name",
-    "ws://xn--999999999/": "host name",
-    "ws://xn--abc-/": "host name",
     "ws://h:x/": "a port is a number",
     "ws://h:-1/": "a port is a number",
     "ws://h:8 0/": "a port is a number",
@@ -227,11 +242,11 @@ def test_a_number_may_have_many_leading_zeros(url: str, normal: str) -> None:
     assert str(parse_url(url.format("0" * 5000))) == normal
 
 
-@pytest.mark.parametrize("label", ["ü" * 1001, "xn--" + "a" * 2000])
-def test_a_label_has_an_end(label: str) -> None:
+@pytest.mark.parametrize("host", ["ü" * 30_000, "ü." * 30_000, "xn--" + "a" * 30_000], ids=lambda host: host[:6])
+def test_a_host_has_an_end(host: str) -> None:
     assert str(parse_url(f"ws://{'ü' * 1000}/")).startswith("ws://xn--")
     with pytest.raises(InvalidURLError, match="host name"):
-        parse_url(f"ws://{label}/")
+        parse_url(f"ws://{host}/")
 
 
 def test_a_url_has_an_end() -> None:

@@ -1,0 +1,26 @@
+"""URLs, read by the browser."""
+
+from __future__ import annotations
+
+import js
+from pyodide.ffi import JsException
+
+from ...protocol.url import ParsedURL
+
+
+def read_url(url: str, base: str | None) -> ParsedURL | None:
+    """Return what the browser's `URL` reads, None for what is no URL."""
+    try:
+        js_url = js.URL.new(url) if base is None else js.URL.new(url, base)
+    except JsException:
+        return None
+    return ParsedURL(
+        js_url.href,
+        js_url.protocol,
+        js_url.username,
+        js_url.password,
+        js_url.hostname,
+        js_url.port,
+        js_url.pathname,
+        js_url.search,
+    )
