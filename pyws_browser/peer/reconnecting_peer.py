@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ..errors import InvalidOptionError
+from ..errors import InvalidOptionError, NotConnectedError, OutboundBufferFullError
+from ..protocol import rules
 from ..protocol.vocabulary import State
 from .reconnection import Backoff, Reconnection, ReconnectState
-from .websocket_peer import WebSocketPeer
+from .waiting import WaitingMessages, size_of
+from .websocket_peer import WebSocketPeer, WriteMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from socket import socket
     from ssl import SSLContext
 
+    from typing_extensions import Buffer
+
+    from ..protocol.vocabulary import Message
+    from ..transport.base import Transport
     from .websocket_peer import Connector
+
+_GOES_ON: Final = (ReconnectState.CONNECTING, ReconnectState.CONNECTED, ReconnectState.WAITING)
+"""The states in which there is a connection, or will be one."""
 
 
 class ReconnectingPeer(WebSocketPeer):
@@ -23,8 +32,12 @@ class ReconnectingPeer(WebSocketPeer):
 
     The program does what it does with any peer, and sends what has to be said first (who it is, what it wants to
     hear) whenever `reconnection.state` becomes CONNECTED; `reconnection.changed` tells. While it waits for the next
-    attempt, the state is CLOSED. There is no attempt before the packets that came last have been fetched, none after
-    `close()` or `abort()`, and none after a close code that `backoff.final_codes` names.
+    attempt, the ready state is CONNECTING, and `close_code` and `close_cause` say how the last connection ended. It is
+    CLOSED before the first `connect_to_url()`, and once there will be no further attempt: after `close()` or `abort()`,
+    after a close code that is final, after `max_attempts`. There is no attempt before the packets that came last have
+    been fetched.
+
+    `send()` needs an open connection, as on any peer, unless `waiting_buffer_size` lets messages wait for it.
 
     It needs no timer: in a background tab, whose polls come once a second or once a minute, it connects at the first
     that is due.
@@ -34,17 +47,50 @@ class ReconnectingPeer(WebSocketPeer):
         self, *, backoff: Backoff | None = None, web_limits: bool | None = None, connector: Connector | None = None
     ) -> None:
         super().__init__(web_limits=web_limits, connector=connector)
-        self._reconnection = Reconnection(backoff or Backoff())
+        self._reconnection = Reconnection(Backoff() if backoff is None else backoff)
+        self._waiting = WaitingMessages()
         self._url: str | Callable[[], str] = ""
         self._protocols: Iterable[str] | Callable[[], Iterable[str]] | None = None
         self._tls: SSLContext | None = None
         self._attempt_number = 0  # counts the calls by which the program changes its mind as well
         self._is_attempting = False
+        self._is_greeting = False
 
     @property
     def reconnection(self) -> Reconnection:
         """Its state, the number of attempts, the delay, and the last error."""
         return self._reconnection
+
+    @property
+    def waiting_buffer_size(self) -> int:
+        """Bytes of messages that may wait for a connection to open; 0, as at first, has `send()` raise meanwhile.
+
+        They are sent in their order once the connection is open, after `reconnection.changed` has told that: what has
+        to be said first is sent by a function connected there. Each message counts for 64 bytes more than it has.
+        Those that are lost with a connection were sent, and do not wait.
+        """
+        return self._waiting.limit
+
+    @waiting_buffer_size.setter
+    def waiting_buffer_size(self, size: int) -> None:
+        if not isinstance(size, int) or size < 0:
+            raise InvalidOptionError(f"waiting_buffer_size is a number of bytes, 0 or more, not {size!r}")
+        self._waiting.limit = size
+
+    @property
+    def waiting_messages(self) -> tuple[Message, ...]:
+        """The messages that wait to be sent, oldest first.
+
+        They stay when there is no further attempt; `close()`, `abort()` and `connect_to_url()` discard them.
+        """
+        return tuple(self._waiting.messages)
+
+    def get_ready_state(self) -> State:
+        """Return the ready state; CONNECTING also while it waits for the next attempt."""
+        state = super().get_ready_state()
+        if state is State.CLOSED and self._reconnection.state in _GOES_ON:
+            return State.CONNECTING
+        return state
 
     def connect_to_url(
         self,
@@ -66,6 +112,7 @@ class ReconnectingPeer(WebSocketPeer):
         if self.reconnection.state is ReconnectState.WAITING:
             self.reconnection.stop()
             self._check_closed()
+        self._waiting.clear()
         self._url, self._protocols, self._tls = url, protocols, tls
         self._attempt()
 
@@ -80,23 +127,50 @@ class ReconnectingPeer(WebSocketPeer):
         if self._is_attempting:  # a function that gives the URL polls
             return
         if reconnection.state is ReconnectState.CONNECTING and self._has_opened():
-            reconnection.has_opened(monotonic())
+            self._is_greeting = True  # what is sent now goes before what waits
+            try:
+                reconnection.has_opened(monotonic())
+            finally:
+                self._is_greeting = False
         if reconnection.state in (ReconnectState.CONNECTING, ReconnectState.CONNECTED):
-            if self.get_ready_state() is State.CLOSED:
+            if super().get_ready_state() is State.CLOSED:
                 code = self.get_close_code() if self._has_opened() else None
                 self._has_ended(code, self.close_cause)
         elif reconnection.state is ReconnectState.WAITING and self._is_due():
             self._attempt()
+        if self._waiting.messages and self._is_open():
+            self._send_waiting()
+
+    def send(self, message: str | Buffer) -> None:
+        """Send, as `WebSocketPeer.send()`, or have the message wait if `waiting_buffer_size` allows it.
+
+        Raises OutboundBufferFullError if there is no room for it to wait, and NotConnectedError if none may wait, or
+        if there will be no further attempt.
+        """
+        if self._has_to_wait():
+            self._wait_with(rules.as_message(message))
+        else:
+            super().send(message)
+
+    def put_packet(self, packet: Buffer) -> None:
+        """Send as `WebSocketPeer.put_packet()`, or have the packet wait as `send()` does."""
+        if self._has_to_wait():
+            data = rules.as_bytes(packet)
+            self._wait_with(rules.as_text(data) if self._write_mode is WriteMode.TEXT else data)
+        else:
+            super().put_packet(packet)
 
     def close(self, code: int | None = 1000, reason: str = "") -> None:
         """Close, and stay closed."""
         super().close(code, reason)
+        self._waiting.clear()
         self._attempt_number += 1
         self.reconnection.stop()
 
     def abort(self) -> None:
         """End the connection at once, and connect no more."""
         super().abort()
+        self._waiting.clear()
         self._attempt_number += 1
         self.reconnection.stop()
 
@@ -136,6 +210,64 @@ class ReconnectingPeer(WebSocketPeer):
         else:
             self.reconnection.restart()
             self.reconnection.stop()
+
+    def _is_open(self) -> bool:
+        return super().get_ready_state() is State.OPEN
+
+    def _has_to_wait(self) -> bool:
+        """Tell whether a message waits, behind others or for a connection. Raises NotConnectedError if it may not."""
+        if self._waiting.messages and not self._is_greeting and self._reconnection.state in _GOES_ON:
+            self._check_thread()
+            return True
+        if self._is_open() or self._reconnection.state not in _GOES_ON:
+            return False
+        self._check_thread()
+        if not self._waiting.limit:
+            raise self._why_not_open()
+        return True
+
+    def _wait_with(self, message: Message) -> None:
+        if size_of(message) > self._options.outbound_buffer_size:
+            raise OutboundBufferFullError(
+                f"{size_of(message)} bytes never fit into outbound_buffer_size, {self._options.outbound_buffer_size}"
+            )
+        if not self._waiting.put(message):
+            raise OutboundBufferFullError(
+                f"{len(self._waiting.messages)} messages wait for a connection, and this one does not fit into the "
+                f"{self._waiting.limit} bytes of waiting_buffer_size"
+            )
+
+    def _send_waiting(self) -> None:
+        messages = self._waiting
+        while messages.messages and self._is_open():
+            try:
+                super().send(messages.messages[0])
+            except OutboundBufferFullError:  # the rest goes with the next poll
+                if self.get_current_outbound_buffered_amount():
+                    return
+                messages.take()  # outbound_buffer_size became smaller meanwhile than this one
+                raise
+            messages.take()
+
+    def _connected(self) -> Transport:
+        if self._is_open() or self._reconnection.state not in _GOES_ON:
+            return super()._connected()
+        self._check_thread()
+        raise self._why_not_open()
+
+    def _why_not_open(self) -> NotConnectedError:
+        """Return what to raise while there is no connection, and there will be one."""
+        cause = self._reconnection.error
+        lost = f": {cause}" if cause is not None else ""
+        when = ""
+        if self._reconnection.state is ReconnectState.WAITING:
+            when = f", and the next attempt comes in {max(self._reconnection.next_attempt - monotonic(), 0.0):.1f} s"
+        error = NotConnectedError(
+            f"there is no connection now{lost}{when}: poll() until the state is OPEN, or set waiting_buffer_size for "
+            "messages to wait until then"
+        )
+        error.__cause__ = cause
+        return error
 
     def _has_opened(self) -> bool:
         return self._transport is not None and self._transport.has_opened

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from collections.abc import Collection
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,7 +38,7 @@ class Backoff(NamedTuple):
     """How to wait between attempts. Times are in seconds.
 
     `max_attempts` is how many attempts in a row may fail, None for any number. `final_codes` are the close codes after
-    which there is no attempt, none by default.
+    which there is no attempt, such as 4003 of a server that has thrown the user out.
     """
 
     first_delay: float = 1.0
@@ -45,16 +46,27 @@ class Backoff(NamedTuple):
     max_delay: float = 60.0
     max_attempts: int | None = None
     stable_after: float = 5.0
-    final_codes: frozenset[int] = frozenset()
+    final_codes: Collection[int] = frozenset()
 
     def check(self) -> Backoff:
-        """Return itself; raises InvalidOptionError if a number is out of its range."""
+        """Return itself; raises InvalidOptionError if a number is out of its range, or is none."""
+        for name in ("first_delay", "factor", "max_delay", "stable_after"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)):
+                raise InvalidOptionError(f"{name} is a number, not {value!r}")
         if not 0 < self.first_delay <= self.max_delay < inf or not self.factor >= 1 or not self.stable_after >= 0:
             raise InvalidOptionError(
                 f"{self!r} cannot be used: 0 < first_delay <= max_delay, factor from 1 on, stable_after from 0 on"
             )
-        if self.max_attempts is not None and self.max_attempts < 1:
+        if self.max_attempts is not None and not (isinstance(self.max_attempts, int) and self.max_attempts >= 1):
             raise InvalidOptionError(f"max_attempts is from 1 on, or None for any number, not {self.max_attempts!r}")
+        codes = self.final_codes
+        if (
+            isinstance(codes, str)
+            or not isinstance(codes, Collection)
+            or not all(isinstance(code, int) for code in codes)
+        ):
+            raise InvalidOptionError(f"final_codes is a set of close codes, as in {{4003}}, not {codes!r}")
         return self
 
     def delays(self) -> Iterator[float]:
@@ -73,6 +85,8 @@ class Reconnection:
     """
 
     def __init__(self, backoff: Backoff, delays: Callable[[], Iterator[float]] | None = None) -> None:
+        if not isinstance(backoff, Backoff):
+            raise InvalidOptionError(f"backoff is a Backoff, as in Backoff(max_delay=10), not {backoff!r}")
         self.backoff: Backoff = backoff.check()
         self.state: ReconnectState = ReconnectState.IDLE
         self.attempts: int = 0

@@ -13,10 +13,13 @@ from websockets.exceptions import InvalidMessage, InvalidProxyStatus, InvalidSta
 from pyws_browser import (
     AlreadyConnectedError,
     Backoff,
+    InvalidMessageTypeError,
     InvalidOptionError,
     InvalidSubprotocolError,
     InvalidURLError,
     MemoryNetwork,
+    NotConnectedError,
+    OutboundBufferFullError,
     ReconnectingPeer,
     Reconnection,
     ReconnectState,
@@ -63,6 +66,36 @@ class TestArithmetic:
     def test_numbers_out_of_range(self, backoff: Backoff) -> None:
         with pytest.raises(InvalidOptionError):
             Reconnection(backoff)
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            *(("final_codes", value) for value in (1000, "1000", ["1000"], None)),
+            *(("first_delay", value) for value in ("1", None)),
+            ("factor", "2"),
+            ("max_delay", None),
+            ("stable_after", "5"),
+            ("max_attempts", "3"),
+            ("max_attempts", 1.5),
+        ],
+    )
+    def test_a_setting_of_the_wrong_type_is_refused_at_once_and_named(self, setting: str, value: Any) -> None:
+        backoff = Backoff()._replace(**{setting: value})
+        with pytest.raises(InvalidOptionError, match=setting):
+            ReconnectingPeer(backoff=backoff)
+
+    @pytest.mark.parametrize("backoff", [5, (1.0, 2.0), "fast", False])
+    def test_what_is_no_backoff_is_refused_at_once(self, backoff: Any) -> None:
+        with pytest.raises(InvalidOptionError, match="backoff is a Backoff"):
+            ReconnectingPeer(backoff=backoff)
+
+    @pytest.mark.parametrize("code", [1000, 4003])
+    def test_a_final_code_ends_it(self, code: int) -> None:
+        reconnection = Reconnection(Backoff(final_codes={1000, 4003}))
+        reconnection.is_connecting()
+        reconnection.has_opened(10.0)
+        assert reconnection.has_ended(11.0, code, None) is None
+        assert reconnection.state is STOPPED
 
     @pytest.mark.parametrize("code", [None, 1000, 1001, 1005, 1006, 1011, 1012, 4000])
     def test_no_close_code_ends_it_by_itself(self, code: int | None) -> None:
@@ -472,7 +505,7 @@ class TestPolled:
             go_on(lambda: peer.reconnection.state is WAITING)
         assert [state for state, _ in seen] == [CONNECTING, CONNECTED, WAITING] * 2
         assert {ready for state, ready in seen if state is CONNECTED} == {State.OPEN}
-        assert {ready for state, ready in seen if state is WAITING} == {State.CLOSED}
+        assert {ready for state, ready in seen if state is WAITING} == {State.CONNECTING}
 
     def test_polling_in_a_callback_and_in_the_function_that_gives_the_url(self) -> None:
         network = MemoryNetwork()
@@ -527,7 +560,7 @@ class TestPolled:
 
         with pytest.raises(KeyboardInterrupt):
             peer.connect_to_url(url)
-        assert (peer.reconnection.state, peer.ready_state) == (WAITING, State.CLOSED)
+        assert (peer.reconnection.state, peer.ready_state) == (WAITING, State.CONNECTING)
 
     def test_a_socket_would_serve_only_once(self) -> None:
         with pytest.raises(InvalidOptionError):
@@ -542,3 +575,126 @@ class TestPolled:
         peer.connect_to_url("ws://other.test/")
         assert listener.accept() is not None
         pump(peer, until=lambda: peer.reconnection.state is CONNECTED)
+
+    def test_the_loop_of_the_docs_outlives_a_loss(self) -> None:
+        peer, server, listener = self.connected()
+        heard: list[Any] = []
+        while peer.ready_state is not State.CLOSED:
+            peer.poll()
+            if listener.waiting:
+                server = listener.accept()
+                server.send("welcome back")
+            elif peer.reconnection.attempts == 1 and peer.is_connected_to_host():
+                server.close(1000)
+            for message in peer:
+                heard.append(message)
+                peer.close()
+            server.poll()
+        assert heard == ["welcome back"]
+
+    def test_while_it_waits_it_says_how_the_connection_before_ended(self) -> None:
+        peer, server, _ = self.connected()
+        server.close(4001, "come again")
+        pump(peer, server, until=lambda: peer.reconnection.state is WAITING)
+        assert (peer.ready_state, peer.close_code, peer.close_reason) == (State.CONNECTING, 4001, "come again")
+        assert not peer.is_connected_to_host()
+
+    @pytest.mark.parametrize("call", ["send", "send_text", "put_packet", "put_var", "batch", "ping"])
+    def test_a_call_while_it_waits_says_why_and_until_when(self, call: str) -> None:
+        peer, server, _ = self.connected()
+        pump(peer, server, until=peer.is_connected_to_host)
+        peer.reconnection.backoff = Backoff(first_delay=1000, max_delay=1000)
+        server.abort()
+        pump(peer, until=lambda: peer.reconnection.state is WAITING)
+        calls: dict[str, Any] = {
+            "put_packet": lambda: peer.put_packet(b""),
+            "batch": peer.batch().__enter__,
+            "ping": peer.ping,
+        }
+        with pytest.raises(NotConnectedError, match=r"the next attempt comes in .* s: .*waiting_buffer_size") as caught:
+            calls.get(call, lambda: getattr(peer, call)("x"))()
+        assert caught.value.__cause__ is peer.close_cause
+
+    def test_messages_may_wait_for_the_first_connection_and_for_the_next(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        peer.waiting_buffer_size = 1000
+        peer.reconnection.changed.connect(lambda state: state is CONNECTED and peer.send("login"))
+        peer.connect_to_url(self.URL)
+        heard: list[list[Any]] = []
+        for number in range(2):
+            peer.send(f"text {number}")
+            peer.put_packet(b"bytes")
+            pump(peer, until=lambda: listener.waiting)
+            server = listener.accept()
+            received: list[Any] = []
+            pump(
+                peer,
+                server,
+                until=lambda received=received, server=server: received.extend(server) or len(received) == 3,
+            )
+            heard.append(received)
+            server.abort()
+            pump(peer, until=lambda: peer.reconnection.state is WAITING)
+        assert heard == [["login", "text 0", b"bytes"], ["login", "text 1", b"bytes"]]
+        assert peer.waiting_messages == ()
+
+    def test_no_more_waits_than_may_and_what_is_refused_is_not_sent(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        peer.waiting_buffer_size = 3 * 64 + 5
+        peer.connect_to_url(self.URL)
+        for message in ("12345", b"", ""):
+            peer.send(message)
+        with pytest.raises(OutboundBufferFullError, match="3 messages wait"):
+            peer.send("")
+        with pytest.raises(InvalidMessageTypeError):
+            peer.send(5)  # type: ignore[arg-type]
+        assert peer.waiting_messages == ("12345", b"", "")
+        server = listener.accept()
+        pump(peer, server, until=lambda: server.get_available_packet_count() == 3)
+        assert list(server) == ["12345", b"", ""]
+
+    def test_what_waits_goes_out_bit_by_bit_if_the_outbound_buffer_is_small(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        peer.outbound_buffer_size = 10
+        peer.waiting_buffer_size = 10_000
+        peer.connect_to_url(self.URL)
+        with pytest.raises(OutboundBufferFullError, match="never fit"):
+            peer.send(b"x" * 11)
+        sent = [str(number) * 8 for number in range(5)]
+        for text in sent:
+            peer.send(text)
+        server = listener.accept()
+        heard: list[Any] = []
+        pump(peer, server, until=lambda: heard.extend(server) or len(heard) == 5)
+        assert heard == sent
+
+    @pytest.mark.parametrize("how", ["close", "abort"])
+    def test_closing_discards_what_waits(self, how: str) -> None:
+        peer = self.peer(MemoryNetwork())
+        peer.waiting_buffer_size = 1000
+        peer.connect_to_url(self.URL)
+        peer.send("x")
+        getattr(peer, how)()
+        assert peer.waiting_messages == ()
+
+    def test_what_waits_stays_to_be_looked_at_once_it_has_given_up(self) -> None:
+        peer = self.peer(MemoryNetwork(), QUICK._replace(max_attempts=2))
+        peer.waiting_buffer_size = 1000
+        peer.connect_to_url(self.URL)
+        peer.send("x")
+        pump(peer, until=lambda: peer.ready_state is State.CLOSED)
+        assert peer.waiting_messages == ("x",)
+        with pytest.raises(NotConnectedError, match="connect_to_url"):
+            peer.send("y")
+
+    @pytest.mark.parametrize("size", [-1, 1.5, None, "1"])
+    def test_a_size_that_is_none_is_refused(self, size: Any) -> None:
+        peer = self.peer(MemoryNetwork())
+        with pytest.raises(InvalidOptionError, match="waiting_buffer_size"):
+            peer.waiting_buffer_size = size
