@@ -9,6 +9,9 @@ from .errors import (
     BlockedPortError,
     CertificateError,
     CloseTimeoutError,
+    CodecDecodeError,
+    CodecEncodeError,
+    CodecError,
     ConnectError,
     ConnectionLostError,
     ConnectTimeoutError,
@@ -66,6 +69,7 @@ if TYPE_CHECKING:
     from .peer.reconnecting_peer import ReconnectingPeer
     from .peer.reconnection import Backoff, Reconnection, ReconnectState
     from .protocol.admission import Request, Response
+    from .protocol.codecs import Codec
     from .server.websocket_server import WebSocketServer
 
 
@@ -76,6 +80,10 @@ __all__ = [
     "CertificateError",
     "CloseCode",
     "CloseTimeoutError",
+    "Codec",
+    "CodecDecodeError",
+    "CodecEncodeError",
+    "CodecError",
     "Compression",
     "ConnectError",
     "ConnectTimeoutError",
@@ -139,6 +147,7 @@ __all__ = [
 # A page compiles what it imports, and few pages need these: they are loaded at their first use.
 _LOADED_ON_USE = {
     "Backoff": ".peer.reconnection",
+    "Codec": ".protocol.codecs",
     "ConnectionStatus": ".godot.multiplayer_peer",
     "MemoryNetwork": ".peer.memory_network",
     "ReconnectState": ".peer.reconnection",

@@ -42,6 +42,9 @@
     ├── ListenError
     ├── MultiplayerProtocolError         a multiplayer packet that its sender may not send
     ├── NoSuchPeerError                  (LookupError)
+    ├── CodecError                       (ValueError)
+    │   ├── CodecEncodeError
+    │   └── CodecDecodeError             the message is in .received
     └── VariantError                     (ValueError)
         ├── VariantEncodeError
         └── VariantDecodeError
@@ -394,6 +397,25 @@ class NoSuchPeerError(WebSocketError, LookupError):
     """There is no peer with this id."""
 
     error = Error.ERR_DOES_NOT_EXIST
+
+
+class CodecError(WebSocketError, ValueError):
+    """A value that a codec cannot make a message of, or a message that holds no value."""
+
+    error = Error.ERR_INVALID_DATA
+
+
+class CodecEncodeError(CodecError):
+    """The codec has no message for the value; nothing was sent."""
+
+
+class CodecDecodeError(CodecError):
+    """The message holds no value that the codec can read; `received` is the message, which is not lost."""
+
+    def __init__(self, why: str, received: str | bytes) -> None:
+        kind, unit = ("text", "characters") if isinstance(received, str) else ("packet", "bytes")
+        super().__init__(f"the {kind} of {len(received)} {unit} cannot be decoded: {why}")
+        self.received: str | bytes = received
 
 
 class VariantError(WebSocketError, ValueError):

@@ -22,6 +22,7 @@ from ..protocol.vocabulary import OPEN, NamedNumber, State
 from ..transport import IN_BROWSER, connect
 from .endpoint import Endpoint, not_open
 from .settings import ClientSettings, web_limits_by_default
+from .values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -48,7 +49,7 @@ class WriteMode(NamedNumber):
     BINARY = 1
 
 
-class WebSocketPeer(Endpoint, PacketPeer, ClientSettings):
+class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
     """One end of a WebSocket connection (Godot 3 and 4, `WebSocketPeer`).
 
     It connects with `connect_to_url()`; from then on the program calls `poll()` often, once a frame say. Nothing

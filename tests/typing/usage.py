@@ -55,6 +55,9 @@ def a_peer(tls: ssl.SSLContext) -> None:
         peer.compression = False
         assert_type(peer.compression, Compression | None)
         peer.proxy = None
+        peer.codec = "msgpack"
+        peer.send_json({"x": [1, None]})
+        assert_type(peer.receive_json(), Any)
         peer.connect_to_url("wss://example.org/", ["chat"], tls=tls)
         peer.poll()
         assert_type(peer.ready_state, State)

@@ -11,6 +11,7 @@ import pytest
 from pyws_browser import errors
 from pyws_browser.errors import (
     CloseTimeoutError,
+    CodecDecodeError,
     ConnectTimeoutError,
     Error,
     HandshakeError,
@@ -64,6 +65,7 @@ def test_godots_numbers() -> None:
 
 
 ARGUMENTS: dict[type[WebSocketError], tuple[object, ...]] = {
+    CodecDecodeError: ("it is no JSON", b"x"),
     OutboundBufferFullError: ("full", (2, 3)),
     RemoteProtocolError: ("not UTF-8", 1007),
     MessageTooBigError: (11, 10),

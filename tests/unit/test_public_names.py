@@ -15,7 +15,7 @@ NAMES = {
     *("Request", "Response", "WebSocketClient", "WebSocketMultiplayerPeer", "WebSocketServer"),
     "compiled",
     *("Backoff", "ReconnectingPeer", "Reconnection", "ReconnectState"),
-    *("CloseCode", "Compression", "ConnectionStatus", "Error", "State", "TransferMode", "WriteMode"),
+    *("CloseCode", "Codec", "Compression", "ConnectionStatus", "Error", "State", "TransferMode", "WriteMode"),
 }
 
 
