@@ -52,6 +52,9 @@ USAGE: Final = "tests/typing/usage.py"
 FULLY_COVERED: Final = ("protocol/rules", "errors", "packet_peer", "peer/websocket_peer", "peer/endpoint")
 """The modules whose every branch the tests on CPython take."""
 
+COVERAGE: Final = {"COVERAGE_FILE": str(BUILD / "coverage")}
+"""Where coverage is kept, for all programs that add to it or report it."""
+
 
 # Tests.
 
@@ -73,7 +76,7 @@ def native(session: nox.Session) -> None:
     _pytest(session, venv, *slow, "--cov", "--cov-append", "--cov-report=term-missing:skip-covered")
     covered = ",".join(f"pyws_browser/{name}.py" for name in FULLY_COVERED)
     report = ("report", f"--include={covered}", "--fail-under=100", "--show-missing")
-    session.run(str(venv / "bin" / "coverage"), *report, external=True)
+    session.run(str(venv / "bin" / "coverage"), *report, external=True, env=COVERAGE)
 
 
 @nox.session(python=False, tags=["test"])
@@ -344,8 +347,7 @@ def _pytest_fast(session: nox.Session, venv: Path, *arguments: str) -> None:
 
 def _pytest(session: nox.Session, venv: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
     """Run `pytest` and not `python -m pytest`, which would put the sources before the installed wheel."""
-    env = {"COVERAGE_FILE": str(BUILD / "coverage"), **(env or {})}
-    session.run(str(venv / "bin" / "pytest"), *arguments, external=True, env=env)
+    session.run(str(venv / "bin" / "pytest"), *arguments, external=True, env={**COVERAGE, **(env or {})})
 
 
 def _python(session: nox.Session, venv: Path, *arguments: str) -> None:

@@ -38,7 +38,14 @@ from pyws_browser import (
     WriteMode,
 )
 
-from .engine_quirks import HIDES_SHORT_LIFE, LOSES_BOM, TAKES_BAD_CLOSE_CODES, TAKES_MASKED_FRAMES
+from .engine_quirks import (
+    HIDES_SHORT_LIFE,
+    HIDES_UNSENT,
+    LOSES_BOM,
+    SENDS_WHOLE,
+    TAKES_BAD_CLOSE_CODES,
+    TAKES_MASKED_FRAMES,
+)
 from .worlds import World
 
 Case = Callable[[World], Awaitable[None]]
@@ -628,7 +635,9 @@ def send_a_lot(peer: WebSocketPeer) -> None:
 
 @case
 async def on_a_slow_network_all_goes_out_before_the_close_however_long_it_takes(world: World) -> None:
-    peer = await world.connected("raw:/slow", close_timeout=1.0)
+    # Where nobody can see that the other side takes something in, the time limit has to be long enough for all of it.
+    close_timeout = 25.0 if world.quirks & {HIDES_UNSENT, SENDS_WHOLE} else 1.0
+    peer = await world.connected("raw:/slow", close_timeout=close_timeout)
     send_a_lot(peer)
     peer.close(4000, "all of it")
     await world.closed(peer)
@@ -644,8 +653,9 @@ async def what_takes_in_nothing_is_given_up_and_the_cause_says_so(world: World) 
     await world.closed(peer)
     assert (peer.get_close_code(), peer.was_clean_close) == (1006, False)
     assert type(peer.close_cause) is CloseTimeoutError
-    assert "took in nothing" in str(peer.close_cause)
-    assert peer.close_cause.unsent > 1_000_000
+    if HIDES_UNSENT not in world.quirks:
+        assert "took in nothing" in str(peer.close_cause)
+        assert peer.close_cause.unsent > 1_000_000
 
 
 @case
