@@ -81,9 +81,9 @@ def native(session: nox.Session) -> None:
 
 @nox.session(python=False, tags=["test"])
 def lowest(session: nox.Session) -> None:
-    """Run the tests that need nothing but Python with the lowest versions that pyproject.toml allows."""
+    """Run the tests that need nothing but Python on the oldest Python, with the lowest versions allowed."""
     with provision.locked():
-        venv = environment("venv-lowest", "build", "test")
+        venv = environment("venv-lowest", "build", "test", python=provision.oldest_python())
         oldest = requirements((HOME / "pyproject.toml").read_text(encoding="utf-8"))
         provision.install_wheel(venv, provision.wheel(), *oldest)
     _pytest_fast(session, venv, *session.posargs)
@@ -298,7 +298,7 @@ def _tested(name: str, *groups: str) -> Path:
 def _compiled(group: str) -> Path:
     """Return an environment of its own with the compiled wheel, for both wheels are of the same package."""
     made = provision.compiled_wheel()
-    venv = environment("venv-compiled", group, python=provision.oldest_python())
+    venv = environment("venv-compiled", group)
     provision.install_wheel(venv, made)
     return venv
 

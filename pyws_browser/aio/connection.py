@@ -33,6 +33,7 @@ from ..protocol.rules import CloseCode
 from ..protocol.trace import TracedFrame
 from ..protocol.vocabulary import CLOSED, OPEN, State
 from ..transport import IN_BROWSER
+from .coroutines import drain
 from .pings import Pings
 from .pump import make_pump
 from .sending import Sender
@@ -529,7 +530,7 @@ class Connection:
             await self._drain()
 
     async def _drain(self) -> None:
-        await self._sender.drain()
+        await drain(self._sender)
         status = self._transport.close_status
         if status is not None and not status.was_clean:
             await self._raise_closed()

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, cast
 from ..errors import NotConnectedError
 from ..protocol.vocabulary import CLOSED, OPEN
 from ..transport import IN_BROWSER
+from .coroutines import when_readable
 from .turns import SHARE, turns_of
 
 if TYPE_CHECKING:
@@ -276,15 +277,10 @@ class CompletionPump(Pump):
             return
         self.is_paused: bool = native.is_held_back and not native.can_resume
         if self._read is None and not self.is_paused:
-            self._read = self._loop.create_task(self._wait_for_input())
+            self._read = self._loop.create_task(when_readable(self._loop, native.sock, self._on_readable))
         self._set_timer(min(native.deadline, monotonic() + _MOMENT) if native.wants_write else native.deadline)
 
-    async def _wait_for_input(self) -> None:
-        try:
-            with suppress(OSError):  # the poll meets it again, and knows what to make of it
-                await self._loop.sock_recv(self._native.sock, 0)
-        except asyncio.CancelledError:
-            return
+    def _on_readable(self) -> None:
         self._read = None
         # In a callback of its own, where no task is running: whoever waits for a message is then woken at once.
         self._loop.call_soon(self._on_input)

@@ -84,19 +84,24 @@ class Sender:
         """Whether more than the high water waits to be sent."""
         return self._transport.buffered_amount > self.high
 
-    async def drain(self) -> None:
-        """Wait until no more than the low water waits to be sent, or the connection is no longer open."""
+    def next_drain(self) -> Waiter | None:
+        """Return what to await before asking again; None if no more than the low water waits, or it is not open.
+
+        `coroutines.drain()` does that. Call `forget()` when the waiter is no longer awaited.
+        """
         self.flush()
-        while not self._has_drained():
-            waiter = Waiter(self._loop)
-            self._waiting.append(waiter)
-            if IN_BROWSER and self._timer is None:
-                self._look_later()
-            try:
-                await waiter
-            finally:
-                if waiter in self._waiting:
-                    self._waiting.remove(waiter)
+        if self._has_drained():
+            return None
+        waiter = Waiter(self._loop)
+        self._waiting.append(waiter)
+        if IN_BROWSER and self._timer is None:
+            self._look_later()
+        return waiter
+
+    def forget(self, waiter: Waiter) -> None:
+        """Wake this waiter no more."""
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
 
     def end_turn(self) -> None:
         """Be told that the loop comes round: let those who wait go on if they may."""
