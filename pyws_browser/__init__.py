@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from ._compiled import compiled
     from .godot.client import WebSocketClient
     from .godot.multiplayer_peer import ConnectionStatus, TransferMode, WebSocketMultiplayerPeer
+    from .patching.patch import patch_websockets, unpatch_websockets
     from .peer.memory_network import MemoryNetwork
     from .peer.reconnecting_peer import ReconnectingPeer
     from .peer.reconnection import Backoff, Reconnection, ReconnectState
@@ -142,6 +143,8 @@ __all__ = [
     "WrongHostError",
     "WrongThreadError",
     "compiled",
+    "patch_websockets",
+    "unpatch_websockets",
 ]
 
 # A page compiles what it imports, and few pages need these: they are loaded at their first use.
@@ -160,6 +163,8 @@ _LOADED_ON_USE = {
     "WebSocketMultiplayerPeer": ".godot.multiplayer_peer",
     "WebSocketServer": ".server.unavailable" if IN_BROWSER else ".server.websocket_server",
     "compiled": "._compiled",
+    "patch_websockets": ".patching.patch",
+    "unpatch_websockets": ".patching.patch",
 }
 
 if not TYPE_CHECKING:  # type checkers see the imports above instead

@@ -66,7 +66,7 @@ def broadcast(
     shared = None if IN_BROWSER else SharedMessage(data)
     problems: list[Exception] = []
     for connection in connections:
-        if connection.state is not State.OPEN:
+        if connection.state != State.OPEN:
             continue
         problem: Exception
         try:

@@ -53,7 +53,7 @@ class ClientConnection(Connection):
         """Wait until it is open; raises what `connect()` raises, and then holds nothing any more."""
         self._opening = Waiter(self._loop)
         try:
-            while self.state is State.CONNECTING:
+            while self._transport.ready_state is State.CONNECTING:
                 await self._opening
         except BaseException:  # cancelled, or the coroutine is closed
             self._abort()
@@ -258,7 +258,7 @@ class connect:  # noqa: N801  it is called like a function
                 async with connection:
                     reconnection.has_opened(monotonic())
                     yield connection
-                    is_given_up = connection.state is State.OPEN or connection.was_closed_here
+                    is_given_up = connection.state == State.OPEN or connection.was_closed_here
                 if is_given_up:
                     reconnection.restart()
                     continue

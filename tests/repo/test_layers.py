@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "compat": {"protocol", "wire", "transport", "transport/native", "peer"},
     "aio": {"protocol", "wire", "transport", "transport/native", "peer", "compat"},
     "sync": {"protocol", "wire", "transport", "transport/native", "peer", "compat"},
+    "patching": {"protocol", "transport", "transport/page", "peer", "compat", "aio", "sync"},
     "cli": {"", "protocol", "wire", "transport/native", "aio"},
     "__main__": {"cli"},
 }

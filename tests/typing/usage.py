@@ -9,7 +9,7 @@ type checkers infer.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, assert_type
 
 import pyws_browser
@@ -38,7 +38,9 @@ from pyws_browser import (
     WebSocketServer,
     WriteMode,
     aio,
+    patch_websockets,
     sync,
+    unpatch_websockets,
     variant,
 )
 from pyws_browser.protocol.trace import TracedFrame
@@ -228,6 +230,17 @@ async def an_asyncio_server() -> None:
         aio.broadcast(server.connections, "hello")
         aio.broadcast(server.connections, b"hello", slow="latest", key=("x", 1), limit=1 << 20)
         await server.serve_forever()
+
+
+def patched() -> None:
+    async def carry(
+        uri: str, headers: Mapping[str, str], subprotocols: Sequence[str] | None
+    ) -> tuple[str, Sequence[str] | None]:
+        return f"{uri}?key={headers['x-key']}", subprotocols
+
+    assert_type(patch_websockets(carry=carry, drop=["X-Client"]), None)
+    assert_type(patch_websockets(carry=lambda uri, headers, subprotocols: (uri, ["chat"])), None)
+    assert_type(unpatch_websockets(), None)
 
 
 def code_that_blocks() -> None:

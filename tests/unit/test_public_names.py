@@ -13,7 +13,7 @@ from pyws_browser import errors
 NAMES = {
     *("MemoryNetwork", "PacketPeer", "Signal", "WebSocketPeer"),
     *("Request", "Response", "WebSocketClient", "WebSocketMultiplayerPeer", "WebSocketServer"),
-    "compiled",
+    *("compiled", "patch_websockets", "unpatch_websockets"),
     *("Backoff", "ReconnectingPeer", "Reconnection", "ReconnectState"),
     *("CloseCode", "Codec", "Compression", "ConnectionStatus", "Error", "State", "TransferMode", "WriteMode"),
 }
