@@ -57,14 +57,17 @@ class ServedClient(Link):
         self, id_: int, transport: ServerTransport, owner: PacketPeer, place: Place, *, is_refused: bool
     ) -> None:
         super().__init__(id_, transport, owner, ClientPeer)
-        self.place = place
-        self.is_refused = is_refused  # and is here only until it has its answer
-        self.is_opening = True
-        self.fd = transport.fileno()
-        self.interest = 0
-        self.due = inf
-        self.is_over = False  # and its end was noted
-        self.was_asked = False  # the program, about the request
+        self.place: Place = place
+        self.is_refused: bool = is_refused
+        """Whether it stays only until it has its answer."""
+        self.is_opening: bool = True
+        self.fd: int = transport.fileno()
+        self.interest: int = 0
+        self.due: float = inf
+        self.is_over: bool = False
+        """Whether its end was noted."""
+        self.was_asked: bool = False
+        """Whether the program was asked about its request."""
 
     def end(self) -> None:
         """Note that the connection has ended, and drop the functions that refer to the server: they form a cycle."""
