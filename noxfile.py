@@ -94,7 +94,7 @@ def compiled(session: nox.Session) -> None:
     """Run the tests on CPython against the compiled wheel; those with Godot are left out, since they test Godot."""
     with provision.locked():
         venv = _compiled("test")
-    session.run(str(python_of(venv)), "-P", "-c", "import pyws_browser; assert pyws_browser.compiled", external=True)
+    session.run(str(python_of(venv)), "-P", "tools/check_compiled.py", external=True)
     _pytest_fast(session, venv)
     _pytest(session, venv, "-m", "conformance", "--ignore=tests/browser")
 
