@@ -20,7 +20,13 @@ def main() -> None:
     server = WebSocketServer()
     server.strict = True
     server.bind_ip = "127.0.0.1"
-    server.data_received.connect(lambda id_: [server.get_peer(id_).send(message) for message in server.get_peer(id_)])
+
+    def echo(id_: int) -> None:
+        peer = server.get_peer(id_)
+        for message in peer:
+            peer.send(message)
+
+    server.data_received.connect(echo)
     server.listen(0)
     try:
         with WebSocketPeer() as peer:
