@@ -46,6 +46,9 @@ ENGINE_TESTS: Final = (
 )
 """What may differ between engines. Chromium runs every test."""
 
+TABLES: Final = {"tools/support_table.py": "docs/support.md", "tools/libraries_table.py": "docs/libraries.md"}
+"""By the tool that writes it, the document with a table of what the tests ran."""
+
 USAGE: Final = "tests/typing/usage.py"
 """A program that uses the public names, for type checkers."""
 
@@ -122,17 +125,18 @@ def engine(session: nox.Session, engine: str) -> None:
 
 @nox.session(python=False)
 def support(session: nox.Session) -> None:
-    """Write the table of docs/support.md from the last whole test run."""
-    _python(session, _provisioned("venv", "build"), "tools/support_table.py", str(RESULTS), "docs/support.md")
+    """Write the tables of docs/support.md and docs/libraries.md from the last whole test run."""
+    for tool, document in TABLES.items():
+        _python(session, _provisioned("venv", "build"), tool, str(RESULTS), document)
 
 
 @nox.session(python=False, tags=["test"])
 def check_support(session: nox.Session) -> None:
-    """Compare docs/support.md with what the tests ran in; only CI has every engine."""
+    """Compare the tables of docs/support.md and docs/libraries.md with what the tests ran; only CI has every engine."""
     if not os.environ.get("CI"):
         session.skip("only CI has every engine")
-    check = ("tools/support_table.py", "--check", str(RESULTS), "docs/support.md")
-    _python(session, _provisioned("venv", "build"), *check)
+    for tool, document in TABLES.items():
+        _python(session, _provisioned("venv", "build"), tool, "--check", str(RESULTS), document)
 
 
 @nox.session(python=False)
@@ -316,6 +320,7 @@ def _browser_tests(engine: str, version: str) -> Path:
         provision.need_engine(engine)
         if engine == "chromium":
             provision.pyscript()
+            provision.libraries()
             provision.want_godot()
             provision.need("make", ("make",), ("make",))  # which `pyodide build-recipes` runs
     return _page(*BROWSER_GROUPS, version=version)

@@ -343,6 +343,19 @@ def pyscript() -> Path:
     return _from_npm("pyscript", f"@pyscript/core@{PYSCRIPT_VERSION}") / "package" / "dist"
 
 
+def libraries() -> Path:
+    """Return the folder of the third-party libraries that the tests run in a page and on CPython."""
+    tools, folder = environment("venv", "build"), BUILD / "libraries"
+    pins, tool = HOME / "tests" / "libraries" / "wheels.txt", HOME / "tools" / "library_wheels.py"
+
+    def make() -> None:
+        say("Fetching the libraries that the tests run")
+        run_quietly(python_of(tools), tool, pins, folder)
+
+    once(folder / ".made-from", hash_of(pins, tool), make)
+    return folder
+
+
 def node() -> str | None:
     """Return the first Node that is new enough for the tests, None if there is none."""
     for program in (os.environ.get("PYWS_NODE"), "node", str(BUILD / "node" / "package" / "bin" / "node")):

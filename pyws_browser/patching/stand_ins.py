@@ -2,17 +2,69 @@
 
 from __future__ import annotations
 
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
+    from types import ModuleType
 
 _HERE: Final = Path(__file__).parent
-_FILES: Final = {"ssl": "no_ssl.py"}
+_PACKAGE: Final = _HERE / "stand_in"
+
+_SERVER: Final = "*broadcast *serve *unix_serve *basic_auth ServerConnection Server"
+
+NAMES_ONLY: Final = {
+    "asyncio.messages": "Assembler",
+    "asyncio.router": "*route *unix_route Router",
+    "asyncio.server": _SERVER,
+    "auth": "BasicAuthWebSocketServerProtocol *basic_auth_protocol_factory",
+    "client": "ClientProtocol *backoff *process_exception",
+    "connection": "Connection",
+    "http": "Headers MultipleValuesError",
+    "imports": "*lazy_import",
+    "legacy.auth": "BasicAuthWebSocketServerProtocol *basic_auth_protocol_factory",
+    "legacy.framing": "Frame *prepare_data *prepare_ctrl *encode_data *parse_close *serialize_close",
+    "legacy.handshake": "*build_request *check_request *build_response *check_response",
+    "legacy.http": "*read_request *read_response",
+    "legacy.server": "*broadcast *serve *unix_serve WebSocketServer WebSocketServerProtocol",
+    "proxy": "*get_proxy *parse_proxy Proxy",
+    "server": "ServerProtocol",
+    "streams": "StreamReader",
+    "sync.messages": "Assembler",
+    "sync.router": "*route *unix_route Router",
+    "sync.server": _SERVER,
+    "sync.utils": "Deadline",
+    "utils": "*accept_key *apply_mask *get_socket_name",
+}
+"""Modules of which a page needs the names alone: classes, and functions with a star before them."""
 
 
-def find_stand_in(name: str) -> ModuleSpec | None:
+def find_stand_in(name: str, root: str = "websockets") -> ModuleSpec | None:
     """Return the spec of what stands in for a module, None if nothing does."""
-    return spec_from_file_location(name, _HERE / _FILES[name]) if name in _FILES else None
+    if name == "ssl":
+        return spec_from_file_location(name, _HERE / "no_ssl.py")
+    if name == root:
+        return spec_from_file_location(name, _PACKAGE / "__init__.py", submodule_search_locations=[str(_PACKAGE)])
+    if name.removeprefix(f"{root}.") in NAMES_ONLY:
+        return ModuleSpec(name, _NamesOnly(NAMES_ONLY[name.removeprefix(f"{root}.")], root))
+    return None
+
+
+class _NamesOnly(Loader):
+    """Makes a module of names that raise when they are called."""
+
+    def __init__(self, names: str, root: str) -> None:
+        self._names = names.split()
+        self._root = root
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill the module."""
+        from importlib import import_module
+
+        names = import_module(f"{self._root}._names")
+        for name in self._names:
+            make = names.make_function if name.startswith("*") else names.make_class
+            setattr(module, name.lstrip("*"), make(module.__name__, name.lstrip("*")))

@@ -77,9 +77,17 @@ def pyscript_dir(pytestconfig: pytest.Config) -> Path:
 
 
 @pytest.fixture(scope="session")
-def site_url(dist_dir: Path, programs_dir: Path, pyscript_dir: Path) -> Iterator[str]:
+def libraries_dir(pytestconfig: pytest.Config) -> Path:
+    """What `tools/library_wheels.py` has fetched: third-party libraries for a page and for CPython."""
+    return pytestconfig.rootpath / ".build" / "libraries"
+
+
+@pytest.fixture(scope="session")
+def site_url(dist_dir: Path, programs_dir: Path, pyscript_dir: Path, libraries_dir: Path) -> Iterator[str]:
     """The site of the tests (`site_server.py`)."""
-    with site(dist_dir, programs=programs_dir, pyscript=pyscript_dir) as url:
+    examples = Path(__file__).parents[2] / "examples"
+    folders = {"programs": programs_dir, "pyscript": pyscript_dir, "libraries": libraries_dir, "examples": examples}
+    with site(dist_dir, **folders) as url:
         yield url
 
 

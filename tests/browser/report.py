@@ -22,6 +22,9 @@ _TEST = re.compile(
 ENGINE_VERSION = "engine version"
 """The property by which a test tells the version of the engine that it ran in."""
 
+LIBRARY = "library"
+"""The property by which a test tells the third-party library that it runs in a page."""
+
 
 class Report:
     """Counts the tests of one run."""
@@ -33,10 +36,14 @@ class Report:
         self._version = ""
         self._passed: Counter[tuple[str, str]] = Counter()
         self._all: Counter[tuple[str, str]] = Counter()
+        self._libraries: dict[str, bool] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test by its call, and a set-up or a teardown that went wrong against it."""
         self._version = dict(report.user_properties).get(ENGINE_VERSION, self._version)
+        library = dict(report.user_properties).get(LIBRARY)
+        if library is not None and (report.when == "call" or report.failed):
+            self._libraries[str(library)] = self._libraries.get(str(library), True) and report.passed
         found = _TEST.search(report.nodeid)
         if found is None or found[1] not in SUITES:
             return
@@ -53,6 +60,12 @@ class Report:
             {"suite": suite, "place": place, "passed": self._passed[suite, place], "all": self._all[suite, place]}
             for suite, place in sorted(self._all)
         ]
-        outcome = {"engine": self._engine, "version": self._version, "pyodide": self._pyodide, "rows": rows}
+        outcome: dict[str, object] = {
+            "engine": self._engine,
+            "version": self._version,
+            "pyodide": self._pyodide,
+            "rows": rows,
+        }
+        outcome["libraries"] = self._libraries
         self._file.parent.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps(outcome, indent=1) + "\n")

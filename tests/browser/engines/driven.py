@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 from selenium.common import TimeoutException
 from selenium.webdriver import Chrome, ChromeOptions, WebKitGTK, WebKitGTKOptions
@@ -68,6 +70,8 @@ class Chromium(Driven):
         options = ChromeOptions()
         options.add_argument("--headless")
         options.add_argument("--no-sandbox")
+        options.add_argument("--remote-allow-origins=*")  # a page may speak to the browser's own DevTools
+        options.set_capability("acceptInsecureCerts", True)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = Chrome(options=options)
         self.version = str(self.driver.capabilities["browserVersion"])
@@ -77,6 +81,13 @@ class Chromium(Driven):
         """Add the errors on the console, which the driver tells."""
         console = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
         return super().complaints() + [f"console: {message}" for message in console]
+
+    def devtools_url(self) -> str:
+        """Return the URL of the browser's DevTools, which speak over a WebSocket."""
+        address = self.driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
+        with urlopen(f"http://{address}/json/version") as answer:
+            url: str = json.load(answer)["webSocketDebuggerUrl"]
+        return url
 
     def collect_garbage(self) -> bool:
         """Collect by the DevTools."""

@@ -1,0 +1,5 @@
+"""The names of `websockets.sync.connection`."""
+
+
+class Connection:
+    """A connection."""
