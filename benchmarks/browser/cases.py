@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 JS = "js"
-PEERS = (JS, "polled", "woken", "stream", "aio", "shim", "niquests", "pyscript")
+PEERS = (JS, "polled", "woken", "stream", "aio", "library", "bridge", "shim", "niquests", "pyscript")
 EXERCISES = ("echo", "flood_in", "flood_out")
 SIZES = (16, 256, 4096, 65536, 1 << 20)
 KINDS = ("binary", "text")

@@ -216,6 +216,30 @@ class Aio(Contestant):
         return (perf_counter() - start) * 1000
 
 
+class Library(Aio):
+    """The package `websockets` after `patch_websockets()`, as a library uses it."""
+
+    async def open(self, url: str) -> None:
+        import pyws_browser
+
+        pyws_browser.patch_websockets()
+        from websockets.asyncio.client import connect
+
+        self.websocket = await connect(url, max_size=None, write_limit=1 << 30)
+
+
+class Bridge(Aio):
+    """The package `websockets` as it is, over the bridge below asyncio that `patch_websockets()` makes."""
+
+    async def open(self, url: str) -> None:
+        import pyws_browser
+
+        pyws_browser.patch_websockets()
+        from plain_websockets.asyncio.client import connect  # the package under a name that is not changed
+
+        self.websocket = await connect(url, max_size=None, write_limit=1 << 30, compression=None, ping_interval=None)
+
+
 class PyScript(Peer):
     """`pyscript.WebSocket`: its `send()` copies byte by byte."""
 
@@ -319,6 +343,8 @@ PEERS: dict[str, type[Contestant]] = {
     "woken": Woken,
     "stream": Stream,
     "aio": Aio,
+    "library": Library,
+    "bridge": Bridge,
     "shim": Shim,
     "niquests": Niquests,
     "pyscript": PyScript,

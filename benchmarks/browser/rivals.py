@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PYSCRIPT = "0.7.31"
 NIQUESTS = "3.21.2"
+WEBSOCKETS = "17.4"
 
 _PYSCRIPT_FILES = ("websocket", "ffi", "util")
 _NIQUESTS_FILE = "niquests/extensions/pyodide/_async/_ws.py"
@@ -29,7 +30,7 @@ class AsyncWebSocketExtensionFromHTTP:
 def modules(folder: Path) -> dict[str, str]:
     """Return the modules by their dotted names; what is downloaded stays in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    return _pyscript(folder) | _niquests(folder)
+    return _pyscript(folder) | _niquests(folder) | _websockets(folder)
 
 
 def _pyscript(folder: Path) -> dict[str, str]:
@@ -45,15 +46,25 @@ def _pyscript(folder: Path) -> dict[str, str]:
     return found
 
 
-def _niquests(folder: Path) -> dict[str, str]:
-    wheel = folder / f"niquests-{NIQUESTS}-py3-none-any.whl"
+def _websockets(folder: Path) -> dict[str, str]:
+    """Return the package `websockets`, and once more under the name `plain_websockets`."""
+    with zipfile.ZipFile(_wheel(folder, "websockets", WEBSOCKETS, "--platform", "any")) as archive:
+        names = [name for name in archive.namelist() if name.startswith("websockets/") and name.endswith(".py")]
+        sources = {name.removesuffix(".py").replace("/", "."): archive.read(name).decode() for name in names}
+    return sources | {f"plain_{name}": source for name, source in sources.items()}
+
+
+def _wheel(folder: Path, name: str, version: str, *options: str) -> Path:
+    """Return the wheel of a package, which is downloaded unless it is there."""
+    wheel = folder / f"{name}-{version}-py3-none-any.whl"
     if not wheel.exists():
-        subprocess.run(
-            [*(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"), f"niquests=={NIQUESTS}"],
-            cwd=folder,
-            check=True,
-        )
-    with zipfile.ZipFile(wheel) as archive:
+        pip = (sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:")
+        subprocess.run([*pip, *options, f"{name}=={version}"], cwd=folder, check=True)
+    return wheel
+
+
+def _niquests(folder: Path) -> dict[str, str]:
+    with zipfile.ZipFile(_wheel(folder, "niquests", NIQUESTS)) as archive:
         source = archive.read(_NIQUESTS_FILE).decode()
     packages = ("niquests", "niquests.extensions", "niquests.extensions.pyodide", "niquests.extensions.pyodide._async")
     parts = ("niquests", "packages", "urllib3", "contrib", "webextensions", "_async")

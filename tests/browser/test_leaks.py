@@ -78,6 +78,66 @@ def test_a_thousand_connections_leave_nothing_behind(
     assert after["jsHeap"] - before["jsHeap"] < 1_000_000
 
 
+LIBRARIES = """
+import asyncio
+from urllib.parse import urlsplit
+import pyws_browser
+
+pyws_browser.patch_websockets()
+import websockets
+
+class Client(asyncio.Protocol):
+    # An asyncio library that sends one frame and closes.
+    def __init__(self):
+        self.received = b""
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport):
+        self.transport = transport
+        parts = urlsplit(url)
+        lines = [f"GET {parts.path} HTTP/1.1", f"Host: {parts.netloc}", "Upgrade: websocket", "Sec-WebSocket-Key: a"]
+        transport.write("\\r\\n".join([*lines, "", ""]).encode() + b"\\x81\\x84\\0\\0\\0\\0text")
+
+    def data_received(self, data):
+        self.received += data
+        if self.received.endswith(b"\\x81\\x04text"):
+            self.transport.write(b"\\x88\\x82\\0\\0\\0\\0\\x03\\xe8")
+
+    def connection_lost(self, error):
+        self.lost.set_result(error)
+
+async def by_websockets():
+    async with websockets.connect(url) as connection:
+        await connection.send("text")
+        assert await connection.recv() == "text"
+
+async def by_asyncio():
+    _, client = await asyncio.get_running_loop().create_connection(Client, "127.0.0.1", 1)
+    assert await client.lost is None
+
+for _ in range(rounds):
+    await asyncio.gather(*((by_websockets if through == "websockets" else by_asyncio)() for _ in range(10)))
+"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("through", ["websockets", "asyncio"])
+def test_a_thousand_connections_of_libraries_leave_nothing_behind(
+    page: Interpreter, contract_urls: dict[str, str], through: str
+) -> None:
+    url = contract_urls["server"] + "echo"
+    page.run(LIBRARIES, rounds=25, url=url, through=through, timeout=60)
+    before = census(page)
+    page.run(LIBRARIES, rounds=100, url=url, through=through, timeout=200)
+    after = census(page)
+
+    assert after["pythonProxies"] <= before["pythonProxies"]
+    assert after["jsReferences"] <= before["jsReferences"]
+    assert after["objects"] - before["objects"] < 100
+    assert after["wasmHeap"] == before["wasmHeap"]
+    assert after["jsHeap"] - before["jsHeap"] < 1_000_000
+
+
 FLOOD = """
 import asyncio, time
 from pyws_browser import State, WebSocketPeer
