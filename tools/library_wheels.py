@@ -56,11 +56,11 @@ def write_index(wheels: Path, index: Path) -> None:
     """Write a page for each package (PEP 503), with links to its wheels and their hashes."""
     pages: defaultdict[str, list[str]] = defaultdict(list)
     for wheel in sorted(wheels.glob("*.whl")):
-        name = canonicalize_name(parse_wheel_filename(wheel.name)[0])
+        name: str = canonicalize_name(parse_wheel_filename(wheel.name)[0])
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         pages[name].append(f'<a href="../../wheels/{wheel.name}#sha256={digest}">{wheel.name}</a>')
-    for name, links in pages.items():
-        page = index / name / "index.html"
+    for package, links in pages.items():
+        page = index / package / "index.html"
         page.parent.mkdir(parents=True)
         page.write_text("<!DOCTYPE html>\n<html><body>\n" + "<br>\n".join(links) + "\n</body></html>\n", "utf-8")
 

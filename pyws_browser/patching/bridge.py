@@ -22,6 +22,7 @@ from ..transport import connect as open_transport
 from .arguments import page_code
 from .client_frames import BINARY, CLOSE, PING, PONG, TEXT, ClientFrames, answer, frame, read_request
 from .headers import handshake_of
+from .no_socket import NoSocket
 from .settings import refuse
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Bridge(asyncio.Transport):
             {
                 "peername": address,
                 "sockname": ("0.0.0.0", 0),  # noqa: S104  a page is not told its own
-                "socket": _NoSocket(address),
+                "socket": NoSocket(address),
                 "sslcontext": secure or None,
             }
         )
@@ -155,13 +156,13 @@ class Bridge(asyncio.Transport):
                 self._opening.cancel()
             if self._transport is not None and self._transport.ready_state <= State.OPEN:
                 self._transport.close(CloseCode.NORMAL_CLOSURE, "")
+                self._update()
             self._lose_soon(None)
 
     def abort(self) -> None:
         """Cut the connection."""
         self._is_closing = self._is_closed_here = True
-        if self._transport is not None:
-            self._transport.abort()
+        self._cut()
         self._lose_soon(None)
 
     # The library's side.
@@ -236,8 +237,7 @@ class Bridge(asyncio.Transport):
             self._close_sent = code
             sender.flush()
             transport.close(page_code(code), payload[2:].decode())
-            if self._pump is not None:
-                self._pump.update()
+            self._update()
 
     def _give(self, data: bytes) -> None:
         """Hand bytes to the library."""
@@ -336,9 +336,18 @@ class Bridge(asyncio.Transport):
 
     def _fail(self, error: BaseException) -> None:
         self._is_closing = True
+        self._cut()
+        self._lose_soon(error)
+
+    def _cut(self) -> None:
         if self._transport is not None:
             self._transport.abort()
-        self._lose_soon(error)
+            self._update()
+
+    def _update(self) -> None:
+        """Have the pump see that the state is another one."""
+        if self._pump is not None:
+            self._pump.update()
 
     def _lose_soon(self, error: BaseException | None) -> None:
         self._loop.call_soon(self._lose, error)
@@ -352,37 +361,6 @@ class Bridge(asyncio.Transport):
             self._protocol.eof_received()
         self._is_lost = self._is_closing = True
         self._protocol.connection_lost(error)
-
-
-class _NoSocket:
-    """What libraries ask of the socket below a transport, answered for a page, which has none."""
-
-    def __init__(self, address: tuple[str, int]) -> None:
-        import socket
-
-        self.family = socket.AF_INET
-        self.type = socket.SOCK_STREAM
-        self.proto = 0
-        self._address = address
-
-    def getpeername(self) -> tuple[str, int]:
-        """Return host and port of the other side."""
-        return self._address
-
-    def getsockname(self) -> tuple[str, int]:
-        """Return no address: a page is not told its own."""
-        return ("0.0.0.0", 0)  # noqa: S104
-
-    def setsockopt(self, *_arguments: Any) -> None:
-        """Take any option: the browser decides about TCP."""
-
-    def getsockopt(self, *_arguments: Any) -> int:
-        """Return 0 for any option."""
-        return 0
-
-    def fileno(self) -> int:
-        """Return -1, as for a closed socket."""
-        return -1
 
 
 async def create_connection(

@@ -110,9 +110,9 @@ class ProtocolView:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
-        self.logger = connection.logger
+        self.logger: Any = connection.logger
         self.extensions: list[Any] = []
-        self.id = connection.id
+        self.id: Any = connection.id
 
     @property
     def state(self) -> Any:

@@ -42,7 +42,7 @@ async def _sock_connect(self: Any, sock: Any, address: Any) -> None:
 
 def patch() -> None:
     """Change the class of the running loop; on the desktop that of asyncio's own loops."""
-    kind: type = type(asyncio.get_running_loop()) if IN_BROWSER else asyncio.BaseEventLoop
+    kind: type = type(asyncio.get_event_loop()) if IN_BROWSER else asyncio.BaseEventLoop
     if kind in _patched:
         return
     _patched.add(kind)

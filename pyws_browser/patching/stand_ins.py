@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _HERE: Final = Path(__file__).parent
-_PACKAGE: Final = _HERE / "stand_in"
+_PACKAGE: Final = _HERE / "_stand_in"
 
 _SERVER: Final = "*broadcast *serve *unix_serve *basic_auth ServerConnection Server"
 
@@ -45,7 +45,7 @@ NAMES_ONLY: Final = {
 def find_stand_in(name: str, root: str = "websockets") -> ModuleSpec | None:
     """Return the spec of what stands in for a module, None if nothing does."""
     if name == "ssl":
-        return spec_from_file_location(name, _HERE / "no_ssl.py")
+        return spec_from_file_location(name, _HERE / "_no_ssl.py")
     if name == root:
         return spec_from_file_location(name, _PACKAGE / "__init__.py", submodule_search_locations=[str(_PACKAGE)])
     if name.removeprefix(f"{root}.") in NAMES_ONLY:

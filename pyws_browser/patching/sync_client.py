@@ -39,11 +39,11 @@ class PageConnection(theirs.ClientConnection):
         self._page = page
         self._url = parse_url(uri, ANY_PAGE)
         self._offered = offered
-        self.id = uuid4()
-        self.logger = logger
+        self.id: Any = uuid4()
+        self.logger: Any = logger
         self.request: Any = request_of(self._url)
         self.response: Any = response_of(self.subprotocol)
-        self.latency = 0.0
+        self.latency: float = 0.0
 
     @property
     def state(self) -> Any:

@@ -274,7 +274,7 @@ import websockets, websockets.asyncio.client, websockets.sync.client, websockets
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosedOK
 
-answers = [websockets.__file__.endswith("stand_in/__init__.py")]
+answers = [websockets.__file__.endswith("_stand_in/__init__.py")]
 async with websockets.connect(url, additional_headers=Headers()) as connection:
     await connection.send("new")
     answers += [await connection.recv(), connection.state is websockets.State.OPEN, connection.response.status_code]

@@ -75,7 +75,9 @@ class Headers(MutableMapping[str, str]):
 
     def update(self, *args: Any, **kwargs: str) -> None:
         """Add headers from a mapping, from pairs, or from other Headers."""
-        items = args[0].raw_items() if args and isinstance(args[0], Headers) else dict(*args).items() if args else ()
+        items: Any = (
+            args[0].raw_items() if args and isinstance(args[0], Headers) else dict(*args).items() if args else ()
+        )
         if args and not isinstance(args[0], (Headers, Mapping)):
             items = list(args[0])
         for key, value in (*items, *kwargs.items()):

@@ -9,7 +9,7 @@ import typing
 BytesLike = bytes | bytearray | memoryview
 DataLike = str | BytesLike
 Data = str | bytes
-LoggerLike = logging.Logger | logging.LoggerAdapter
+LoggerLike = logging.Logger | logging.LoggerAdapter[typing.Any]
 StatusLike = http.HTTPStatus | int
 PathLike = typing.Any
 Origin = typing.NewType("Origin", str)

@@ -1,0 +1,35 @@
+"""What stands below the bridge in place of a socket."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+
+class NoSocket:
+    """What libraries ask of the socket below a transport, answered for a page, which has none."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.family: int = socket.AF_INET
+        self.type: int = socket.SOCK_STREAM
+        self.proto: int = 0
+        self._address = address
+
+    def getpeername(self) -> tuple[str, int]:
+        """Return host and port of the other side."""
+        return self._address
+
+    def getsockname(self) -> tuple[str, int]:
+        """Return no address: a page is not told its own."""
+        return ("0.0.0.0", 0)  # noqa: S104
+
+    def setsockopt(self, *_arguments: Any) -> None:
+        """Take any option: the browser decides about TCP."""
+
+    def getsockopt(self, *_arguments: Any) -> int:
+        """Return 0 for any option."""
+        return 0
+
+    def fileno(self) -> int:
+        """Return -1, as for a closed socket."""
+        return -1
