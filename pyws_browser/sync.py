@@ -17,15 +17,18 @@ Between two calls nothing happens: pings are answered, and messages taken from t
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .compat import arguments
 from .compat.data import as_message, is_data
 from .compat.endings import closed_error
-from .compat.exceptions import Close, ConnectionClosedOK, InvalidProxy, InvalidURI
-from .compat.openings import opening_error
+from .compat.exceptions import Close, ConnectionClosedOK, InvalidURI
+from .compat.headers import headers_of
+from .compat.openings import invalid_proxy, opening_error
+from .compat.page import take_in_page
 from .errors import (
     InvalidMessageTypeError,
     InvalidProxyError,
@@ -220,7 +223,7 @@ def connect(
     origin: str | None = None,
     subprotocols: Sequence[str] | None = None,
     compression: str | None = "deflate",
-    additional_headers: arguments.Headers | None = None,
+    additional_headers: Any = None,
     user_agent_header: str | None = arguments.AGENT,
     open_timeout: float | None = 10,
     ping_interval: float | None = 20,
@@ -229,7 +232,7 @@ def connect(
     max_size: int | None = 2**20,
     max_queue: arguments.Marks = 16,
     write_limit: arguments.Marks = 2**15,
-    ssl: SSLContext | bool | None = None,
+    ssl: SSLContext | bool | None = arguments.DEFAULT_TLS,
     server_hostname: str | None = None,
     connector: Connector | None = None,
 ) -> Connection:
@@ -239,18 +242,20 @@ def connect(
     """
     web = IN_BROWSER or web_limits_by_default()
     if web:
-        arguments.refuse_in_page(
+        take_in_page(
             {
-                "origin": (origin, None),
-                "compression": (compression, "deflate"),
-                "additional_headers": (additional_headers, None),
-                "user_agent_header": (user_agent_header, arguments.AGENT),
-                "ping_interval": (ping_interval or 20, 20),
-                "ping_timeout": (ping_timeout or 20, 20),
-                "ssl": (ssl or None, None),
-                "server_hostname": (server_hostname, None),
-            }
+                "origin": origin,
+                "compression": compression,
+                "additional_headers": additional_headers,
+                "user_agent_header": user_agent_header,
+                "ping_interval": ping_interval,
+                "ping_timeout": ping_timeout,
+                "ssl": None if ssl is arguments.DEFAULT_TLS else ssl,
+                "server_hostname": server_hostname,
+            },
+            logging.getLogger("pyws_browser.client"),
         )
+        compression, additional_headers = "deflate", None
     if IN_BROWSER:
         _check_can_wait()
     if not web:
@@ -262,7 +267,7 @@ def connect(
     options = arguments.base_options(
         web_limits=web,
         subprotocols=rules.check_subprotocols(subprotocols or ()),
-        headers=arguments.headers_of(additional_headers, further),
+        headers=headers_of(additional_headers, further),
         compression=arguments.compression_of(compression),
         server_hostname=server_hostname or "",
         **fields,
@@ -276,7 +281,7 @@ def connect(
     except InvalidURLError as exc:
         raise InvalidURI(uri, str(exc)) from exc
     except InvalidProxyError as exc:
-        raise InvalidProxy("", str(exc)) from exc
+        raise invalid_proxy(True, exc) from exc
     connection = Connection(transport, limits.write_limit, limits.max_size)
     try:
         connection.open(uri, open_timeout)

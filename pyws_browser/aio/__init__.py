@@ -13,20 +13,37 @@ from ..compat.exceptions import (
     ConnectionClosed,
     ConnectionClosedError,
     ConnectionClosedOK,
+    DuplicateParameter,
+    HeaderLineTooLong,
     InvalidHandshake,
     InvalidHeader,
     InvalidHeaderFormat,
     InvalidHeaderValue,
     InvalidMessage,
+    InvalidMethod,
     InvalidOrigin,
+    InvalidParameterName,
+    InvalidParameterValue,
+    InvalidProtocol,
+    InvalidProxy,
+    InvalidProxyMessage,
+    InvalidProxyStatus,
+    InvalidState,
     InvalidStatus,
     InvalidUpgrade,
     InvalidURI,
     NegotiationError,
+    PayloadTooBig,
+    ProtocolError,
     ProxyError,
+    RequestLineTooLong,
     SecurityError,
+    StatusLineTooLong,
+    TooManyFragments,
+    TooManyHeaders,
     WebSocketException,
 )
+from ..compat.names import FROM_WEBSOCKETS, from_websockets
 from ..peer.reconnection import Backoff, Reconnection, ReconnectState
 from ..protocol import rules
 from ..protocol.compression import Compression
@@ -38,6 +55,9 @@ from . import exceptions
 from .broadcasting import broadcast
 from .client import ClientConnection, connect, process_exception, unix_connect
 from .connection import Connection
+
+if TYPE_CHECKING:
+    from .router import Router
 
 if TYPE_CHECKING or not IN_BROWSER:
     from .auth import basic_auth
@@ -56,23 +76,40 @@ __all__ = [
     "ConnectionClosedError",
     "ConnectionClosedOK",
     "Data",
+    "DuplicateParameter",
+    "HeaderLineTooLong",
     "InvalidHandshake",
     "InvalidHeader",
     "InvalidHeaderFormat",
     "InvalidHeaderValue",
     "InvalidMessage",
+    "InvalidMethod",
     "InvalidOrigin",
+    "InvalidParameterName",
+    "InvalidParameterValue",
+    "InvalidProtocol",
+    "InvalidProxy",
+    "InvalidProxyMessage",
+    "InvalidProxyStatus",
+    "InvalidState",
     "InvalidStatus",
     "InvalidURI",
     "InvalidUpgrade",
     "NegotiationError",
+    "PayloadTooBig",
+    "ProtocolError",
     "ProxyError",
     "ReconnectState",
     "Reconnection",
+    "RequestLineTooLong",
+    "Router",
     "SecurityError",
     "Server",
     "ServerConnection",
     "State",
+    "StatusLineTooLong",
+    "TooManyFragments",
+    "TooManyHeaders",
     "WebSocketException",
     "basic_auth",
     "broadcast",
@@ -85,6 +122,40 @@ __all__ = [
     "unix_route",
     "unix_serve",
 ]
+
+if TYPE_CHECKING:
+    from websockets.client import ClientProtocol as ClientProtocol
+    from websockets.datastructures import Headers as Headers
+    from websockets.datastructures import HeadersLike as HeadersLike
+    from websockets.datastructures import MultipleValuesError as MultipleValuesError
+    from websockets.frames import Frame as Frame
+    from websockets.frames import Opcode as Opcode
+    from websockets.http11 import Request as Request
+    from websockets.http11 import Response as Response
+    from websockets.protocol import Protocol as Protocol
+    from websockets.protocol import Side as Side
+    from websockets.server import ServerProtocol as ServerProtocol
+    from websockets.typing import ExtensionName as ExtensionName
+    from websockets.typing import ExtensionParameter as ExtensionParameter
+    from websockets.typing import LoggerLike as LoggerLike
+    from websockets.typing import Origin as Origin
+    from websockets.typing import StatusLike as StatusLike
+    from websockets.typing import Subprotocol as Subprotocol
+else:
+
+    def __getattr__(name):
+        """Load `Router`, which needs werkzeug, and what is that of `websockets` itself, at the first use."""
+        if name == "Router" and not IN_BROWSER:
+            from .router import Router
+
+            return Router
+        value = globals()[name] = from_websockets(__name__, name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | FROM_WEBSOCKETS.keys() | {"Router"})
+
 
 if IN_BROWSER and not TYPE_CHECKING:
 
@@ -99,6 +170,9 @@ if IN_BROWSER and not TYPE_CHECKING:
 
         def __init__(self) -> None:
             serve()
+
+    class Router(Server):
+        """There is none in a page; the name is there for annotations."""
 
     class ServerConnection(Server):
         """There is none in a page; the name is there for annotations."""

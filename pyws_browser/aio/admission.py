@@ -14,6 +14,7 @@ from websockets.http11 import Request, Response
 from ..compat.exceptions import NegotiationError
 from ..errors import InvalidOptionError
 from ..protocol import admission as core
+from ..protocol.display import printable
 from ..wire.handshake import StreamedResponse, refusing
 
 if TYPE_CHECKING:
@@ -103,45 +104,59 @@ async def judge(connection: Judged, pending: core.Request, policy: Policy) -> No
     request = pending.original
     try:
         response = await _ask(policy.process_request, connection, request)
-        if response is None:
-            if pending.is_answered or pending.has_left:  # and the hook took no notice of its cancellation
-                return
-            response = pending.prepare()
-        elif policy.server_header is not None and "Server" not in response.headers:
-            response.headers["Server"] = policy.server_header
     except Exception as exc:
-        response = refusal_of(connection, exc)
+        response = refusal_of(connection, exc, "process_request failed")
+    if response is None:
+        if pending.is_answered or pending.has_left:  # and the hook took no notice of its cancellation
+            return
+        response = _prepared(connection, pending)
+    elif policy.server_header is not None and "Server" not in response.headers:
+        response.headers["Server"] = policy.server_header
     try:
         response = await _ask(policy.process_response, connection, request, response) or response
-        give(connection, pending, response)
     except Exception as exc:
-        give(connection, pending, refusal_of(connection, exc))
+        response = refusal_of(connection, exc, "process_response failed")
+    give(connection, pending, response)
 
 
 def judge_at_once(connection: Judged, pending: core.Request) -> None:
     """As `judge()`, where nobody has to be asked."""
-    try:
-        give(connection, pending, pending.prepare())
-    except Exception as exc:
-        give(connection, pending, refusal_of(connection, exc))
+    give(connection, pending, _prepared(connection, pending))
 
 
 def give(connection: Judged, pending: core.Request, response: Response) -> None:
-    """Send the answer, if anybody still waits for it; nobody is let in once the server closes."""
+    """Send the answer, if anybody still waits for it; nobody is let in once the server closes.
+
+    What cannot be sent, as an upgrade of the program's own, is answered with 500.
+    """
     if pending.is_answered or pending.has_left:
         if isinstance(response, StreamedResponse):
             response.close()
         return
     if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS and not connection.server.is_serving():
         response = connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, _CLOSING)
-    pending.answer(response)
+    try:
+        pending.answer(response)
+    except Exception as exc:
+        response = refusal_of(connection, exc)
+        pending.answer(response)
+    if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        phrase = printable(response.reason_phrase)
+        connection.logger.info("connection rejected (%d %s)", response.status_code, phrase)
 
 
-def refusal_of(connection: Judged, exc: Exception) -> Response:
+def _prepared(connection: Judged, pending: core.Request) -> Response:
+    try:
+        return pending.prepare()
+    except Exception as exc:  # of `select_subprotocol`
+        return refusal_of(connection, exc)
+
+
+def refusal_of(connection: Judged, exc: Exception, what: str = "opening handshake failed") -> Response:
     """Return what is to be made of an exception."""
     if isinstance(exc, exceptions.NegotiationError):  # ours is one of these
         return connection.respond(HTTPStatus.BAD_REQUEST, f"{exc}\n")
-    connection.logger.error("opening handshake failed", exc_info=exc)
+    connection.logger.error(what, exc_info=exc)
     return connection.respond(HTTPStatus.INTERNAL_SERVER_ERROR, _FAILED)
 
 

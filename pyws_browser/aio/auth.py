@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
+from ..compat.arguments import ArgumentTypeError
 from ..errors import InvalidOptionError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def basic_auth(
     Raises InvalidOptionError unless exactly one of the two is given, in its form.
     """
     if (credentials is None) == (check_credentials is None):
-        raise InvalidOptionError("give either credentials or check_credentials")
+        raise InvalidOptionError("provide either credentials or check_credentials")
     check = check_credentials if credentials is None else _check_of(credentials)
     challenge = f'Basic realm="{_quoted(realm)}", charset="UTF-8"'
 
@@ -62,7 +63,7 @@ def basic_auth(
 def _check_of(credentials: Pair | Iterable[Pair]) -> Check:
     pairs = [credentials] if _is_pair(credentials) or not isinstance(credentials, Iterable) else list(credentials)
     if not all(map(_is_pair, pairs)):
-        raise InvalidOptionError("credentials are a (name, password) pair of str, or several of those")
+        raise ArgumentTypeError(f"invalid credentials argument: {credentials}")
     passwords = {name: password.encode() for name, password in cast("list[Pair]", pairs)}
 
     def check(name: str, password: str) -> bool:

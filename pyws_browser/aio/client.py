@@ -10,12 +10,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from ..compat import arguments
-from ..compat.exceptions import InvalidMessage, InvalidProxy, InvalidStatus, InvalidURI, SecurityError
-from ..compat.openings import opening_error
+from ..compat.exceptions import InvalidMessage, InvalidStatus, InvalidURI, SecurityError
+from ..compat.headers import headers_of
+from ..compat.openings import invalid_proxy, opening_error
+from ..compat.page import take_headers_in_page, take_in_page
 from ..errors import InvalidOptionError, InvalidProxyError, InvalidURLError
 from ..peer.reconnection import Backoff, Reconnection
 from ..peer.settings import web_limits_by_default
-from ..protocol import rules
 from ..protocol.display import without_password
 from ..protocol.url import parse_url
 from ..protocol.vocabulary import State
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TypeAlias, TypeVar
 
+    from ..compat.headers import Headers
     from ..peer.websocket_peer import Connector
     from ..protocol.compression import Compression
     from ..protocol.options import Options
@@ -110,7 +112,7 @@ class connect:  # noqa: N801  it is called like a function
         subprotocols: Provider[Sequence[str] | None] = None,
         compression: str | Compression | None = "deflate",
         extensions: Sequence[Any] | None = None,
-        additional_headers: Provider[arguments.Headers | None] = None,
+        additional_headers: Provider[Headers | None] = None,
         user_agent_header: str | None = arguments.AGENT,
         proxy: str | bool | None = True,
         process_exception: Callable[[Exception], Exception | None] | None = None,
@@ -124,7 +126,7 @@ class connect:  # noqa: N801  it is called like a function
         write_limit: arguments.Marks = 2**15,
         logger: Logger | LoggerAdapter[Any] | None = None,
         create_connection: type[ClientConnection] | None = None,
-        ssl: SSLContext | bool | None = None,
+        ssl: SSLContext | bool | None = arguments.DEFAULT_TLS,
         server_hostname: str | None = None,
         host: str | None = None,
         port: int | None = None,
@@ -139,28 +141,29 @@ class connect:  # noqa: N801  it is called like a function
         **others: Any,
     ) -> None:
         web = IN_BROWSER or web_limits_by_default()
+        arguments.check_others(others)
+        self.logger: Logger | LoggerAdapter[Any] = logger or logging.getLogger("pyws_browser.client")
         if web:
-            arguments.refuse_in_page(
-                {
-                    "origin": (origin, None),
-                    "compression": (compression, "deflate"),
-                    "extensions": (extensions, None),
-                    "additional_headers": (additional_headers, None),
-                    "user_agent_header": (user_agent_header, arguments.AGENT),
-                    "proxy": (proxy or None, True if proxy else None),
-                    "ping_interval": (ping_interval or 20, 20),
-                    "ping_timeout": (ping_timeout or 20, 20),
-                    "ssl": (ssl or None, None),
-                    "server_hostname": (server_hostname, None),
-                    "host": (host, None),
-                    "port": (port, None),
-                    "local_addr": (local_addr, None),
-                    "family": (family, 0),
-                    "sock": (sock, None),
-                    "unix_path": (unix_path, None),
-                }
-            )
-        arguments.check_others(others, web=web)
+            given: dict[str, Any] = {
+                "origin": origin,
+                "compression": compression,
+                "extensions": extensions,
+                "additional_headers": additional_headers,
+                "user_agent_header": user_agent_header,
+                "proxy": proxy,
+                "ping_interval": ping_interval,
+                "ping_timeout": ping_timeout,
+                "ssl": None if ssl is arguments.DEFAULT_TLS else ssl,
+                "server_hostname": server_hostname,
+                "host": host,
+                "port": port,
+                "local_addr": local_addr,
+                "family": family,
+                "sock": sock,
+                "unix_path": unix_path,
+            }
+            take_in_page({**given, **others}, self.logger)
+            compression, extensions = "deflate", None
         self.uri = uri
         # They are read again for each attempt, and an iterator gives what it has once.
         if isinstance(subprotocols, Iterator):
@@ -176,11 +179,11 @@ class connect:  # noqa: N801  it is called like a function
         self.trusted_origins: frozenset[tuple[str, str, int]] = frozenset()
         self.reconnection: Reconnection = Reconnection(backoff or Backoff(), reconnect_delays)
         """What `async for` is at; its `changed` tells."""
-        self.logger: Logger | LoggerAdapter[Any] = logger or logging.getLogger("pyws_browser.client")
         self._asked_uri = uri if isinstance(uri, str) else ""
         self._ssl = ssl
         self._host = host
         self._port = port
+        dialling: dict[str, Any] = {}
         if not web:
             from ..compat import reaching
 
@@ -189,6 +192,7 @@ class connect:  # noqa: N801  it is called like a function
             local_addr, family = reaching.local_addr_of(local_addr), reaching.family_of(family)
             self.trusted_origins = reaching.origins_of(trusted_origins)
             unix_path, proxy = reaching.unix_path_of(unix_path), reaching.proxy_of(proxy)
+            dialling = {**arguments.proxy_tls_of(others, proxy), **arguments.asyncio_arguments(others)}
         self._headers: dict[str, str | None] = {} if web else {"Origin": origin, "User-Agent": user_agent_header}
         self._limits, limits = arguments.limits(max_size, max_queue, write_limit, web=web)
         times = arguments.times(open_timeout, close_timeout, None if web else ping_interval, ping_timeout)
@@ -201,6 +205,7 @@ class connect:  # noqa: N801  it is called like a function
             unix_path=unix_path,
             local_addr=local_addr,
             family=family,
+            **dialling,
             **limits,
             **times,
         )
@@ -211,8 +216,8 @@ class connect:  # noqa: N801  it is called like a function
         if isinstance(uri, str):
             arguments.tls_of(ssl, server_hostname, secure=self._parse(uri).secure)
         if not callable(subprotocols):
-            rules.check_subprotocols(subprotocols or ())
-        arguments.headers_of(None if callable(additional_headers) else additional_headers, self._headers)
+            arguments.subprotocols_of(subprotocols)
+        headers_of(None if callable(additional_headers) else additional_headers, self._headers)
 
     # ... = await connect(...)
 
@@ -223,7 +228,7 @@ class connect:  # noqa: N801  it is called like a function
 
     async def __aenter__(self) -> ClientConnection:
         if self._connection is not None:
-            raise RuntimeError("this connect() has a connection: call connect() again for another one")
+            raise RuntimeError("connect() isn't reentrant")
         self._connection = await self
         return self._connection
 
@@ -291,8 +296,8 @@ class connect:  # noqa: N801  it is called like a function
     async def _connect(self) -> ClientConnection:
         uri = await _ask(self.uri)
         options = self._options._replace(
-            headers=arguments.headers_of(await _ask(self.additional_headers), self._headers),
-            subprotocols=rules.check_subprotocols(await _ask(self.subprotocols) or ()),
+            headers=self._headers_of(await _ask(self.additional_headers)),
+            subprotocols=arguments.subprotocols_of(await _ask(self.subprotocols)),
         )
         trusted = self.trusted_origins | {self._parse(uri).origin}
         ssl = self._ssl
@@ -316,10 +321,16 @@ class connect:  # noqa: N801  it is called like a function
                         without_password(uri),
                     )
                     agent = None if self._headers.get("User-Agent") is None else arguments.AGENT
-                    headers = arguments.headers_of(None, {"User-Agent": agent})
+                    headers = headers_of(None, {"User-Agent": agent})
                     options = options._replace(headers=headers, subprotocols=(), server_hostname="")
-                    ssl = None
-        raise SecurityError(f"the server redirects more than {MAX_REDIRECTS} times")
+                    ssl = arguments.DEFAULT_TLS
+        raise SecurityError(f"more than {MAX_REDIRECTS} redirects")
+
+    def _headers_of(self, headers: Headers | None) -> tuple[tuple[str, str], ...]:
+        if self._options.web_limits:
+            take_headers_in_page(headers, self.logger)
+            return ()
+        return headers_of(headers, self._headers)
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         """Return the URI to connect to in place of the one that was refused, or the exception to raise.
@@ -340,7 +351,7 @@ class connect:  # noqa: N801  it is called like a function
         except InvalidURLError as exc:
             raise InvalidURI(uri, str(exc)) from exc
         except InvalidProxyError as exc:
-            raise InvalidProxy(options.proxy if isinstance(options.proxy, str) else "", str(exc)) from exc
+            raise invalid_proxy(options.proxy, exc) from exc
         try:
             connection = self._factory(transport, **self._limits._asdict(), logger=self.logger, trace=self._trace)
         except BaseException:
@@ -365,8 +376,10 @@ def unix_connect(
     `uri` says what is asked for there; it is ws://localhost/, or wss://localhost/ if there is an `ssl`. Raises
     InvalidOptionError unless either `path` or `sock` is given.
     """
-    if (path is None) == (arguments_.get("sock") is None):
-        raise InvalidOptionError("give either path or sock")
+    if path is None and arguments_.get("sock") is None:
+        raise InvalidOptionError("no path and sock were specified")
+    if path is not None and arguments_.get("sock") is not None:
+        raise InvalidOptionError("path and sock can not be specified at the same time")
     if uri is None:
         uri = "ws://localhost/" if arguments_.get("ssl") is None else "wss://localhost/"
     return connect(uri, unix_path=path, **arguments_)

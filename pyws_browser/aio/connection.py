@@ -20,6 +20,7 @@ from weakref import proxy
 from ..compat.data import Decoder, as_message, each, is_data
 from ..compat.endings import closed_error, closing_frames
 from ..compat.exceptions import Close, ConcurrencyError, ConnectionClosed, ConnectionClosedOK
+from ..compat.protocol_view import ProtocolView
 from ..errors import (
     InvalidMessageTypeError,
     InvalidStateError,
@@ -137,23 +138,28 @@ class Connection:
     @property
     def request(self) -> Request | None:
         """The opening handshake's request; None in a page, which is not shown it."""
-        return self._transport.handshake_request
+        return None if self._transport.options.web_limits else self._transport.handshake_request
 
     @property
     def response(self) -> Response | None:
         """The answer to it; None in a page, which is not shown it."""
-        return self._transport.handshake_response
+        return None if self._transport.options.web_limits else self._transport.handshake_response
+
+    @property
+    def protocol(self) -> ProtocolView:
+        """Its state once more, by the names of the protocol of `websockets`: `close_exc`, `uri` and the like."""
+        return ProtocolView(self, str(self._transport.url))
 
     @property
     def local_address(self) -> tuple[str, int]:
         """Host and port of this side; not in a page."""
+        self._refuse_in_browser("local_address")
         return self._transport.local_address()
 
     @property
     def remote_address(self) -> tuple[str, int]:
         """Host and port of the other side; not in a page."""
-        if self._transport.options.web_limits:
-            raise rules.unsupported("remote_address")
+        self._refuse_in_browser("remote_address")
         return self._transport.remote_address()
 
     @property
@@ -170,8 +176,7 @@ class Connection:
     @property
     def latency(self) -> float:
         """Seconds between the last answered ping and its pong, 0.0 before the first; not in a page."""
-        if self._transport.options.web_limits:
-            raise rules.unsupported("latency")
+        self._refuse_in_browser("latency")
         return self._pings.latency
 
     @property
@@ -206,8 +211,9 @@ class Connection:
     async def __aiter__(self) -> AsyncGenerator[Message]:
         """Give the messages until the connection was closed as it should be; raises as `recv()` if it was not."""
         inbox = self._inbox
+        has_own_recv = type(self).recv is not Connection.recv  # which is called for every message, then
         while True:
-            row = self._begin_row() if inbox else 0
+            row = self._begin_row() if inbox and not has_own_recv else 0
             if row:  # as nearly always in a flood
                 for _ in range(row):
                     if not inbox or self._receiver is not None:  # the body of the program's loop may receive as well

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from ..protocol.trace import TracedFrame
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
 GATHER_SIZE: Final = 32 * 1024
 """Bytes at which gathered messages go out, however long the program keeps the event loop waiting."""
 
+_GATHER_TIME: Final = 0.001
+"""Seconds for which messages are gathered. After a pause of that length a message goes out at once."""
+
+_BURST: Final = 32
+"""Messages without such a pause that go out each by itself, until it counts as a flood."""
+
+_CALM: Final = 0.05
+"""Seconds without a message after which there is no flood any more."""
+
 _SHORTEST_WAIT: Final = 0.005
 _LONGEST_WAIT: Final = 0.05
 """Seconds between two looks at how much of its buffer a browser has sent, for which there is no event."""
@@ -28,8 +38,9 @@ _LONGEST_WAIT: Final = 0.05
 class Sender:
     """The way out of one connection.
 
-    The first message in a turn of the event loop goes out at once; further ones in the same turn are gathered, and go
-    together at its end. (What comes late in a turn that computes for long is late by as much.)
+    A message goes out at once, however long the program keeps the event loop from turning. Only in a flood, when many
+    messages come in a row, the first of a turn goes at once, and further ones are gathered until the turn ends, until
+    they are many bytes, or until they have taken some time.
     """
 
     def __init__(self, transport: Transport, loop: AbstractEventLoop, write_limit: tuple[int, int]) -> None:
@@ -39,7 +50,10 @@ class Sender:
         """Told of each message, where nobody knows the frames."""
         self._transport = transport
         self._loop = loop
-        self._has_sent = False
+        self._row = 0
+        self._burst = _BURST
+        self._put_at = 0.0
+        self._held_at = 0.0
         self._gathered = 0
         self._is_release_due = False
         self._waiting: list[Waiter] = []
@@ -51,8 +65,9 @@ class Sender:
         transport = self._transport
         if self.trace is not None:
             self.trace(TracedFrame.of_message(True, message))
-        if IN_BROWSER or not self._has_sent:
-            self._has_sent = True
+        if IN_BROWSER or not self._is_in_flood():
+            if transport.is_held:
+                self.flush()
             if shared is None:
                 transport.send(message)
             else:
@@ -60,6 +75,7 @@ class Sender:
             return
         if not transport.is_held:
             transport.is_held = True
+            self._held_at = self._put_at
             if not self._is_release_due:
                 self._is_release_due = True
                 self._loop.call_soon(self._release)
@@ -68,8 +84,22 @@ class Sender:
         else:
             transport.send_shared(shared)
         self._gathered += len(message)
-        if self._gathered >= GATHER_SIZE:
+        if self._gathered >= GATHER_SIZE or self._put_at - self._held_at >= _GATHER_TIME:
             self.flush()
+
+    def _is_in_flood(self) -> bool:
+        now = monotonic()
+        pause = now - self._put_at
+        self._put_at = now
+        if pause >= _GATHER_TIME:
+            self._row = 0
+            if pause >= _CALM:
+                self._burst = _BURST
+        self._row += 1
+        if self._row <= self._burst:
+            return False
+        self._burst = 1
+        return True
 
     def flush(self) -> None:
         """Hand on what was gathered."""
@@ -105,7 +135,7 @@ class Sender:
 
     def end_turn(self) -> None:
         """Be told that the loop comes round: let those who wait go on if they may."""
-        self._has_sent = False
+        self._row = 0
         if self._waiting:
             self._look()
 
@@ -133,6 +163,6 @@ class Sender:
 
     def _release(self) -> None:
         self._is_release_due = False
-        self._has_sent = False
+        self._row = 0
         if self._transport.ready_state is not CLOSED:
             self.flush()

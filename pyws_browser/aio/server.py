@@ -14,7 +14,7 @@ from ..compat import arguments
 from ..errors import InvalidOptionError
 from ..protocol import admission
 from ..protocol.openings import MAX_HANDSHAKES, Openings, check_max_handshakes
-from ..protocol.rules import MAX_PORT, CloseCode, check_close, check_subprotocols
+from ..protocol.rules import MAX_PORT, CloseCode, check_close
 from ..protocol.vocabulary import State
 from ..transport.native import ServerTransport
 from .admission import Policy, judge, judge_at_once, respond
@@ -114,6 +114,12 @@ class ServerConnection(Connection):
         if (pending.is_answered or pending.has_left) and not judging.cancelling():
             judging.cancel()
 
+    def _log_no_request(self) -> None:
+        status = self._transport.close_status
+        problem = EOFError("connection closed while reading HTTP request line")
+        problem.__cause__ = None if status is None else status.cause
+        self.logger.debug("! no valid HTTP request", exc_info=problem)
+
     async def _judge(self, pending: admission.Request) -> None:
         try:
             await judge(self, pending, self._policy)
@@ -124,6 +130,8 @@ class ServerConnection(Connection):
         super()._on_state(state)
         if self._transport.has_opened:
             self.server.has_opened(self)
+        elif self._pending is None:
+            self._log_no_request()
         if state is State.CLOSED:
             self.server.has_closed(self)
 
@@ -406,13 +414,13 @@ def serve(
 
     Raises OSError when it starts to listen, if the address is not ours or the port is taken.
     """
-    arguments.check_others(others, web=False, function="serve()")
+    arguments.check_others(others, function="serve()")
     if sock is not None and (host is not None or port is not None):
-        raise InvalidOptionError("sock stands for host and port: give either")
+        raise InvalidOptionError("host/port and sock can not be specified at the same time")
     if port is not None and not 0 <= port <= MAX_PORT:
         raise InvalidOptionError(f"{port} is no port: they go up to {MAX_PORT}")
     limits, fields = arguments.limits(max_size, max_queue, write_limit, web=False)
-    names = check_subprotocols(subprotocols or ())
+    names = arguments.subprotocols_of(subprotocols)
     options = arguments.base_options(
         subprotocols=names,
         tls=ssl,
@@ -444,8 +452,10 @@ def unix_serve(handler: Handler, path: str | PathLike[str] | None = None, **argu
     A socket that is left at `path` by a server that is gone is replaced. Raises OSError when it starts to listen, and
     InvalidOptionError unless one of the two is given.
     """
-    if (path is None) == (arguments_.get("sock") is None):
-        raise InvalidOptionError("give either path or sock")
+    if path is None and arguments_.get("sock") is None:
+        raise InvalidOptionError("path was not specified, and no sock specified")
+    if path is not None and arguments_.get("sock") is not None:
+        raise InvalidOptionError("path and sock can not be specified at the same time")
     server = serve(handler, **arguments_)
     if path is not None:
         server.unix_path = fspath(path)

@@ -28,7 +28,7 @@ class SocketView:
         try:
             found = self._extra_info(name)
         except (NotConnectedError, OSError):
-            found = None
+            found = self._address(name)
         return default if found is None else found
 
     def get_write_buffer_size(self) -> int:
@@ -49,11 +49,21 @@ class SocketView:
         """Cut the connection at once."""
         self._abort()
 
+    def _address(self, name: str) -> Any:
+        """Return what is known of an address after the end: asyncio keeps it too."""
+        if name not in ("peername", "sockname"):
+            return None
+        transport = self._transport
+        address = transport.remote_address() if name == "peername" else transport.local_address()
+        return address if address[0] else None
+
     def _extra_info(self, name: str) -> Any:
         if name in ("socket", "peername", "sockname"):
             sock = getattr(self._transport, "sock", None)
-            if sock is None or name == "socket":
+            if name == "socket":
                 return sock
+            if sock is None:
+                return None
             return sock.getpeername() if name == "peername" else sock.getsockname()
         tls = getattr(self._transport, "tls", None)
         if tls is None or name == "ssl_object":

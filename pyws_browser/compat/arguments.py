@@ -18,10 +18,9 @@ from ..protocol.options import Options
 from ..transport import IN_BROWSER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from ssl import SSLContext
 
-    Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
     Marks: TypeAlias = int | tuple[int | None, int | None] | None
 
 AGENT: Final = f"Python/{platform.python_version().rpartition('.')[0]} pyws_browser/{__version__}"
@@ -36,13 +35,21 @@ PAGE_INBOX_COUNT: Final = 65536
 
 _UNLIMITED: Final = sys.maxsize
 _MAX_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
-_OTHER_ARGUMENTS: Final = frozenset(
-    {
-        *("family", "proto", "flags", "happy_eyeballs_delay", "interleave"),
-        *("ssl_handshake_timeout", "ssl_shutdown_timeout", "all_errors"),
-        *("proxy_ssl", "proxy_server_hostname", "reuse_address", "keep_alive"),
-    }
+_TCP: Final = 6
+"""`socket.IPPROTO_TCP`, which a page does not load."""
+
+_OF_ASYNCIO: Final = frozenset({"flags", "ssl_handshake_timeout", "ssl_shutdown_timeout"})
+_OF_CONNECT: Final = frozenset(
+    {"proto", "happy_eyeballs_delay", "interleave", "all_errors", "proxy_ssl", "proxy_server_hostname"}
 )
+_OF_SERVE: Final = frozenset({"family", "reuse_address", "keep_alive"})
+
+DEFAULT_TLS: Final[Any] = object()
+"""Stands for an `ssl` that was not given: None is another thing."""
+
+
+class ArgumentTypeError(InvalidOptionError, TypeError):
+    """An argument has the wrong type."""
 
 
 class Limits(NamedTuple):
@@ -96,7 +103,7 @@ def compression_of(
     if isinstance(compression, Compression):
         return compression
     if compression not in ("deflate", None):
-        raise InvalidOptionError(f'compression is "deflate", a Compression or None, not {compression!r}')
+        raise InvalidOptionError(f"unsupported compression: {compression}")
     return None if compression is None else Compression()
 
 
@@ -120,16 +127,6 @@ def _compression_of_factory(extensions: Sequence[Any], *, is_client: bool) -> Co
         peer_window_bits=_MAX_WINDOW if peer in (None, True) else peer,
         no_context_takeover=factory.client_no_context_takeover,
     )
-
-
-def headers_of(headers: Headers | None, further: dict[str, str | None]) -> tuple[tuple[str, str], ...]:
-    """Return handshake headers as pairs; `further` are those that the other arguments set, None for not at all."""
-    items: Any = () if headers is None else headers
-    raw_items = getattr(items, "raw_items", None)  # of the Headers of `websockets`, which may have a name twice
-    pairs = list(rules.check_headers(raw_items() if raw_items is not None else items))
-    names = {name.lower() for name, _ in pairs}
-    pairs += [(name, value) for name, value in further.items() if value is not None and name.lower() not in names]
-    return rules.check_headers(pairs)
 
 
 _FORMER_NAMES: Final = {
@@ -156,44 +153,71 @@ _FORMER_NAMES: Final = {
 """What earlier releases of `websockets` and other libraries call an argument."""
 
 
-def check_others(others: dict[str, Any], *, web: bool, function: str = "connect()") -> None:
-    """Refuse arguments of `websockets` that `function` has no counterpart for, unless they are None.
+def check_others(others: dict[str, Any], *, function: str = "connect()") -> None:
+    """Raise TypeError for an argument that neither `websockets` nor asyncio knows, as any function does."""
+    for name in others.keys() - (_OF_ASYNCIO | (_OF_CONNECT if function == "connect()" else _OF_SERVE)):
+        meant = _FORMER_NAMES[function].get(name, "")
+        raise TypeError(
+            f"{function} got an unexpected keyword argument {name!r}{meant and f': did you mean {meant!r}?'}"
+        )
 
-    Raises TypeError for a name that `websockets` does not know either, as any function does.
+
+def asyncio_arguments(others: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the options for the arguments of asyncio's `create_connection()`.
+
+    Addresses are tried in turns of their families here, whatever `interleave` says, and one error names them all. TLS
+    has no time limits of its own: `open_timeout` and `close_timeout` count. Raises InvalidOptionError for a bad value.
     """
-    for name, value in others.items():
-        if name not in _OTHER_ARGUMENTS:
-            meant = _FORMER_NAMES[function].get(name, "")
-            raise TypeError(
-                f"{function} got an unexpected keyword argument {name!r}{meant and f': did you mean {meant!r}?'}"
-            )
-        if value is None:
-            continue
-        if web:
-            raise rules.unsupported("other_arguments", name)
-        raise InvalidOptionError(f"{name} is not supported here: docs/asyncio.md says what stands for it")
-
-
-def refuse_in_page(given: dict[str, tuple[Any, Any]]) -> None:
-    """Refuse what a page cannot do: `given` has the values and defaults of the arguments that it cannot change."""
-    for name, (value, default) in given.items():
-        if value is not default and value != default:
-            raise rules.unsupported(name)
+    delay, flags, protocol = others.get("happy_eyeballs_delay"), others.get("flags") or 0, others.get("proto") or 0
+    if delay is not None and (not isinstance(delay, (int, float)) or not delay > 0):
+        raise InvalidOptionError(f"happy_eyeballs_delay is a number of seconds above 0, or None, not {delay!r}")
+    if not isinstance(flags, int):
+        raise InvalidOptionError(f"flags are those of socket.getaddrinfo(), not {flags!r}")
+    if protocol not in (0, _TCP):
+        raise InvalidOptionError(f"proto is 0 or socket.IPPROTO_TCP, not {protocol!r}")
+    if others.get("all_errors"):
+        raise InvalidOptionError("all_errors is not supported: the one error here names every address that was tried")
+    return {"attempt_delay": delay or 0.0, "lookup_flags": int(flags)}
 
 
 def tls_of(ssl: SSLContext | bool | None, server_hostname: str | None = None, *, secure: bool) -> SSLContext | None:
-    """Return the context to be used, None for the default one; raises InvalidOptionError if one does not fit."""
+    """Return the context to be used, None for the default one; raises InvalidOptionError if one does not fit.
+
+    `ssl` is `DEFAULT_TLS` where the program gave none.
+    """
     if server_hostname and not secure:
         raise InvalidOptionError("server_hostname belongs to wss://, and the URL is ws://")
-    if ssl in (None, True) or IN_BROWSER:
-        if ssl is True and not secure:
-            raise InvalidOptionError("ssl belongs to wss://, and the URL is ws://")
+    if ssl is None and secure:
+        raise InvalidOptionError("ssl=None is incompatible with a wss:// URI")
+    if ssl not in (None, False, DEFAULT_TLS) and not secure:
+        raise InvalidOptionError("ssl argument is incompatible with a ws:// URI")
+    if ssl in (None, True, DEFAULT_TLS) or IN_BROWSER:
         return None
-    if not secure:
-        raise InvalidOptionError("ssl belongs to wss://, and the URL is ws://")
     if not hasattr(ssl, "wrap_bio"):
-        raise InvalidOptionError(f"ssl is an SSLContext, True or None, not {ssl!r}")
+        raise InvalidOptionError(f"ssl is an SSLContext or True, not {ssl!r}")
     return ssl  # type: ignore[return-value]
+
+
+def proxy_tls_of(others: dict[str, Any], proxy: str | bool | None) -> dict[str, Any]:
+    """Return the fields of the options for TLS to a proxy; takes its arguments out of `others`."""
+    given = [argument for argument in ("proxy_ssl", "proxy_server_hostname") if argument in others]
+    context = others.pop("proxy_ssl", True)
+    name = others.pop("proxy_server_hostname", None)
+    scheme = proxy.partition("://")[0].lower() if isinstance(proxy, str) else ""
+    if scheme == "https" and context is None:
+        raise InvalidOptionError("proxy_ssl=None is incompatible with an https:// proxy")
+    if given and scheme not in ("", "https"):
+        raise InvalidOptionError(f"{given[0]} argument is incompatible with an {scheme}:// proxy")
+    if context not in (None, True) and not hasattr(context, "wrap_bio"):
+        raise InvalidOptionError(f"proxy_ssl is an SSLContext or True, not {context!r}")
+    return {"proxy_tls": None if context is True else context, "proxy_server_hostname": name or ""}
+
+
+def subprotocols_of(subprotocols: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the subprotocols; raises ArgumentTypeError for a str, and InvalidSubprotocolError for a bad one."""
+    if isinstance(subprotocols, (str, bytes)):
+        raise ArgumentTypeError(f"subprotocols must be a list, not a {type(subprotocols).__name__}")
+    return rules.check_subprotocols(subprotocols or ())
 
 
 def base_options(**fields: Any) -> Options:

@@ -41,4 +41,6 @@ def closed_error(status: CloseStatus, asked: Close | None, failure: WebSocketErr
     kind = ConnectionClosedOK if is_ok else ConnectionClosedError
     error = kind(received, sent, in_this_order)
     error.__cause__ = status.cause or failure
+    if error.__cause__ is None and status.was_cut:
+        error.__cause__ = TimeoutError("timed out while closing connection")
     return error

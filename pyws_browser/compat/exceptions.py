@@ -214,7 +214,7 @@ class InvalidProxy(errors.InvalidProxyError, Theirs.InvalidProxy):
         self.msg = msg
 
     def __str__(self) -> str:
-        return self.msg
+        return f"{printable(self.args[0])} isn't a valid proxy: {self.msg}" if self.args[0] else self.msg
 
 
 class OpeningError(ConnectError, OSError):
@@ -246,7 +246,8 @@ class OpeningTimeoutError(ConnectTimeoutError, TimeoutError):
     """The connection was not open within `open_timeout`."""
 
     def __init__(self, seconds: float) -> None:
-        Exception.__init__(self, f"timed out during opening handshake: it was not over after {seconds} s")
+        Exception.__init__(self, "timed out during opening handshake")
+        self.seconds: float = seconds
 
 
 class InvalidHandshake(HandshakeError, Theirs.InvalidHandshake):

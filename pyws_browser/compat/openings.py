@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .. import errors
 from ..errors import (
@@ -11,6 +11,7 @@ from ..errors import (
     ConnectError,
     ConnectTimeoutError,
     HandshakeError,
+    InvalidProxyError,
     InvalidURLError,
     NameResolutionError,
     TLSError,
@@ -21,6 +22,7 @@ from .exceptions import (
     InvalidHeaderFormat,
     InvalidHeaderValue,
     InvalidMessage,
+    InvalidProxy,
     InvalidProxyMessage,
     InvalidProxyStatus,
     InvalidStatus,
@@ -38,6 +40,8 @@ from .exceptions import (
     UnreachableProxyError,
 )
 from .theirs import SSLError, Theirs
+
+PROXY_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +93,15 @@ def _opening_error(cause: WebSocketError | None, uri: str, seconds: float | None
     return cause
 
 
+def invalid_proxy(proxy: str | bool | None, error: InvalidProxyError) -> InvalidProxy:
+    """Return what to raise for a proxy that cannot be used; the system's is not shown."""
+    if not isinstance(proxy, str):
+        return InvalidProxy("", str(error))
+    scheme, separator, _ = proxy.partition("://")
+    is_known = not separator or scheme.lower() in PROXY_SCHEMES
+    return InvalidProxy(proxy, str(error) if is_known else f"scheme {scheme} isn't supported")
+
+
 def _proxy_error(cause: errors.ProxyError, problem: BaseException | None, message: str) -> ProxyError:
     if cause.status:
         return InvalidProxyStatus(_response(cause.status, "", cause.headers))
@@ -109,12 +122,14 @@ def _handshake_error(cause: HandshakeError, problem: BaseException | None) -> In
     kind = type(problem).__name__
     if kind in _HEADER_ERRORS:
         return _HEADER_ERRORS[kind](getattr(problem, "name", "?"), getattr(problem, "value", None))
+    if not cause.status and not isinstance(problem, (Theirs.NegotiationError, Theirs.SecurityError)):
+        return InvalidMessage("did not receive a valid HTTP response")  # the cause says why
     arguments = (str(cause), cause.status, cause.headers, cause.body)
     if isinstance(problem, Theirs.NegotiationError) or (cause.status and problem is None):
         return NegotiationError(*arguments)
     if isinstance(problem, Theirs.SecurityError):
         return SecurityError(*arguments)
-    return InvalidMessage(*arguments) if not cause.status else InvalidHandshake(*arguments)
+    return InvalidHandshake(*arguments)
 
 
 def _response(status: int, phrase: str, headers: Sequence[tuple[str, str]], body: bytes = b"") -> Response:

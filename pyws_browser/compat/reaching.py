@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urljoin
 
 from ..errors import InvalidOptionError, InvalidURLError
+from ..protocol.display import printable, without_password
 from ..protocol.rules import MAX_PORT
 from ..protocol.url import parse_host, parse_url
 from .exceptions import InvalidHeader, InvalidRedirect, InvalidStatus, RedirectError, SecurityError
@@ -95,10 +97,12 @@ def redirect_target(error: Exception, uri: str, options: Options, *, has_address
         target = parse_url(locations[0], str(here))
     except InvalidURLError as exc:
         return InvalidRedirect(locations[0], f"the server redirects to what is no URI: {exc}")
+    shown = printable(without_password(urljoin(uri, locations[0])))
     if here.secure and not target.secure:
-        return SecurityError(f"the server redirects from wss to {target.shown}, which anybody on the way could read")
+        return SecurityError(f"cannot follow redirect to non-secure URI {shown}")
     if options.sock is not None:
-        return RedirectError(f"the server redirects to {target.shown}, and sock is used up")
+        return RedirectError(f"cannot follow redirect to {shown} with a preexisting socket")
     if target.origin != here.origin and (options.unix_path or has_address):
-        return RedirectError(f"the server redirects to {target.shown}, which is not what host, port or path lead to")
+        way = "a Unix socket" if options.unix_path else "an explicit host or port"
+        return RedirectError(f"cannot follow cross-origin redirect to {shown} with {way}")
     return str(target)

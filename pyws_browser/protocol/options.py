@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .compression import Compression
+from .display import without_password
 
 if TYPE_CHECKING:
     from socket import socket
@@ -21,7 +22,8 @@ class Options(NamedTuple):
     where the engine can. `dial` is the host and the port to connect to in place of the URL's, `local_addr` the host and
     the port to connect from, `family` that of the addresses to be tried (0 for any). `keeps_fragments` has the
     transport tell fragments apart, see `take_fragments()`. `max_fragment_size` is the limit for one, 0 for that of a
-    message.
+    message. `proxy_tls` and `proxy_server_hostname` are for an HTTPS proxy. `attempt_delay` is the time until the next
+    address is tried, 0 for that of RFC 8305, and `lookup_flags` are those of `socket.getaddrinfo()`.
     """
 
     subprotocols: tuple[str, ...] = ()
@@ -49,3 +51,21 @@ class Options(NamedTuple):
     family: int = 0
     keeps_fragments: bool = False
     max_fragment_size: int = 0
+    proxy_tls: SSLContext | None = None
+    proxy_server_hostname: str = ""
+    attempt_delay: float = 0.0
+    lookup_flags: int = 0
+
+    def __repr__(self) -> str:
+        """Show what differs from the defaults, without passwords: not the headers' values, nor those of the proxy."""
+        shown = []
+        for name, value, default in zip(self._fields, self, Options(), strict=True):
+            if value == default:
+                continue
+            text = repr(value)
+            if name == "headers":
+                text = repr([field for field, _ in self.headers])
+            elif name == "proxy" and isinstance(value, str):
+                text = repr(without_password(value))
+            shown.append(f"{name}={text}")
+        return f"Options({', '.join(shown)})"

@@ -54,7 +54,7 @@ class CloseStatus(NamedTuple):
 
     `code` and `reason` are those of the Close frame that ended it: 1005 if that had no code, 1006 if none came.
     `cause` is what went wrong, as far as this side can know. `by_other_side` says that the other side sent the first
-    Close frame.
+    Close frame, `was_cut` that it did not end the TCP connection after both Close frames, so that this side did.
     """
 
     code: int
@@ -62,3 +62,4 @@ class CloseStatus(NamedTuple):
     was_clean: bool = False
     cause: WebSocketError | None = None
     by_other_side: bool = False
+    was_cut: bool = False

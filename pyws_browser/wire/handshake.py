@@ -90,11 +90,14 @@ class ClientHandshake:
         self._refusal: Refusal | None = None
         request = self._protocol.connect()
         for name, value in headers:
+            if name.lower() in ("host", "connection"):  # one of each
+                del request.headers[name]
             request.headers[name] = value
         self._protocol.send_request(request)
         self._request = request
         self._received: Response | None = None
-        self.request: bytes = b"".join(self._protocol.data_to_send())
+        # Not `serialize()`: what it does with a value that is not ASCII depends on the release of `websockets`.
+        self.request: bytes = f"GET {request.path} HTTP/1.1\r\n{request.headers}".encode("latin-1")
         self.subprotocol: str = ""
         self.deflate: DeflateTerms | None = None
 
@@ -132,7 +135,8 @@ class ClientHandshake:
             problem = "the server closed the connection before its answer was complete"
             advice = "?" if self._is_secure else ", and is ws: right, or wss: meant?"
             error = HandshakeError(f"{problem}: is it a WebSocket server{advice}")
-            error.__cause__ = EOFError(problem)
+            part = "headers" if self._head.has_begun else "status line"
+            error.__cause__ = EOFError(f"connection closed while reading HTTP {part}")
             return error
         self._refusal.receive_eof()
         return self._refusal.error
@@ -149,7 +153,8 @@ class ClientHandshake:
             status = _STATUS_LINE.match(head)
             if status is None:
                 line = printable(head.partition(b"\r\n")[0].decode("latin-1"), 80)
-                raise HandshakeError(f"the server's answer is wrong: invalid HTTP status line '{line}'")
+                problem = ValueError(f"unsupported protocol; expected HTTP/1.1: {line}")
+                raise HandshakeError(f"the server's answer is wrong: invalid HTTP status line '{line}'") from problem
             if status[1] == b"101" or not status[1].startswith(b"1"):
                 break
             self._interim_size += len(head)

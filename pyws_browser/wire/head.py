@@ -50,6 +50,11 @@ class Head:
         head = _FOLD.sub(b" ", self._received[:end])  # RFC 9112 §5.2, which `websockets` leaves out
         return head, bytes(self._received[end:])
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the first line is here."""
+        return b"\n" in self._received
+
     def _may_be_http(self) -> bool:
         first_line, newline, _ = self._received.partition(b"\n")
         if not newline:

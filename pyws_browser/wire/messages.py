@@ -12,7 +12,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ..errors import MessageTooBigError, RemoteProtocolError
-from ..protocol.rules import CloseCode, encode_text, is_wire_close_code
+from ..protocol.display import printable
+from ..protocol.rules import MAX_REASON_BYTES, CloseCode, encode_text, is_wire_close_code
 from .deflate import Deflater, Inflater
 from .fragments import Fragments, split
 from .frames import (
@@ -56,6 +57,10 @@ INFLATED_IN_A_ROW: Final = 1024 * 1024
 
 _SMALL: Final = 4 * 1024
 """Parts of a message below this size are put together as they come."""
+
+
+_FIRST_OWN_CODE: Final = 3000
+"""From which on close codes are a program's, and a page's."""
 
 
 class MessageStream:
@@ -163,7 +168,8 @@ class MessageStream:
             self.is_reading = False
             exc.__traceback__ = exc.__context__ = None  # which refer to this object, and to what is no UTF-8
             self.failure = exc  # RFC 6455 §7.1.7, "fail the connection"
-            self.close(self._too_big_code if isinstance(exc, MessageTooBigError) else exc.close_code)
+            code = self._too_big_code if isinstance(exc, MessageTooBigError) else exc.close_code
+            self.close(code, _reason_of(exc, code))
         return False
 
     def send(self, opcode: int, payload: bytes) -> None:
@@ -425,6 +431,15 @@ class MessageStream:
             return self._text_decoder.decode(payload, is_last)
         except UnicodeDecodeError:
             raise RemoteProtocolError("a text message came that is not UTF-8", 1007) from None
+
+
+def _reason_of(failure: RemoteProtocolError, code: int) -> str:
+    """Return what the Close frame says about a failure; a page says nothing with its codes."""
+    if code >= _FIRST_OWN_CODE:
+        return ""
+    if isinstance(failure, MessageTooBigError):
+        return "the message is larger than the limit here"
+    return printable(str(failure).partition(": ")[0], MAX_REASON_BYTES - 3)
 
 
 __all__ = ["BINARY", "CONTINUATION", "FRAMES_IN_A_ROW", "INFLATED_IN_A_ROW", "TEXT", "MessageStream"]

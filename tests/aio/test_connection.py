@@ -570,7 +570,11 @@ async def test_send_waits_while_the_other_side_does_not_take_anything(server: st
         {"ping_timeout": "soon"},
         {"compression": "gzip"},
         {"extensions": ["x"]},
-        {"proto": 6},
+        {"proto": 17},
+        {"happy_eyeballs_delay": -1},
+        {"flags": "x"},
+        {"all_errors": True},
+        {"proxy_ssl": "x", "proxy": "https://proxy.example"},
     ],
 )
 async def test_arguments_out_of_range_are_refused_at_once(arguments: dict[str, Any]) -> None:

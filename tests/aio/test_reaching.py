@@ -81,7 +81,7 @@ async def test_a_redirect_to_another_origin_is_not_followed_to_a_host_that_was_g
     ):
         port = server.sockets[0].getsockname()[1]
         connecting = unix_connect(path) if how == "unix" else connect("ws://game.test/", host="127.0.0.1", port=port)
-        with pytest.raises(InvalidOptionError, match=r"redirects to ws://other\.test/"):
+        with pytest.raises(InvalidOptionError, match=r"redirect to ws://other\.test/"):
             await connecting
 
 
@@ -114,7 +114,9 @@ ARGUMENTS = [
     ("origin", 5),
     ("user_agent_header", "a\nb"),
     ("additional_headers", {"X": "a\0"}),
-    ("additional_headers", {"Host": "b"}),
+    ("additional_headers", {"Connection": "close"}),
+    ("additional_headers", {"X": "\u20ac"}),
+    ("additional_headers", {"Sec-WebSocket-Key": "x"}),
     ("additional_headers", 5),
     ("subprotocols", ["a b"]),
     ("subprotocols", "a, b"),
@@ -137,14 +139,14 @@ async def test_headers_and_subprotocols_of_an_iterator_are_sent_at_every_attempt
 
     async def handler(connection: Any) -> None:
         seen.append((connection.request.headers.get("X-A"), connection.subprotocol))
-        await connection.close(1011 if len(seen) < 2 else 1000)
+        await connection.close(1011 if len(seen) < 2 else 4001)
 
     async with served(handler, subprotocols=["chat"]) as url:
         connector = connect(
             url,
             additional_headers=iter([("X-A", "b")]),
             subprotocols=iter(["chat"]),  # type: ignore[arg-type]
-            backoff=Backoff(first_delay=0.001, max_delay=0.001),
+            backoff=Backoff(first_delay=0.001, max_delay=0.001, final_codes=frozenset({4001})),
         )
         async for connection in connector:
             await connection.wait_closed()
@@ -364,7 +366,7 @@ async def test_a_redirect_from_wss_to_ws_is_not_followed() -> None:
         return response
 
     async with served(process_request=redirect, ssl=server_context(authority, "127.0.0.1")) as url:
-        with pytest.raises(SecurityError, match="from wss to ws") as caught:
+        with pytest.raises(SecurityError, match="non-secure URI") as caught:
             await connect(url.replace("ws:", "wss:"), ssl=client_context(authority))
     assert "secret" not in str(caught.value)
 
@@ -372,7 +374,7 @@ async def test_a_redirect_from_wss_to_ws_is_not_followed() -> None:
 async def test_redirects_in_a_circle_end() -> None:
     async with two_origins() as redirecting:
         redirecting.location = redirecting.first
-        with pytest.raises(SecurityError, match="more than 10 times"):
+        with pytest.raises(SecurityError, match="more than 10 redirects"):
             await connect(redirecting.first)
         assert len(redirecting.requests) == 10
 
@@ -408,7 +410,7 @@ async def test_process_redirect_can_be_overridden(how: str) -> None:
 
 @pytest.mark.parametrize("function", [unix_connect, lambda *_, **named: unix_serve(echo, **named)])
 def test_a_unix_socket_has_a_path_or_is_given(function: Any) -> None:
-    with pytest.raises(InvalidOptionError, match="give either path or sock"):
+    with pytest.raises(InvalidOptionError, match="path"):
         function()
 
 
@@ -443,7 +445,7 @@ async def test_what_a_program_asks_of_the_socket_below() -> None:
         assert client.loop is asyncio.get_running_loop()
         transport.abort()
         assert transport.is_closing()
-        assert transport.get_extra_info("peername") is None
+        assert transport.get_extra_info("peername") == client.remote_address  # as asyncio keeps it
         with pytest.raises(ConnectionClosedError):
             await client.recv()
 

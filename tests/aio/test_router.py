@@ -99,7 +99,7 @@ async def test_a_router_of_ones_own() -> None:
 
 async def test_behind_a_proxy_redirects_are_for_its_name() -> None:
     async with route(url_map(), "127.0.0.1", 0, server_name="game.test", ssl=True) as server:
-        with pytest.raises(InvalidOptionError, match=r"redirects to wss://game\.test/other"):
+        with pytest.raises(InvalidOptionError, match=r"redirect to wss://game\.test/other"):
             await connect(url_of(server, "/old"), host="127.0.0.1")
 
 

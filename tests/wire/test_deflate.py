@@ -77,7 +77,9 @@ class TestReceiving:
         stream = client(NO_TAKEOVER)
         assert parse(stream, frame(TEXT, first, rsv=RSV1) * 2) == ["Hello"] * 2
         parse(stream, frame(TEXT, second, rsv=RSV1))
-        assert stream.close_sent == (1007, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1007
+        assert stream.close_sent[1]
 
     def test_uncompressed_messages_may_come_between(self) -> None:
         deflated = frame(TEXT, bytes.fromhex(HELLO["one block"]), rsv=RSV1)
@@ -100,7 +102,9 @@ class TestReceiving:
     def test_what_cannot_be_inflated_fails_with_1007(self) -> None:
         stream = client()
         parse(stream, frame(TEXT, b"\xff\xff\xff", rsv=RSV1))
-        assert stream.close_sent == (1007, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1007
+        assert stream.close_sent[1]
         assert "inflated" in str(stream.failure)
 
     def test_a_flood_of_final_blocks_fails_with_1008(self) -> None:
@@ -108,13 +112,17 @@ class TestReceiving:
         stream = client()
         assert parse(stream, frame(BINARY, final * MAX_FINAL_BLOCKS + b"\0", rsv=RSV1) * 2) == [b"", b""]
         parse(stream, frame(BINARY, final * (MAX_FINAL_BLOCKS + 1), rsv=RSV1))
-        assert stream.close_sent == (1008, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1008
+        assert stream.close_sent[1]
 
     def test_bad_text_fails_with_1007_before_its_end(self) -> None:
         stream = client()
         deflated = deflate(b"\xff" + os.urandom(100))
         parse(stream, frame(TEXT, deflated[:50], fin=False, rsv=RSV1))
-        assert stream.close_sent == (1007, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1007
+        assert stream.close_sent[1]
 
 
 class TestLimits:
@@ -134,7 +142,9 @@ class TestLimits:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert isinstance(stream.failure, MessageTooBigError)
-        assert stream.close_sent == (1009, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1009
+        assert stream.close_sent[1]
         # The buffer grows in steps of an eighth; zlib joins a block of smaller ones.
         assert peak < limit * 9 // 8 + 4 * BLOCK_SIZE + len(bomb)
 
@@ -143,7 +153,9 @@ class TestLimits:
         stream = client(limit=size)
         assert parse(stream, frame(BINARY, deflate(bytes(size)), rsv=RSV1)) == [bytes(size)]
         parse(stream, frame(BINARY, deflate(bytes(size + 1)), rsv=RSV1))
-        assert stream.close_sent == (1009, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1009
+        assert stream.close_sent[1]
 
     def test_random_bytes_of_the_limit_come_through_although_they_grew(self) -> None:
         payload = os.urandom(100_000)
@@ -190,7 +202,9 @@ class TestLimits:
         inbox, sizes = parse_in_steps(stream, frame(BINARY, broken, rsv=RSV1))
         assert inbox == []
         assert len(sizes) > 1
-        assert stream.close_sent == (1007, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1007
+        assert stream.close_sent[1]
 
 
 class TestSending:

@@ -137,7 +137,9 @@ class TestFailing:
         stream = client()
         assert parse(stream, data) == []
         assert isinstance(stream.failure, RemoteProtocolError)
-        assert stream.close_sent == (1007, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1007
+        assert stream.close_sent[1]
         assert not stream.is_reading
 
     @pytest.mark.parametrize("data", CLOSE_VIOLATIONS.values(), ids=CLOSE_VIOLATIONS)
@@ -145,13 +147,15 @@ class TestFailing:
         stream = client()
         parse(stream, data)
         assert isinstance(stream.failure, RemoteProtocolError)
-        assert stream.close_sent == (1002, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1002
+        assert stream.close_sent[1]
         assert stream.close_received is None
 
     def test_the_close_frame_is_what_goes_out(self) -> None:
         stream = server()
         parse(stream, frame(TEXT, b"no mask"))
-        assert sent(stream) == close_frame(1002)
+        assert sent(stream) == close_frame(1002, b"a client's frame came without a mask")
 
     def test_after_our_own_close_frame_none_goes_out(self) -> None:
         stream = server()
@@ -174,7 +178,9 @@ class TestFailing:
         stream = client(limit=100)
         assert parse(stream, data) == []
         assert isinstance(stream.failure, MessageTooBigError)
-        assert stream.close_sent == (1009, "")
+        assert stream.close_sent is not None
+        assert stream.close_sent[0] == 1009
+        assert stream.close_sent[1]
 
     def test_a_message_of_the_limit_does_not(self) -> None:
         stream = client(limit=100)

@@ -57,7 +57,15 @@ class ClientOpening(Opening):
                     f"the zone in {self._target[0]} is known to this machine alone, not to a proxy: set proxy to None"
                 )
             host, port = self._target if self._proxy is None else (self._proxy.host, self._proxy.port)
-            self._dialler = Dialler(host, port, wake, family=options.family, local_addr=options.local_addr)
+            self._dialler = Dialler(
+                host,
+                port,
+                wake,
+                family=options.family,
+                local_addr=options.local_addr,
+                attempt_delay=options.attempt_delay,
+                lookup_flags=options.lookup_flags,
+            )
         elif isinstance(options.proxy, str) or (options.sock is not None and options.unix_path is not None):
             raise InvalidOptionError("proxy, unix_path and sock are three ways to the server: set one of them")
         elif options.sock is not None:
@@ -104,7 +112,8 @@ class ClientOpening(Opening):
         if proxy is None:
             self._phase = ClientPhase.START_TLS
         elif proxy.scheme == "https":
-            self._secure(_default_context(), proxy.host)
+            options = self._options
+            self._secure(options.proxy_tls or _default_context(), options.proxy_server_hostname or proxy.host)
             self._phase = ClientPhase.GREET_PROXY
         else:
             self._phase = ClientPhase.GREET_PROXY

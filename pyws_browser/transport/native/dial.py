@@ -34,7 +34,8 @@ _LOOPBACK: Final = ((socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1"))
 class Dialler:
     """Connects a TCP socket to a host; `poll()` it until it returns that socket.
 
-    `family` is that of the addresses to be tried, 0 for any; `local_addr` is bound to before each attempt.
+    `family` is that of the addresses to be tried, 0 for any; `local_addr` is bound to before each attempt. The next
+    address is tried after `attempt_delay` seconds, 0 for `ATTEMPT_DELAY`; `lookup_flags` are for the resolver.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class Dialler:
         *,
         family: int = 0,
         local_addr: tuple[str, int] | None = None,
+        attempt_delay: float = 0.0,
+        lookup_flags: int = 0,
     ) -> None:
         self._host = host
         self._port = port
@@ -57,6 +60,8 @@ class Dialler:
         self._codes: set[int] = set()
         self._next_attempt = 0.0
         self._family = family
+        self._attempt_delay = attempt_delay or ATTEMPT_DELAY
+        self._lookup_flags = lookup_flags
         self._local_addr = local_addr
         self._local_addresses: list[Address] = []
         known = _addresses_without_lookup(host, port)
@@ -115,7 +120,7 @@ class Dialler:
     def _resolve(self) -> None:
         host = self._host
         try:
-            addresses = _interleave(_look_up(host, self._port, self._family))
+            addresses = _interleave(_look_up(host, self._port, self._family, self._lookup_flags))
             if self._local_addr is not None:
                 host = self._local_addr[0]
                 self._local_addresses = _look_up(*self._local_addr)
@@ -126,7 +131,7 @@ class Dialler:
         self._on_resolved()
 
     def _start_attempt(self, family: socket.AddressFamily, address: SocketAddress) -> None:
-        self._next_attempt = time.monotonic() + ATTEMPT_DELAY
+        self._next_attempt = time.monotonic() + self._attempt_delay
         try:
             attempt = socket.socket(family, socket.SOCK_STREAM)
         except OSError as exc:  # no IPv6 here, say

@@ -613,12 +613,12 @@ class NativeTransport(Transport):
             if cause is not None:
                 raise cause
         elif self._phase is Phase.LINGERING and self._limit is not None and self._limit.is_over(time.monotonic()):
-            self._finish()
+            self._finish(was_cut=True)
 
     def _unsent_size(self) -> int:
         return self._outlet.unsent_size
 
-    def _finish(self) -> None:
+    def _finish(self, *, was_cut: bool = False) -> None:
         """End with what the Close frames said."""
         messages = self._messages
         failure = messages.failure
@@ -626,7 +626,7 @@ class NativeTransport(Transport):
             status = CloseStatus(messages.close_sent[0], messages.close_sent[1], cause=failure)
         elif messages.close_received is not None:
             code, reason = messages.close_received
-            status = CloseStatus(code, reason, self._cause is None, self._cause, messages.closed_by_other_side)
+            status = CloseStatus(code, reason, self._cause is None, self._cause, messages.closed_by_other_side, was_cut)
         else:
             status = CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause)
         self._release_socket()

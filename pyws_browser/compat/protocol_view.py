@@ -1,0 +1,119 @@
+"""What programs ask of `connection.protocol`, which is a Sans-I/O protocol in `websockets`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from logging import Logger, LoggerAdapter
+    from uuid import UUID
+
+    from websockets.extensions import Extension
+    from websockets.http11 import Request, Response
+    from websockets.uri import WebSocketURI
+
+    from ..protocol.vocabulary import State
+    from .exceptions import ConnectionClosed
+
+
+class Viewed(Protocol):
+    """A connection, of asyncio or one whose methods wait."""
+
+    id: UUID
+    logger: LoggerAdapter[Any]
+
+    @property
+    def state(self) -> State:
+        """Its state."""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """Its subprotocol."""
+
+    @property
+    def request(self) -> Request | None:
+        """The request of its handshake."""
+
+    @property
+    def response(self) -> Response | None:
+        """The answer to it."""
+
+    @property
+    def close_code(self) -> int | None:
+        """The code that it was closed with."""
+
+    @property
+    def close_reason(self) -> str | None:
+        """The reason that it was closed with."""
+
+    def closed_error(self) -> ConnectionClosed:
+        """Return how it ended."""
+
+
+class ProtocolView:
+    """The state of a connection, by the names that the protocol has in `websockets`; there is no protocol behind it."""
+
+    def __init__(self, connection: Viewed, url: str) -> None:
+        self._connection = connection
+        self._url = url
+
+    @property
+    def id(self) -> UUID:
+        """Unique to the connection."""
+        return self._connection.id
+
+    @property
+    def logger(self) -> Logger | LoggerAdapter[Any]:
+        """The logger of the connection."""
+        return self._connection.logger
+
+    @property
+    def state(self) -> State:
+        """CONNECTING, OPEN, CLOSING or CLOSED."""
+        return self._connection.state
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol that was agreed on, None if none was."""
+        return self._connection.subprotocol
+
+    @property
+    def close_code(self) -> int | None:
+        """The code of the Close frame that came; None before the end."""
+        return self._connection.close_code
+
+    @property
+    def close_reason(self) -> str | None:
+        """The reason in the Close frame that came; None before the end."""
+        return self._connection.close_reason
+
+    @property
+    def close_exc(self) -> ConnectionClosed:
+        """How the connection ended; raises InvalidStateError before that."""
+        return self._connection.closed_error()
+
+    @property
+    def uri(self) -> WebSocketURI:
+        """The URI of the connection, in its parts; it needs `websockets`."""
+        from websockets.uri import parse_uri
+
+        return parse_uri(self._url)
+
+    @property
+    def extensions(self) -> list[Extension]:
+        """What was agreed on, as the extensions of `websockets`; none of them is in use, and a page knows of none."""
+        response = self._connection.response
+        return [] if response is None else _extensions_of(response.headers.get_all("Sec-WebSocket-Extensions"))
+
+
+def _extensions_of(fields: list[str]) -> list[Extension]:
+    from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
+    from websockets.headers import parse_extension
+
+    factory = ClientPerMessageDeflateFactory(client_max_window_bits=True)
+    return [
+        factory.process_response_params(parameters, [])
+        for field in fields
+        for name, parameters in parse_extension(field)
+        if name == factory.name
+    ]
