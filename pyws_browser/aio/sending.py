@@ -32,7 +32,7 @@ _CALM: Final = 0.05
 
 _SHORTEST_WAIT: Final = 0.005
 _LONGEST_WAIT: Final = 0.05
-"""Seconds between two looks at how much of its buffer a browser has sent, for which there is no event."""
+"""Seconds between two looks at how much has been sent where there is no event for that: in a page, and in memory."""
 
 
 class Sender:
@@ -59,6 +59,7 @@ class Sender:
         self._waiting: list[Waiter] = []
         self._timer: TimerHandle | None = None
         self._wait = _SHORTEST_WAIT
+        self._has_event = hasattr(transport, "wants_write")
 
     def put(self, message: Message, shared: SharedMessage | None = None) -> None:
         """Hand the message to the transport, whose state is OPEN; as `shared` if it goes to others as well."""
@@ -124,7 +125,7 @@ class Sender:
             return None
         waiter = Waiter(self._loop)
         self._waiting.append(waiter)
-        if IN_BROWSER and self._timer is None:
+        if not self._has_event and self._timer is None:
             self._look_later()
         return waiter
 

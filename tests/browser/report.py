@@ -48,7 +48,7 @@ class Report:
         if found is None or found[1] not in SUITES:
             return
         key = (SUITES[found[1]], found[2] or "main")
-        if report.when == "call":
+        if report.when == "call" and not report.skipped:
             self._all[key] += 1
             self._passed[key] += report.passed
         elif report.failed:

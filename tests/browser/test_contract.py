@@ -9,6 +9,7 @@ import pytest
 
 from ..contract.cases import CASES
 from ..contract.engine_quirks import ENGINE_QUIRKS
+from ..contract.shared_cases import ROWS
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
@@ -19,7 +20,7 @@ SOURCES = Path(__file__).parent.parent / "contract"
 @pytest.fixture(scope="module")
 def contract(python_place: Interpreter) -> Interpreter:
     python_place.install("contract.__init__", "")
-    for name in ("behaviours", "engine_quirks", "worlds", "cases"):
+    for name in ("behaviours", "engine_quirks", "worlds", "cases", "users", "shared_cases"):
         python_place.install(f"contract.{name}", (SOURCES / f"{name}.py").read_text("utf-8"))
     return python_place
 
@@ -45,3 +46,30 @@ def test_browser(
         quirks=sorted(ENGINE_QUIRKS[engine_name]),
         timeout=80,
     )
+
+
+@pytest.mark.parametrize("interface", ["aio", "sync"])
+@pytest.mark.parametrize("name", ROWS)
+def test_each_interface(
+    name: str, interface: str, contract: Interpreter, contract_urls: dict[str, str], engine_name: str
+) -> None:
+    """The peer's own cases, above, have all that these rows ask of it."""
+    could_run = contract.run(
+        """
+        from contract.shared_cases import run_row
+        from contract.users import USERS
+        from contract.worlds import RemoteWorld
+        from pyodide.ffi import can_run_sync
+
+        if can_run := interface != "sync" or can_run_sync():
+            await run_row(name, USERS[interface](RemoteWorld(urls, is_page=True, quirks=quirks)))
+        can_run
+        """,
+        name=name,
+        interface=interface,
+        urls=contract_urls,
+        quirks=sorted(ENGINE_QUIRKS[engine_name]),
+        timeout=80,
+    )
+    if not could_run:
+        pytest.skip("the engine cannot suspend Python")

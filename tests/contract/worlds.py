@@ -34,6 +34,8 @@ class World:
 
     def __init__(self) -> None:
         self.peers: list[WebSocketPeer] = []
+        self.connecting: dict[str, object] = {}
+        """The arguments with which `aio.connect()` gets to the servers of this world."""
 
     def url(self, behaviour: str) -> str:
         """Return where a server behaves like that (`behaviours.py`, `raw_server.py`)."""
@@ -84,6 +86,11 @@ class World:
             peer.poll()
         await asyncio.sleep(TURN)
 
+    async def go_on(self) -> None:
+        """Let time pass until this is cancelled."""
+        while True:
+            await self.turn()
+
     def clean_up(self) -> None:
         for peer in self.peers:
             peer.abort()
@@ -120,6 +127,7 @@ class MemoryWorld(World):
         self.is_page = is_page
         self.holds_back = not is_page
         self._network = MemoryNetwork()
+        self.connecting = {"connector": self._network.connect}
         self._listeners: dict[str, object] = {}
         self._server_peers: list[WebSocketPeer] = []
         self._slow_peers: list[WebSocketPeer] = []
