@@ -34,7 +34,9 @@ from .errors import (
     InvalidProxyError,
     InvalidTextError,
     InvalidURLError,
+    MessageTooBigError,
     NotConnectedError,
+    WebSocketError,
 )
 from .peer.settings import web_limits_by_default
 from .protocol import rules
@@ -84,6 +86,7 @@ class Connection:
         self._high, self._low = write_limit
         self._max_size = max_size
         self._asked_to_close: Close | None = None
+        self._failure: WebSocketError | None = None
         self._more = _More()
         if not IN_BROWSER:
             transport.set_wakeup(self._more.note)
@@ -139,7 +142,9 @@ class Connection:
         if not transport.inbox:
             raise self._closed_error()
         message = transport.inbox.popleft()
-        if rules.size_of(message, self._max_size) > self._max_size:
+        size = rules.size_of(message, self._max_size)
+        if size > self._max_size:
+            self._failure = MessageTooBigError(size, self._max_size)
             self.close(CloseCode.INBOUND_MESSAGE_TOO_BIG)
             raise self._closed_error()
         if decode is None:
@@ -198,7 +203,7 @@ class Connection:
     def _closed_error(self) -> Exception:
         status = self._transport.close_status
         assert status is not None  # noqa: S101  the callers have waited for it
-        return closed_error(status, self._asked_to_close)
+        return closed_error(status, self._asked_to_close, self._failure)
 
     def _wait(self, condition: Callable[[], object], timeout: float | None) -> bool:
         """Poll until something is the case; return False if it is not within `timeout` seconds."""

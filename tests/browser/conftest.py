@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engine", choices=ENGINES, default="chromium", help="the engine that the browser tests run in")
+    parser.addoption("--arcs", type=Path, help="the folder for the lines that ran in pages, for tools/page_coverage.py")
     parser.addoption("--report", type=Path, help="the file to write what passed to, for tools/support_table.py")
 
 
@@ -99,7 +100,7 @@ def interpreters() -> list[Interpreter]:
 
 @pytest.fixture(scope="session")
 def start_interpreter(
-    engine_name: str, site_url: str, dist_dir: Path, interpreters: list[Interpreter]
+    engine_name: str, site_url: str, dist_dir: Path, interpreters: list[Interpreter], pytestconfig: pytest.Config
 ) -> Iterator[Callable[..., Interpreter]]:
     """Give a function that starts an interpreter, in an engine of its own, in the place "main" or "worker".
 
@@ -112,7 +113,8 @@ def start_interpreter(
         def start_one(place: str, prefix: str = "") -> Interpreter:
             runner = start_engine(engine_name, Setting(site_url + prefix, dist_dir, place))
             engines.callback(runner.quit)
-            interpreter = Interpreter(runner)
+            interpreter = Interpreter(runner, pytestconfig.getoption("arcs"))
+            engines.callback(interpreter.save_arcs)
             interpreters.append(interpreter)
             return interpreter
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import textwrap
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 from .engines import Runner
@@ -21,6 +24,8 @@ if (errors.length) {
 """
 
 _MODULES = "/home/pyodide/modules"
+
+_RECORDER = Path(__file__).parent / "arcs.py"
 
 # The harness in Python. Results cross as JSON, so that no proxy outlives a call.
 _HARNESS = f"""
@@ -84,15 +89,18 @@ class Interpreter:
 
     Args:
         runner: the hold on the page, worker or process, without a Pyodide yet.
+        arcs: the folder for what `arcs.py` records, None to record nothing.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, arcs: Path | None = None) -> None:
         self.runner = runner
+        self._arcs = arcs
         self._modules: dict[str, str] = {}
         self._start()
 
     def restart(self) -> None:
         """Begin again with a new page (and worker) and a new Pyodide; what `install` brought stays."""
+        self.save_arcs()
         self.runner.reset()
         self._start()
 
@@ -128,9 +136,30 @@ class Interpreter:
         """Return, and forget, the errors that nobody caught since the last call."""
         return [complaint for complaint in self.runner.complaints() if not _HARMLESS.search(complaint)]
 
+    def save_arcs(self) -> None:
+        """Write what was recorded since the start to a new file of the folder."""
+        if self._arcs is None:
+            return
+        self._arcs.mkdir(parents=True, exist_ok=True)
+        try:
+            made = self.run_js('return pyodide.runPython("import arcs; arcs.dump()");')
+        except Exception as exc:  # the tab has crashed, which the test has already told
+            print(f"What ran in a page until it crashed is not in the report of coverage: {exc}")
+            return
+        for number in count():
+            try:
+                with open(self._arcs / f"{os.getpid()}-{number}.json", "x", encoding="utf-8") as file:
+                    file.write(made)
+            except FileExistsError:
+                continue
+            return
+
     def _start(self) -> None:
         self.run_js(_START)
         self._python(_HARNESS)
+        if self._arcs is not None:
+            self._python(f"install_module('arcs', {_RECORDER.read_text('utf-8')!r})")
+            self._python("import arcs; arcs.start()")
         for name, source in self._modules.items():
             self._python(f"install_module({name!r}, {source!r})")
 
