@@ -80,7 +80,7 @@ class Endpoint:
             raise wrong_thread()
         if not transport.inbox:
             if transport.ready_state is CONNECTING:
-                self._look_for_polls()
+                self._look_for_polls(transport)
             return None
         message = transport.inbox.popleft()
         self._was_string[0] = isinstance(message, str)
@@ -95,7 +95,7 @@ class Endpoint:
             raise wrong_thread()
         inbox = transport.inbox
         if not inbox and transport.ready_state is CONNECTING:
-            self._look_for_polls()
+            self._look_for_polls(transport)
         fetch = inbox.popleft
         was_string = self._was_string
         for _ in range(len(inbox)):
@@ -116,13 +116,12 @@ class Endpoint:
         self._owner = get_ident()
         self._asked_at = 0.0
 
-    def _look_for_polls(self) -> None:
+    def _look_for_polls(self, transport: Transport) -> None:
         """Warn a program that waits for its connection and does not poll."""
         from .unpolled import look
 
-        if self._transport is not None:
-            asked_at, self._asked_at = self._asked_at, inf  # for the warning asks for the state as well
-            self._asked_at = look(self, self._transport, asked_at)
+        asked_at, self._asked_at = self._asked_at, inf  # for the warning asks for the state as well
+        self._asked_at = look(self, transport, asked_at)
 
     def _check_thread(self) -> None:
         if get_ident() != self._owner:

@@ -174,7 +174,7 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
             return State.CLOSED
         state = transport.ready_state
         if state is _CONNECTING:
-            self._look_for_polls()
+            self._look_for_polls(transport)
         return state
 
     def is_connected_to_host(self) -> bool:

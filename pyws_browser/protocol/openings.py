@@ -52,11 +52,6 @@ class Openings(Generic[C]):
             if not members:
                 del self._networks[network]
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._networks.clear()
-        self._network_of.clear()
-
     def next_to_go(self, may_go: Callable[[C], bool]) -> C | None:
         """Return the one that goes when another one comes, None if none may go."""
         for members in sorted(self._networks.values(), key=len, reverse=True):

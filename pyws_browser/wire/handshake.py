@@ -170,12 +170,11 @@ class ClientHandshake:
         events = protocol.events_received()
         response = events[0] if events and isinstance(events[0], Response) else None
         problem = protocol.handshake_exc
-        if response is None or problem is not None:
-            why = "it is not complete"
-            if problem is not None:
-                _escape(problem)
-                why = printable(_explain(problem))
+        if problem is not None:
+            _escape(problem)
+            why = printable(_explain(problem))
             raise _handshake_error(f"the server's answer is wrong: {why}", response) from problem
+        assert response is not None  # noqa: S101  the head is complete, so it was read or is a problem
         self._received = response
         self.subprotocol = protocol.subprotocol or ""
         self.deflate = terms_of(protocol.extensions)

@@ -698,3 +698,73 @@ class TestPolled:
         peer = self.peer(MemoryNetwork())
         with pytest.raises(InvalidOptionError, match="waiting_buffer_size"):
             peer.waiting_buffer_size = size
+
+    def test_a_function_that_closes_and_raises_has_its_error_come_out_and_stops_it(self) -> None:
+        peer = self.peer(MemoryNetwork())
+
+        def ask() -> str:
+            peer.close()
+            raise LookupError("no token")
+
+        with pytest.raises(LookupError):
+            peer.connect_to_url(ask)
+        assert peer.reconnection.state is STOPPED
+
+    def test_closing_when_a_failed_attempt_is_told_stops_it(self) -> None:
+        peer = self.peer(MemoryNetwork())
+
+        def ask() -> str:
+            raise LookupError("no token")
+
+        peer.reconnection.changed.connect(lambda state: peer.close() if state is CONNECTING else None)
+        with pytest.raises(LookupError):
+            peer.connect_to_url(ask)
+        assert peer.reconnection.state is STOPPED
+
+    def test_packets_go_out_at_once_while_it_is_connected(self) -> None:
+        peer, server, _ = self.connected()
+        peer.waiting_buffer_size = 1000
+        assert peer.waiting_buffer_size == 1000
+        pump(peer, server, until=lambda: peer.ready_state is State.OPEN)
+        peer.put_packet(b"now")
+        assert peer.waiting_messages == ()
+        pump(peer, server, until=server.get_available_packet_count)
+        assert server.get_packet() == b"now"
+
+    def test_what_waits_and_no_longer_fits_is_discarded_and_told(self) -> None:
+        network = MemoryNetwork()
+        listener = network.listen(self.URL)
+        peer = self.peer(network)
+        peer.waiting_buffer_size = 1000
+        peer.connect_to_url(self.URL)
+        peer.send("x" * 100)
+        peer.send("small")
+        server = listener.accept()
+        peer._transport.options = peer._transport.options._replace(outbound_buffer_size=10)  # type: ignore[union-attr]
+        with pytest.raises(OutboundBufferFullError):
+            pump(peer, server, until=lambda: not peer.waiting_messages)
+        pump(peer, server, until=lambda: not peer.waiting_messages)
+        pump(peer, server, until=server.get_available_packet_count)
+        assert list(server) == ["small"]
+
+    def test_while_the_first_connection_is_under_way_a_call_says_so_and_names_no_time(self) -> None:
+        peer = self.peer(MemoryNetwork())
+        peer.connect_to_url(self.URL)
+        with pytest.raises(NotConnectedError, match="there is no connection now: poll"):
+            peer.set_no_delay(True)
+        with pytest.raises(NotConnectedError, match="there is no connection now: poll"):
+            peer.send("x")
+
+    def test_several_functions_that_raise_have_all_their_errors_come_out(self) -> None:
+        network = MemoryNetwork()
+        network.listen(self.URL)
+        peer = self.peer(network)
+
+        def fail(state: ReconnectState) -> None:
+            raise LookupError(state.name)
+
+        peer.reconnection.changed.connect(fail)
+        peer.reconnection.changed.connect(lambda _: peer.close())
+        with pytest.raises(ExceptionGroup) as caught:
+            peer.connect_to_url(self.URL)
+        assert [str(error) for error in caught.value.exceptions] == ["CONNECTING", "STOPPED"]

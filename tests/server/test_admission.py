@@ -321,6 +321,10 @@ class TestHeldRequests:
         assert not held[0].is_answered
         assert not held[0].accept()
         held[0].reject(Response(403))
+        content = iter(generator := (block for block in [b"never sent"]))
+        held[0].reject(Response(403, content=content))
+        assert generator.gi_frame is None, "it is closed"
+        assert repr(held[0]).startswith("<Request GET / from 127.0.0.1:")
         for answer in (held[0].prepare, lambda: held[0].answer(http11.Response(403, "", Headers()))):
             with pytest.raises(InvalidStateError, match="has left"):
                 answer()

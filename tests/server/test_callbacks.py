@@ -144,6 +144,19 @@ def test_a_hook_that_fails_for_one_client_answers_it_500(
     assert hall.is_served(bystander)
 
 
+def test_a_hook_that_answers_and_then_fails_has_its_answer_stand(hall: Hall, caplog: pytest.LogCaptureFixture) -> None:
+    def decide(asked: Request) -> None:
+        asked.reject(Response(418, "teapot"))
+        raise MistakeError
+
+    hall.server.process_request = decide
+    victim = hall.visit()
+    hall.until(lambda: victim.ready_state is State.CLOSED)
+    assert isinstance(victim.close_cause, HandshakeError)
+    assert victim.close_cause.status == 418
+    assert errors(caplog) == [MistakeError]
+
+
 def test_what_is_refused_by_name_says_what_to_return(hall: Hall, caplog: pytest.LogCaptureFixture) -> None:
     hall.server.process_request = lambda asked: 5  # type: ignore[assignment, return-value]
     victim = hall.visit()

@@ -132,6 +132,21 @@ def test_settings_that_cannot_be_used(server: WebSocketServer, name: str, value:
         setattr(server, name, value)
 
 
+@pytest.mark.parametrize(
+    ("name", "values"), [("max_connections", [7, None]), ("origins", [("https://game.example",), None])]
+)
+def test_a_limit_can_be_taken_away_again(server: WebSocketServer, name: str, values: list[object]) -> None:
+    for value in values:
+        setattr(server, name, value)
+        assert getattr(server, name) == value
+
+
+def test_the_server_header_can_be_taken_away_again(server: WebSocketServer) -> None:
+    server.server_header = "game"
+    server.server_header = None
+    assert server.server_header is None
+
+
 @pytest.mark.parametrize("value", [5, b"game", "game\n"])
 def test_a_server_header_that_cannot_be_sent(server: WebSocketServer, value: Any) -> None:
     with pytest.raises(InvalidHeaderError):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pyws_browser import InvalidOptionError, State, WebSocketPeer, WebSocketServer
+from pyws_browser.peer.broadcasting import Fanout
 from pyws_browser.peer.slow_readers import SlowPolicy
 
 from ..support import pump
@@ -117,6 +120,13 @@ def test_the_latest_of_each_key_comes_once_there_is_room_again(hall: Hall) -> No
     assert hall.missed == []
 
 
+def test_one_that_is_slow_already_is_closed_by_a_message_that_asks_for_that(hall: Hall) -> None:
+    hall.flood(slow="drop")
+    assert hall.to_slow.ready_state is State.OPEN
+    hall.server.broadcast(line(200), slow="close")
+    assert hall.to_slow.ready_state is State.CLOSING
+
+
 def test_a_slow_one_is_closed_where_not_even_the_latest_of_each_key_find_room(hall: Hall) -> None:
     for number in range(200):
         hall.server.broadcast(line(number), slow="latest", key=number)
@@ -178,3 +188,24 @@ def test_there_are_three_policies(hall: Hall, policy: object) -> None:
             hall.server.broadcast("nobody gets this", slow=policy)  # type: ignore[arg-type]
     hall.server.broadcast("somebody gets this")
     hall.send("somebody gets this")
+
+
+def test_of_missed_messages_nobody_is_told_once_the_server_is_gone() -> None:
+    class Owner:
+        told = 0
+
+        def tell(self, *_: object) -> None:
+            Owner.told += 1
+
+    owner = Owner()
+    fanout = Fanout(owner.tell)
+    link: Any = SimpleNamespace(id=1, transport=SimpleNamespace(ready_state=State.OPEN))
+    reader: Any = SimpleNamespace(resume=lambda: True, missed_messages=1, missed_bytes=5)
+    fanout.slow[1] = (link, reader)
+    fanout.look()
+    assert Owner.told == 1
+    fanout.slow[1] = (link, reader)
+    del owner
+    fanout.look()
+    assert Owner.told == 1
+    assert fanout.slow == {}

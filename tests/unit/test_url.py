@@ -143,6 +143,7 @@ BAD_URLS = {
     "ws://[::1]x/": "needs brackets",
     "ws://[::g]/": "no IPv6 address",
     "ws://[fe80::1%eth0]/": "no IPv6 address",
+    "ftp://exa mple/": "ws",
     "ws://1.2.3.4.5/": "no IPv4 address",
     "ws://1.2.3.256/": "no IPv4 address",
     "ws://1.256.3.4/": "no IPv4 address",

@@ -165,3 +165,10 @@ def test_a_library_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, n
 def test_without_a_connection_sending_a_value_says_so() -> None:
     with pytest.raises(NotConnectedError, match="connect_to_url"):
         WebSocketPeer().send_json(1)
+
+
+def test_the_codec_is_json_until_another_one_is_named(pair: tuple[WebSocketPeer, WebSocketPeer]) -> None:
+    client, _ = pair
+    assert client.codec == "json"
+    client.codec = "msgpack"
+    assert client.codec.decode(client.codec.encode([1])) == [1]  # type: ignore[union-attr]

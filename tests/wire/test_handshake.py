@@ -6,16 +6,20 @@ import base64
 import gzip
 import hashlib
 import traceback
+from collections.abc import Iterator
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import NegotiationError
 
 from pyws_browser.errors import HandshakeError
 from pyws_browser.protocol.compression import Compression
 from pyws_browser.protocol.url import parse_url
+from pyws_browser.wire import negotiation
 from pyws_browser.wire.deflate import DeflateTerms
-from pyws_browser.wire.handshake import ClientHandshake, ServerHandshake
+from pyws_browser.wire.handshake import ClientHandshake, ServerHandshake, StreamedResponse
 from pyws_browser.wire.head import MAX_HEAD_BYTES
-from pyws_browser.wire.refusal import MAX_BODY_BYTES
+from pyws_browser.wire.refusal import MAX_BODY_BYTES, Refusal
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 §1.3
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -211,6 +215,29 @@ class TestRefusals:
             assert "HTTP 403 Forbidden (not all of its content came)" in str(refusal)
             assert (refusal.status, refusal.body) == (403, b"not")
             assert ("Content-Type", "text/plain") in refusal.headers
+
+    def test_the_end_of_the_connection_changes_nothing_once_all_has_come(self) -> None:
+        refusal = Refusal(http("HTTP/1.1 403 Forbidden", REFUSAL_HEADERS))
+        assert refusal.receive(b"not for you")
+        before = str(refusal.error)
+        refusal.receive_eof()
+        assert str(refusal.error) == before
+
+    def test_content_that_is_sent_block_by_block_is_closed_if_it_can_be(self) -> None:
+        closed = []
+
+        class Content:
+            def __iter__(self) -> Iterator[bytes]:
+                return iter([b"block"])
+
+            def close(self) -> None:
+                closed.append(self)
+
+        content = Content()
+        StreamedResponse(200, "OK", Headers(), content=content).close()
+        assert closed == [content]
+        StreamedResponse(200, "OK", Headers(), content=[b"block"]).close()
+        assert closed == [content]
 
     @pytest.mark.parametrize(
         ("answer", "body"),
@@ -632,6 +659,19 @@ class TestCompression:
         handshake = client(compression=ANY)
         with pytest.raises(HandshakeError, match="the server's answer is wrong"):
             handshake.receive(answer_to(handshake, Sec_WebSocket_Extensions=answer))
+
+    @pytest.mark.parametrize("kind", ["_ClientFactory", "_ServerFactory"])
+    def test_a_window_that_zlib_refuses_is_no_agreement(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As with `websockets` 15 and 16, which let the ValueError through."""
+
+        def refuse(*_: object) -> None:
+            raise ValueError("Invalid initialization option")
+
+        factory = getattr(negotiation, kind)
+        name = "process_response_params" if kind == "_ClientFactory" else "process_request_params"
+        monkeypatch.setattr(factory.__bases__[0], name, refuse)
+        with pytest.raises(NegotiationError, match="window of 8 bits"):
+            getattr(factory(), name)([], [])
 
     def test_both_sides_of_ours_agree(self) -> None:
         ours = client(compression=Compression(peer_window_bits=11))

@@ -9,6 +9,7 @@ import pytest
 
 from pyws_browser.transport.base import size_in_memory
 from pyws_browser.wire.messages import MessageStream
+from pyws_browser.wire.text import GrowingText
 
 from .raw import CONTINUATION, TEXT, frame
 
@@ -53,3 +54,11 @@ def test_an_unfinished_text_takes_no_more_than_its_bytes(part: str) -> None:
 )
 def test_the_size_of_a_message_in_memory(message: str | bytes, size: int) -> None:
     assert size_in_memory(message) == size
+
+
+def test_small_parts_that_take_less_as_they_are_are_kept_as_they_are() -> None:
+    text = GrowingText()
+    for _ in range(100):
+        text.add("漢" * 700, 2100)
+    assert all(isinstance(part, str) for part in text._parts)
+    assert text.take(210_000) == "漢" * 70_000
