@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pyws_browser.errors import BlockedPortError, InvalidURLError
+from pyws_browser.protocol import url as url_module
 from pyws_browser.protocol.rules import BLOCKED_PORTS
-from pyws_browser.protocol.url import is_loopback, parse_host, parse_url
+from pyws_browser.protocol.url import ParsedURL, is_loopback, parse_host, parse_url, read_urls_by
 
 NORMAL_FORMS = [
     ("ws://example.com", "ws://example.com/"),
@@ -304,3 +305,15 @@ def test_the_parts() -> None:
     assert (url.username, url.password) == ("u@", "p:")
     assert url.authority == "[::1]:9000"
     assert not parse_url("ws://h/").secure
+
+
+def test_a_host_that_another_parser_encodes_is_none() -> None:
+    """Chromium encodes a space in a host, which the standard forbids there."""
+    read = url_module._read
+    read_urls_by(lambda text, base: ParsedURL("ws://a%20b/", "ws:", "", "", "a%20b", "", "/", ""))
+    try:
+        with pytest.raises(InvalidURLError, match="host"):
+            parse_url("ws://a b/")
+    finally:
+        read_urls_by(read)
+    assert parse_url("ws://h/").host == "h"
