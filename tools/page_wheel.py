@@ -20,6 +20,7 @@ from pathlib import Path
 LEFT_OUT = (
     "__main__.py",
     "cli",
+    "testing",
     "transport/native",
     "wire",
     *(

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "aio": {"protocol", "wire", "transport", "transport/native", "peer", "compat"},
     "sync": {"protocol", "wire", "transport", "transport/native", "peer", "compat"},
     "patching": {"protocol", "transport", "transport/page", "peer", "compat", "aio", "sync"},
+    "testing": {"protocol", "peer", "aio"},
     "cli": {"", "protocol", "wire", "transport/native", "aio"},
     "__main__": {"cli"},
 }

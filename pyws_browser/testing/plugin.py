@@ -1,0 +1,78 @@
+"""Fixtures for pytest, which finds them by the entry point `pytest11`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from ssl import SSLContext
+
+    from ..peer.memory_network import MemoryNetwork
+    from .script import Step
+    from .server import LocalServer
+
+# The package is imported by the fixtures and not before, so that a test run that does not use it does not load it.
+
+
+class ServerFactory(Protocol):
+    """What `pyws_server` is: a function that starts a `LocalServer`."""
+
+    def __call__(
+        self, *scripts: Sequence[Step], subprotocols: Sequence[str] | None = None, ssl: SSLContext | None = None
+    ) -> LocalServer:
+        """Start a server whose connections follow these scripts; without one it echoes."""
+
+
+@pytest.fixture
+def pyws_server() -> Iterator[ServerFactory]:
+    """Start servers on ephemeral ports.
+
+    `server = pyws_server([say("hello"), close(4000)])` starts one that follows a script. Its `url` is for the program,
+    or the page, that is tested. After the test it stops, and the test fails if a client did something else than the
+    script says.
+    """
+    from .server import LocalServer
+
+    with ExitStack() as stack:
+
+        def start(
+            *scripts: Sequence[Step], subprotocols: Sequence[str] | None = None, ssl: SSLContext | None = None
+        ) -> LocalServer:
+            return stack.enter_context(LocalServer(*scripts, subprotocols=subprotocols, ssl=ssl))
+
+        yield start
+
+
+@pytest.fixture
+def pyws_echo(pyws_server: ServerFactory) -> LocalServer:
+    """A server that sends every message back."""
+    return pyws_server()
+
+
+@pytest.fixture
+def pyws_relay(pyws_server: ServerFactory) -> LocalServer:
+    """A server that sends every message to all other clients."""
+    from .script import relay
+
+    return pyws_server([relay()])
+
+
+@pytest.fixture
+def pyws_network() -> MemoryNetwork:
+    """A `MemoryNetwork`: peers that talk within the test, without sockets and without waiting."""
+    from ..peer.memory_network import MemoryNetwork
+
+    return MemoryNetwork()
+
+
+@pytest.fixture
+def pyws_web_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold every peer and connection of the test to what a page can do, as PYWS_WEB_LIMITS=1 does.
+
+    For a whole module: `pytestmark = pytest.mark.usefixtures("pyws_web_limits")`.
+    """
+    monkeypatch.setenv("PYWS_WEB_LIMITS", "1")
