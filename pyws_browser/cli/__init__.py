@@ -13,7 +13,7 @@ from .. import __version__
 from ..errors import WebSocketError
 from ..protocol.display import printable
 from . import bench, connect, info, serve
-from .arguments import UsageError, reason_of
+from .arguments import Parser, UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +29,7 @@ INTERRUPTED: Final = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status; `arguments` are those of the process if None."""
     _see_to_streams()
-    parser = argparse.ArgumentParser(
-        prog="python -m pyws_browser", description="Talk to WebSocket servers, be one, and measure them."
-    )
+    parser = Parser(prog="python -m pyws_browser", description="Talk to WebSocket servers, be one, and measure them.")
     parser.add_argument("--version", action="version", version=f"pyws_browser {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, module in _COMMANDS.items():

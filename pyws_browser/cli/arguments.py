@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import argparse
 import re
+import ssl
+from base64 import b64encode
+from getpass import getpass
 from math import isnan
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..aio import InvalidURI
-from ..errors import InvalidHeaderError, InvalidOptionError, InvalidSubprotocolError, InvalidURLError
+from ..errors import (
+    InvalidHeaderError,
+    InvalidOptionError,
+    InvalidSubprotocolError,
+    InvalidURLError,
+    UntrustedCertificateError,
+)
 from ..protocol.rules import BLOCKED_PORTS, MAX_PORT, check_headers, check_subprotocols
 from ..protocol.url import parse_url
 from ..transport.native.certificates import client_context, server_context
@@ -17,10 +26,17 @@ from ..wire.proxy import parse_proxy
 if TYPE_CHECKING:
     from ssl import SSLContext
 
-
 _ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-.0-9:;=A-~]+")
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+|\*")
 _MAX_SIZE: Final = 16 * 1024 * 1024
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in a line, and where the help is, without the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line and exit with 2."""
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 class UsageError(Exception):
@@ -29,6 +45,8 @@ class UsageError(Exception):
 
 def reason_of(exc: Exception) -> str:
     """Return what an exception says to somebody at a terminal."""
+    if isinstance(exc, ssl.SSLCertVerificationError) or isinstance(exc.__cause__, UntrustedCertificateError):
+        return f"{exc}; --ca FILE trusts the certificates in a file, and -k whatever the server shows"
     if isinstance(exc, InvalidURI):
         return exc.msg
     if isinstance(exc, OSError) and exc.strerror:
@@ -147,6 +165,14 @@ def add_connecting(parser: argparse.ArgumentParser, *, limited: str = "connectin
         "-H", "--header", action="append", type=header, metavar="'NAME: VALUE'", help="send this one as well"
     )
     parser.add_argument("--origin", type=origin, help="the Origin header")
+    parser.add_argument(
+        "--auth", metavar="USER[:PASSWORD]", help="log in (HTTP Basic); without a password it is asked for"
+    )
+    parser.add_argument(
+        "--unix", metavar="PATH", help="connect to this unix socket; the URL says the host and the path"
+    )
+    parser.add_argument("--cert", metavar="FILE", help="the certificate to show to the server, in PEM")
+    parser.add_argument("--key", metavar="FILE", help="its key, in PEM, if the certificate's file does not have it")
     parser.add_argument("--ca", metavar="FILE", help="trust the certificates in this PEM file instead of the system's")
     parser.add_argument("-k", "--insecure", action="store_true", help="accept whatever certificate the server shows")
     parser.add_argument(
@@ -184,14 +210,46 @@ def connecting(options: argparse.Namespace) -> dict[str, Any]:
         "max_size": options.max_size,
         "proxy": None if options.no_proxy else options.proxy or True,
     }
-    if options.ca or options.insecure:
+    if options.auth is not None:
+        given["additional_headers"] = [*(options.header or ()), ("Authorization", _basic(options.auth))]
+    if options.unix is not None:
+        given["unix_path"] = options.unix
+    if options.key and not options.cert:
+        raise argparse.ArgumentError(None, "--key belongs to a --cert")
+    if options.ca or options.insecure or options.cert:
         if not parse_url(options.url).secure:
-            raise argparse.ArgumentError(None, "--ca and --insecure belong to a wss URL")
-        try:
-            given["ssl"] = client_context(options.ca, verify=not options.insecure)
-        except InvalidOptionError as exc:
-            raise UsageError(f"--ca cannot be used: {_cause_of(exc)}") from exc
+            raise argparse.ArgumentError(None, "--ca, --insecure and --cert belong to a wss URL")
+        given["ssl"] = _connecting_tls(options)
     return given
+
+
+def _connecting_tls(options: argparse.Namespace) -> SSLContext:
+    try:
+        context = client_context(options.ca, verify=not options.insecure)
+    except InvalidOptionError as exc:
+        raise UsageError(f"--ca cannot be used: {_cause_of(exc)}") from exc
+    if context is None:
+        context = ssl.create_default_context()
+        context.set_alpn_protocols(["http/1.1"])
+    if options.cert:
+        try:
+            context.load_cert_chain(options.cert, options.key, password=_no_password)
+        except (OSError, ValueError) as exc:
+            raise UsageError(f"--cert cannot be used: {reason_of(exc)}") from exc
+    return context
+
+
+def _no_password() -> str:
+    """Refuse to ask for a key's password, which OpenSSL would do at the terminal."""
+    raise ValueError("the key is encrypted: decrypt it")
+
+
+def _basic(text: str) -> str:
+    """Return the Authorization header of "user:password" (RFC 7617)."""
+    user, colon, password = text.partition(":")
+    if not colon:
+        password = getpass(f"Password of {user}: ")
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def add_listening(parser: argparse.ArgumentParser) -> None:

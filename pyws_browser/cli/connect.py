@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .. import ReconnectState
 from ..aio import ConnectionClosed
 from ..aio import connect as open_connection
 from ..errors import LocalProtocolError, MessageTooBigError
 from ..protocol.display import printable, without_password
 from .arguments import UsageError, add_connecting, connecting, interval, reason_of, seconds
-from .screen import open_screen
+from .presentation import Presentation
+from .screen import Pipe, open_screen
+from .typed import Lines
 
 if TYPE_CHECKING:
     import argparse
 
     from ..aio import ClientConnection
+    from ..aio import connect as Connector  # noqa: N812  a class that is called as a function
     from ..protocol.trace import TracedFrame
     from .screen import Screen
 
@@ -40,6 +45,16 @@ _CLOSE_CODE_DIGITS: Final = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own."""
     add_connecting(parser)
+    parser.add_argument(
+        "-x",
+        "--execute",
+        action="append",
+        metavar="TEXT",
+        help="send this, show what comes, and leave as at the end of a pipe; may be given again",
+    )
+    parser.add_argument("--reconnect", action="store_true", help="connect again after a loss, until Ctrl-D or Ctrl-C")
+    parser.add_argument("--json", action="store_true", help="show messages of JSON with a line for each value")
+    parser.add_argument("--timestamps", action="store_true", help="show when each message came")
     parser.add_argument("--hex", action="store_true", help="lines are bytes in hexadecimal, sent as binary messages")
     parser.add_argument("--trace", action="store_true", help="show every frame, on the standard error")
     parser.add_argument(
@@ -60,21 +75,57 @@ async def run(options: argparse.Namespace) -> int:
     def trace(_: object, frame: TracedFrame) -> None:
         screen.note(str(frame))
 
-    with open_screen(sys.stdin, sys.stdout, sys.stderr) as screen:
-        connection = await open_connection(
-            options.url,
-            **connecting(options),
-            ping_interval=options.ping or None,
-            trace=trace if options.trace else None,
+    connector = open_connection(
+        options.url,
+        **connecting(options),
+        ping_interval=options.ping or None,
+        trace=trace if options.trace else None,
+    )
+    with ExitStack() as stack:
+        screen = Presentation(
+            Pipe(sys.stdin, sys.stdout, sys.stderr)
+            if options.execute
+            else stack.enter_context(open_screen(sys.stdin, sys.stdout, sys.stderr)),
+            pretty=options.json,
+            timestamps=options.timestamps,
+            lines=options.execute,
         )
-        subprotocol = f" as {connection.subprotocol}" if connection.subprotocol else ""
-        screen.note(f"connected to {without_password(options.url)}{subprotocol}")
-        return await _Conversation(connection, screen, options).run()
+        if options.reconnect:
+            return await _converse_again_and_again(connector, screen, options)
+        connection = await connector
+        async with Lines(screen.lines()) as lines:
+            return await _converse(connection, screen, lines, options)
+
+
+async def _converse_again_and_again(connector: Connector, screen: Screen, options: argparse.Namespace) -> int:
+    """Connect again after each loss, until the lines end, or the program asks for the end."""
+
+    def tell(state: ReconnectState) -> None:
+        if state is ReconnectState.WAITING:
+            reconnection = connector.reconnection
+            why = printable(str(reconnection.error), None)
+            screen.note(f"{why}; connecting again in {reconnection.delay:.1f} s")
+
+    connector.reconnection.changed.connect(tell)
+    status = 1
+    async with Lines(screen.lines()) as lines:
+        async for connection in connector:
+            status = await _converse(connection, screen, lines, options)
+            if lines.has_ended or lines.is_left:
+                break
+    return status
+
+
+async def _converse(connection: ClientConnection, screen: Screen, lines: Lines, options: argparse.Namespace) -> int:
+    subprotocol = f" as {connection.subprotocol}" if connection.subprotocol else ""
+    screen.note(f"connected to {without_password(options.url)}{subprotocol}")
+    return await _Conversation(connection, screen, lines, options).run()
 
 
 class _Conversation:
-    def __init__(self, connection: ClientConnection, screen: Screen, options: argparse.Namespace) -> None:
+    def __init__(self, connection: ClientConnection, screen: Screen, lines: Lines, options: argparse.Namespace) -> None:
         self._connection = connection
+        self._lines = lines
         self._screen = screen
         self._is_hex: bool = options.hex
         self._patience: float | None = None if options.wait < 0 else options.wait
@@ -112,11 +163,13 @@ class _Conversation:
                 self._screen.note(printable(str(exc.__cause__), None))
 
     async def _send(self) -> None:
-        async for line in self._screen.lines():
+        while (line := await self._lines.next()) is not None:
             try:
                 if not await self._act(line):
+                    self._lines.is_left = True
                     return
             except ConnectionClosed:
+                self._lines.put_back(line)
                 return
             except (UsageError, LocalProtocolError, OSError) as exc:
                 if not self._screen.is_terminal:

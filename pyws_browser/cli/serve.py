@@ -13,16 +13,17 @@ from weakref import WeakSet
 
 from ..aio import ConnectionClosed, broadcast
 from ..aio import serve as listen
+from ..protocol.admission import Response
 from .arguments import add_listening, host_name, listening_tls, page_origin
 from .files import ISOLATED, Files
 from .guard import Guard
+from .phone import EVERY_ADDRESS, address_in_network, check_code, show_code
 
 if TYPE_CHECKING:
     from websockets.http11 import Request
 
     from ..aio import Connection, ServerConnection
     from ..aio.server import Server
-    from ..protocol.admission import Response
     from ..protocol.trace import TracedFrame
 
 _DESCRIPTORS: Final = 2**16
@@ -34,7 +35,7 @@ _PATIENCE: Final = 0.7
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's own."""
-    kind = parser.add_mutually_exclusive_group(required=True)
+    kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--echo", action="store_true", help="send every message back")
     kind.add_argument("--relay", action="store_true", help="send every message to all others")
     parser.add_argument(
@@ -66,15 +67,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="answer to this name in the Host header as well, or to '*', any; may be given again. Loopback names, "
         "--host and the addresses that the server listens at are answered anyway",
     )
+    parser.add_argument(
+        "--qr", action="store_true", help='show the address as a QR code, for a phone (needs "pyws-browser[qr]")'
+    )
     parser.add_argument("--trace", action="store_true", help="show every frame")
     add_listening(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Serve until interrupted, then close the connections with 1001, and cut those that are not closed soon."""
+    if not options.echo and not options.relay and options.static is None:
+        raise argparse.ArgumentError(
+            None, "say what to serve: --echo, --relay, --static DIR, or one of the first two with it"
+        )
     if options.isolated and options.static is None:
         raise argparse.ArgumentError(None, "--isolated belongs to --static")
-    door = _Door(None if options.static is None else Files(options.static, ISOLATED if options.isolated else {}))
+    door = _Door(
+        None if options.static is None else Files(options.static, ISOLATED if options.isolated else {}),
+        takes_websockets=options.echo or options.relay,
+    )
+    if options.qr:
+        check_code()
     tls = listening_tls(options)
     _raise_descriptor_limit()
     over = asyncio.Event()
@@ -88,27 +101,38 @@ async def run(options: argparse.Namespace) -> int:
         start_serving=False,
     ) as server:
         addresses = [sock.getsockname()[0] for sock in server.sockets]
-        door.guard = Guard([*addresses, options.host, *options.allow_host], options.origin)
+        shown = [address_in_network() or ""] if EVERY_ADDRESS.intersection(addresses) else []
+        door.guard = Guard([*addresses, *shown, options.host, *options.allow_host], options.origin)
         await server.start_serving()
-        host, port = server.sockets[0].getsockname()[:2]
-        address = f"://{f'[{host}]' if ':' in host else host}:{port}/"
-        urls = [("ws" if tls is None else "wss") + address]
-        if options.static is not None:
-            urls.append(("http" if tls is None else "https") + address)
+        urls = _urls_of(server, options, is_secure=tls is not None)
         with _until_told(over):
-            print(
-                "\n".join(urls), flush=True
-            )  # and not before: a script may send the signal as soon as it has read this
+            # Not before the signals are seen to: a script may send one as soon as it has read this.
+            print("\n".join(urls), flush=True)
+            if options.qr:
+                show_code(urls[-1])
             await over.wait()
         await door.shut(server)
     return 0
 
 
+def _urls_of(server: Server, options: argparse.Namespace, *, is_secure: bool) -> list[str]:
+    """Return where the server is reached: as a program does, then as a browser does if there are files."""
+    host, port = server.sockets[0].getsockname()[:2]
+    if host in EVERY_ADDRESS:  # which no other machine can connect to
+        host = address_in_network() or host
+    address = f"://{f'[{host}]' if ':' in host else host}:{port}/"
+    urls = [("wss" if is_secure else "ws") + address] if options.echo or options.relay else []
+    if options.static is not None:
+        urls.append(("https" if is_secure else "http") + address)
+    return urls
+
+
 class _Door:
     """Lets connections in and answers other requests; cuts what is left of them at the end."""
 
-    def __init__(self, files: Files | None) -> None:
+    def __init__(self, files: Files | None, *, takes_websockets: bool) -> None:
         self._files = files
+        self._takes_websockets = takes_websockets
         self._connections: WeakSet[ServerConnection] = WeakSet()
         self.guard: Guard | None = None
 
@@ -120,7 +144,9 @@ class _Door:
         if refusal is not None or self._files is None:
             return refusal
         if any("websocket" in value.lower() for value in request.headers.get_all("Upgrade")):
-            return None
+            if self._takes_websockets:
+                return None
+            return Response(404, "There is no WebSocket here: serve --echo or --relay as well.\n")
         return self._files.answer(request.method, request.path, request.headers)
 
     async def shut(self, server: Server) -> None:
