@@ -334,6 +334,8 @@ def _browser_tests(engine: str, version: str) -> Path:
         if engine == "chromium":
             provision.pyscript()
             provision.libraries()
+            provision.axe()
+            provision.vite()
             provision.want_godot()
             provision.need("make", ("make",), ("make",))  # which `pyodide build-recipes` runs
     return _page(*BROWSER_GROUPS, version=version)

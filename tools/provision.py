@@ -33,6 +33,9 @@ PYODIDE_VERSIONS: Final = tuple(os.environ.get("PYODIDE_VERSIONS", "314.0.7 0.29
 NODE_VERSION: Final = "26.10.0"
 """The Node to fetch where none on the path is new enough."""
 PYSCRIPT_VERSION: Final = "0.7.31"
+AXE_VERSION: Final = "4.14.1"
+"""What finds faults for users of screen readers, keyboards and small windows."""
+VITE_VERSION: Final = "7.3.8"
 PYRIGHT_VERSION: Final = "1.1.414"
 
 _PACKAGE_INPUTS: Final = ("pyws_browser", "pyproject.toml", "README.md", "LICENSE")
@@ -356,6 +359,11 @@ def libraries() -> Path:
     return folder
 
 
+def axe() -> Path:
+    """Return axe-core as a script for a page."""
+    return _from_npm("axe", f"axe-core@{AXE_VERSION}") / "package" / "axe.min.js"
+
+
 def node() -> str | None:
     """Return the first Node that is new enough for the tests, None if there is none."""
     for program in (os.environ.get("PYWS_NODE"), "node", str(BUILD / "node" / "package" / "bin" / "node")):
@@ -377,16 +385,26 @@ def make_node() -> None:
 
 def pyright() -> Path:
     """Return the folder into which npm installed pyright."""
+    return _installed_by_npm("pyright", PYRIGHT_VERSION)
+
+
+def vite() -> Path:
+    """Return the folder into which npm installed the bundler Vite."""
+    return _installed_by_npm("vite", VITE_VERSION)
+
+
+def _installed_by_npm(name: str, version: str) -> Path:
+    """Return the folder into which npm installed a package and what it needs."""
     need_npm()
-    folder = BUILD / "pyright"
+    folder = BUILD / name
 
     def install() -> None:
-        say(f"Fetching pyright {PYRIGHT_VERSION}")
+        say(f"Fetching {name} {version}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        run_quietly("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, f"pyright@{PYRIGHT_VERSION}")
+        run_quietly("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, f"{name}@{version}")
 
-    once(folder / ".made-from", PYRIGHT_VERSION, install)
+    once(folder / ".made-from", version, install)
     return folder
 
 

@@ -19,6 +19,7 @@ Binary messages are in network byte order; a place on the board is two numbers f
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import struct
@@ -27,7 +28,16 @@ from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pyws_browser import CloseCode, NotConnectedError, State, WebSocketError, WebSocketPeer
+from pyws_browser import (
+    AlreadyConnectedError,
+    Backoff,
+    CloseCode,
+    NotConnectedError,
+    ReconnectingPeer,
+    ReconnectState,
+    State,
+    WebSocketError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
@@ -43,6 +53,8 @@ CHAT_LENGTH = 500
 _ECHO_INTERVAL = 0.5
 _MAX_UNANSWERED = 4
 _SHOWN_BYTES = 512
+_SHORT, _LONG = 0.005, 0.004
+"""Seconds for which an answer is looked for in every turn of the loop, and the pause between two looks later."""
 
 
 class View(Protocol):
@@ -84,8 +96,11 @@ class View(Protocol):
     def message(self, direction: str, kind: str, size: int, shown: str, note: str) -> None:
         """Log a message: "in" or "out", "text" or "binary", its bytes, its beginning (binary as hex), and a remark."""
 
-    def echoed(self, milliseconds: float) -> None:
-        """Show how long a message took to the other side and back."""
+    def echoed(self, network: float, frame: float) -> None:
+        """Show how long a message took to the other side and back, and then waited for a frame; in milliseconds."""
+
+    def waiting(self, seconds: float, why: str) -> None:
+        """Show that the connection is lost, why ("" if that is known), and when the next attempt begins."""
 
 
 class BadMessageError(ValueError):
@@ -102,16 +117,21 @@ class Person:
 
 
 class Participant:
-    """Takes part in a board through one `WebSocketPeer`, which it polls once a frame."""
+    """Takes part in a board through one `ReconnectingPeer`, which it polls once a frame."""
 
     def __init__(self, view: View, name: str = "") -> None:
         self.view = view
-        self.peer = WebSocketPeer()
+        # Who is sent away for what he sent does not come back by himself.
+        self.peer = ReconnectingPeer(backoff=Backoff(max_delay=10, final_codes={CloseCode.POLICY_VIOLATION}))
         self.me = Person(clean(name, NAME_LENGTH) or some_name(), 0)
         self._id = 0
         self._people: dict[int, Person] = {}
         self._state = State.CLOSED
         self._is_leaving = False
+        self._was_open = False  # since the program was told to connect
+        self._has_just_opened = False  # in this attempt
+        self._inbox: deque[tuple[str | bytes, float]] = deque()  # with the time when each came
+        self._watcher: asyncio.Task[None] | None = None
         self._points: deque[tuple[int, int, int]] = deque()  # kind, x, y: not sent yet
         self._echoes: dict[int, float] = {}  # when the ones were sent that have not come back
         self._echo_count = 0
@@ -122,15 +142,17 @@ class Participant:
         self.view.welcome(self._id, self.me.name, self.me.colour)
         while await self.view.frame():
             self.step()
+            if self._echoes and self._watcher is None:
+                self._watcher = asyncio.create_task(self._watch_for_answers())
 
     def step(self) -> None:
         """Do what one frame brings: take in what came, send what is new."""
-        self.peer.poll()
-        is_over = self.peer.ready_state is State.CLOSED
+        self._take_in()
+        is_over = self._has_ended()
         if not is_over:
             self._watch_state()
-        for message in self.peer:
-            self._receive(message)
+        while self._inbox:
+            self._receive(*self._inbox.popleft())
         if is_over:
             self._watch_state()
         elif self.peer.is_connected_to_host():
@@ -139,22 +161,47 @@ class Participant:
                 self._send_points()
                 self._send_echo()
 
+    def _take_in(self) -> None:
+        """Poll, and note when what came was there."""
+        self.peer.poll()
+        now = perf_counter()
+        self._inbox.extend((message, now) for message in self.peer)
+
+    async def _watch_for_answers(self) -> None:
+        """Look for answers between the frames as well: so it shows what the network takes, and what the next frame.
+
+        The board itself needs none of this.
+        """
+        began = perf_counter()
+        while self._echoes and self.peer.is_connected_to_host() and not self._inbox:
+            await asyncio.sleep(0 if perf_counter() - began < _SHORT else _LONG)
+            self._take_in()
+        self._watcher = None
+
     # What a person does. Everything that is refused is shown in words.
 
     def connect(self, url: str, protocols: str = "") -> None:
         """Connect; `protocols` are the subprotocols to offer, with commas between."""
+        if self.peer.reconnection.state is ReconnectState.WAITING:
+            self.peer.abort()
+        if self.peer.ready_state is State.CLOSED:
+            self.view.state(State.CLOSED.name, "", "")  # what was known of the connection before is over
         if not url.strip():
-            self.view.problem("not connected: there is no URL; type one, such as ws://127.0.0.1:8001/")
+            self.view.problem("not connected: type the address of a board, which begins with ws:// or wss://")
             return
         with self._telling("not connected"):
             self.peer.connect_to_url(url.strip(), [name.strip() for name in protocols.split(",") if name.strip()])
-            self._is_leaving = False
+            self._is_leaving = self._was_open = False
             self._watch_state()
 
     def close(self, code: str = "1000", reason: str = "") -> None:
         """Begin to close; an empty `code` sends none."""
         if self.peer.ready_state is State.CLOSED:
             self.view.problem("not closed: there is no connection")
+            return
+        if self.peer.reconnection.state is ReconnectState.WAITING:
+            self.peer.abort()
+            self.view.state(State.CLOSED.name, self.peer.requested_url, "")
             return
         try:
             number = int(code) if code.strip() else None
@@ -239,24 +286,24 @@ class Participant:
 
     # Receiving.
 
-    def _receive(self, message: str | bytes) -> None:
+    def _receive(self, message: str | bytes, arrived: float) -> None:
         """Do what a message says; what is not the board's is logged and changes nothing."""
         note = ""
         try:
             if isinstance(message, str):
-                self._take_text(parse(message))
+                self._take_text(parse(message), arrived)
             else:
                 self._take_bytes(message)
         except BadMessageError as exc:
             note = str(exc)
         self._log("in", message, note)
 
-    def _take_text(self, fields: dict[str, Any]) -> None:
+    def _take_text(self, fields: dict[str, Any], arrived: float) -> None:
         kind = fields["type"]
         if kind == "echo":
             sent = self._echoes.pop(number_field(fields, "n"), None)
             if sent is not None:
-                self.view.echoed((perf_counter() - sent) * 1000)
+                self.view.echoed((arrived - sent) * 1000, (perf_counter() - arrived) * 1000)
             return
         if kind == "welcome":
             self._take_welcome(fields)
@@ -324,7 +371,7 @@ class Participant:
 
     def _watch_state(self) -> None:
         """Show the state if it is another than before."""
-        state = self.peer.ready_state
+        state = State.CLOSED if self._has_ended() else self.peer.ready_state
         if state is self._state:
             return
         self._state = state
@@ -338,6 +385,7 @@ class Participant:
     def _arrive(self) -> None:
         """Begin as nobody in particular, alone; a relay's welcome makes more of that."""
         self._id = 0
+        self._was_open = self._has_just_opened = True
         self.me = Person(self.me.name, 0)
         self._points.clear()
         self._echoes.clear()
@@ -346,15 +394,32 @@ class Participant:
         with suppress(NotConnectedError):  # it has ended already, which the next frame shows
             self._send_text("join", name=self.me.name)
 
+    def _has_ended(self) -> bool:
+        """Tell whether there is no connection, and none is being made at this moment."""
+        return self.peer.ready_state is State.CLOSED or self.peer.reconnection.state is ReconnectState.WAITING
+
     def _tell_end(self) -> None:
         """Show how it ended, and as a problem if nobody here wanted it to."""
+        delay = self.peer.reconnection.delay
+        is_waiting = self.peer.reconnection.state is ReconnectState.WAITING and self._was_open
         code, reason, cause = self.peer.close_code, self.peer.close_reason, str(self.peer.close_cause or "")
+        if is_waiting and not self._has_just_opened:  # that a further attempt fails as well is no news
+            self.view.waiting(delay, "")
+            return
         self.view.ended(code, meaning(code), reason, self.peer.was_clean_close, cause)
+        if not is_waiting:
+            self.peer.abort()  # what could not be reached once may have been mistyped
         words = ", ".join(filter(None, (str(code), meaning(code), reason)))
+        if not cause and self._is_leaving:
+            return
+        why = f"the other side has closed the connection ({words})"
         if cause:
-            self.view.problem(f"the connection has failed ({words}): {cause}")
-        elif not self._is_leaving:
-            self.view.problem(f"the other side has closed the connection ({words})")
+            why = f"the connection has failed ({words}): {cause}"
+        if is_waiting:
+            self._has_just_opened = False
+            self.view.waiting(delay, why)
+        else:
+            self.view.problem(why)
 
     def _log(self, direction: str, message: str | bytes, note: str = "") -> None:
         if isinstance(message, str):
@@ -368,6 +433,10 @@ class Participant:
         """Show the package's errors in words instead of passing them on."""
         try:
             yield
+        except NotConnectedError:
+            self.view.problem(f"{consequence}: there is no connection")
+        except AlreadyConnectedError:
+            self.view.problem(f"{consequence}: there is a connection already; close it first")
         except WebSocketError as exc:
             self.view.problem(f"{consequence}: {exc}")
 

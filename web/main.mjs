@@ -64,6 +64,7 @@ async function relayUrl() {
   const { relayPort } = await response.json();
   const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.hostname}:${relayPort}/`;
   element("url").value = url;
+  element("join").textContent = `python web/board.py ${url}`;
   return url;
 }
 
@@ -77,6 +78,10 @@ function listen() {
 
   onSubmit("connect", () => commands.connect(element("url").value, element("protocols").value));
   onSubmit("close", () => commands.close(element("code").value, element("reason").value));
+  on("again", "click", () => {
+    view.forgetProblem();
+    commands.connect(element("url").value, element("protocols").value);
+  });
   onSubmit("say", () => {
     commands.say(element("say-text").value);
     if (view.isOpen) element("say-text").value = "";

@@ -16,13 +16,14 @@ export class RoundTrips {
     followTheme(() => this.#draw());
   }
 
-  /** @param {number} milliseconds */
-  add(milliseconds) {
-    this.#trips.push(milliseconds);
+  /** @param {number} network @param {number} frame both in milliseconds */
+  add(network, frame) {
+    this.#trips.push(network);
     if (this.#trips.length > MAX_TRIPS) this.#trips.shift();
     const sorted = this.#trips.toSorted((a, b) => a - b);
     const summary = `median ${inWords(sorted[sorted.length >> 1])}, worst ${inWords(sorted.at(-1))}`;
-    element("trip-now").textContent = inWords(milliseconds);
+    element("trip-now").textContent = inWords(network);
+    element("trip-frame").textContent = inWords(frame);
     element("trip-summary").textContent = summary;
     this.#canvas.ariaLabel = `Round trips of the last ${Math.ceil(this.#trips.length / 2)} seconds: ${summary}`;
     this.#draw();
@@ -31,7 +32,7 @@ export class RoundTrips {
   /** Start over, with the next connection. */
   forget() {
     this.#trips = [];
-    element("trip-now").textContent = "–";
+    element("trip-now").textContent = element("trip-frame").textContent = "–";
     element("trip-summary").textContent = "no connection";
     this.#draw();
   }

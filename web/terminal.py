@@ -158,10 +158,15 @@ class Terminal:
             arrow = "<" if direction == "in" else ">"
             show(f"{arrow} {kind} {size}: {clean(shown, 80)}" + (f" ({note})" if note else ""))
 
-    def echoed(self, milliseconds: float) -> None:
+    def echoed(self, network: float, frame: float) -> None:
         """Print it if everything is wanted."""
         if self._is_verbose:
-            show(f"there and back in {milliseconds:.1f} ms")
+            show(f"there and back in {network:.1f} ms, and {frame:.1f} ms until the next frame")
+
+    def waiting(self, seconds: float, why: str) -> None:
+        """Print it; a participant in a terminal leaves then."""
+        if why:
+            show(f"problem: {why}")
 
 
 def show(text: str) -> None:

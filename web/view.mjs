@@ -12,6 +12,7 @@ const element = (id) => document.getElementById(id);
 export class PageView {
   #me = 0;
   #facts = new Map();
+  #nextAttempt = 0;
   isOpen = false;
 
   constructor() {
@@ -20,6 +21,7 @@ export class PageView {
     this.trips = new RoundTrips();
     this.rates = new Rates();
     element("problem-close").addEventListener("click", () => this.forgetProblem());
+    setInterval(() => this.#countDown(), 1000);
   }
 
   // How the program starts.
@@ -32,7 +34,7 @@ export class PageView {
   started(version) {
     element("thread").textContent = element("thread").textContent.replace("Python", `Python ${version}`);
     element("loading").hidden = true;
-    element("offline").hidden = false;
+    element("offline").hidden = element("again").hidden = false;
     this.#badge("CLOSED", "Not connected");
   }
 
@@ -51,12 +53,17 @@ export class PageView {
     this.isOpen = name === "OPEN";
     this.#badge(name, STATES[name]);
     element("veil").hidden = this.isOpen;
+    this.#nextAttempt = 0;
     element("offline").textContent = name === "CLOSED" ? "Not connected" : `${STATES[name]} …`;
+    element("again").disabled = name !== "CLOSED";
     element("connect-button").ariaDisabled = String(name !== "CLOSED");
     element("close-button").ariaDisabled = String(name !== "OPEN" && name !== "CONNECTING");
-    if (name === "CONNECTING") this.#facts.clear();
-    this.#fact("URL", url);
-    this.#fact("Subprotocol", protocol || "none");
+    if (name === "CONNECTING" || !url) this.#facts.clear();
+    if (url) {
+      this.#fact("URL", url);
+      this.#fact("Subprotocol", protocol || "none");
+    }
+    this.#showFacts();
     if (this.isOpen) {
       this.forgetProblem();
       this.#news(`Connected to ${url}`);
@@ -68,13 +75,24 @@ export class PageView {
     this.#fact("Close code", words);
     this.#fact("Reason", reason || "none");
     this.#fact("Clean", wasClean ? "yes" : "no");
-    this.#fact("Cause", cause || "none");
     this.#news(`Closed with ${words}${reason ? `: ${reason}` : ""}`);
     this.board.forgetOthers();
     this.trips.forget();
     for (const item of [...element("people").children]) {
       if (item.dataset.id !== String(this.#me)) item.remove();
     }
+  }
+
+  waiting(seconds, why) {
+    if (why) this.problem(why);
+    this.#nextAttempt = performance.now() + seconds * 1000;
+    this.#countDown();
+  }
+
+  #countDown() {
+    if (!this.#nextAttempt) return;
+    const seconds = Math.max(Math.ceil((this.#nextAttempt - performance.now()) / 1000), 0);
+    element("offline").textContent = seconds ? `The connection is lost. Connecting again in ${seconds} s` : "Connecting …";
   }
 
   problem(text) {
@@ -143,8 +161,8 @@ export class PageView {
     this.rates.count(direction, size);
   }
 
-  echoed(milliseconds) {
-    this.trips.add(milliseconds);
+  echoed(network, frame) {
+    this.trips.add(network, frame);
   }
 
   #badge(state, text) {
@@ -155,6 +173,10 @@ export class PageView {
 
   #fact(name, value) {
     this.#facts.set(name, value);
+    this.#showFacts();
+  }
+
+  #showFacts() {
     element("facts").replaceChildren(...[...this.#facts].flatMap(([key, words]) => {
       const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
       dt.textContent = key;
@@ -173,7 +195,7 @@ export class PageView {
   #chatLine(...content) {
     const chat = element("chat");
     const isAtEnd = chat.scrollHeight - chat.scrollTop - chat.clientHeight < 24;
-    const item = chat.appendChild(document.createElement("li"));
+    const item = chat.appendChild(document.createElement("p"));
     item.append(...content);
     if (chat.childElementCount > MAX_CHAT_LINES) chat.firstElementChild.remove();
     if (isAtEnd) chat.scrollTop = chat.scrollHeight;
