@@ -31,6 +31,8 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     """
 
     def name(link: re.Match[str]) -> str:
+        if (HOME / "docs" / page.file.src_uri).parent.parent.joinpath(link[2]).is_relative_to(HOME / "docs"):
+            return link[0]  # a page of the documentation
         if not (HOME / link[2]).exists():
             raise FileNotFoundError(f"{page.file.src_uri} links to {link[2]}, which the repository does not have")
         return f"{link[1]} (`{link[2]}` in the repository)" if link[1].strip("`") != link[2] else f"`{link[2]}`"

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from websockets.http11 import Request
+    from websockets.http11 import Request, Response
 
     from ..aio import ServerConnection
-    from ..protocol.admission import Response
     from ..protocol.vocabulary import Message
     from .script import Step
 

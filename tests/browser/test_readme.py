@@ -5,13 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ..readme import js_blocks, python_blocks
 
 if TYPE_CHECKING:
     from .interpreter import Interpreter
 
 
-def test_the_program_for_both_sides(python_place: Interpreter, contract_urls: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("block", "name", "words"),
+    [(0, "hello", "received hello\n"), (1, "play", "received hello\nclosed: 1000 thank you \n")],
+    ids=["awaited", "polled"],
+)
+def test_the_programs_for_both_sides(
+    python_place: Interpreter, contract_urls: dict[str, str], block: int, name: str, words: str
+) -> None:
     printed = python_place.run(
         """
         import contextlib, io
@@ -19,13 +28,14 @@ def test_the_program_for_both_sides(python_place: Interpreter, contract_urls: di
         names = {}
         exec(program, names)
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            await names["hello"](url)
+            await names[name](url)
         out.getvalue()
         """,
-        program=python_blocks()[0],
+        program=python_blocks()[block],
+        name=name,
         url=contract_urls["server"] + "echo",
     )
-    assert printed == "received hello\nclosed: 1000 thank you \n"
+    assert printed == words
 
 
 def test_the_worker_loses_nothing_that_is_posted_at_once(page_python: Interpreter, programs_dir: Path) -> None:

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from pyws_browser import MemoryNetwork, State, WebSocketPeer, WebSocketServer
+from pyws_browser.testing import LocalServer
 
+from ..followed import files_of
 from ..readme import python_blocks
 from ..support import pump
 
@@ -51,59 +53,42 @@ def polled(server: WebSocketServer) -> Iterator[str]:
 
 
 class TestGettingStarted:
-    def test_all_three_say_hello(self, contract_urls: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """`tests/browser/test_followed.py` follows all of it, and the tutorial."""
+
+    def test_both_say_hello(self, contract_urls: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
         url = contract_urls["server"] + "echo"
-        polling, awaiting, either = ({} for _ in range(3))
-        for block, names in zip(python_blocks("docs/getting-started.md"), (polling, awaiting, either), strict=True):
-            exec(block, names)
-        polling["hello"](url)
-        assert capsys.readouterr().out == "received hello\nclosed with 1000 \n"
-        asyncio.run(awaiting["hello"](url))
+        programs: dict[str, dict[str, Any]] = {"hello.py": {}, "poll.py": {}}
+        for name, names in programs.items():
+            exec(files_of("docs/getting-started.md")[name], names)
+        asyncio.run(programs["hello.py"]["hello"](url))
         assert capsys.readouterr().out == "received hello\n"
-        asyncio.run(either["hello"](url))
+        asyncio.run(programs["poll.py"]["play"](url))
         assert capsys.readouterr().out == "received hello\nclosed with 1000 \n"
 
 
-class TestTutorial:
+class TestTroubleshooting:
+    def test_a_full_room_says_so(self) -> None:
+        names = run_page("docs/troubleshooting.md")
+        with polled(names["server"]) as url:
+            peers = [WebSocketPeer() for _ in range(3)]
+            for peer in peers:
+                peer.connect_to_url(url)
+                pump(peer, until=peer.is_connected_to_host)
+            pump(*peers, until=lambda: peers[2].ready_state is State.CLOSED)
+            assert (peers[2].close_code, peers[2].close_reason) == (4000, "the room is full")
+            assert peers[0].is_connected_to_host()
+            for peer in peers:
+                peer.abort()
+
+    def test_every_frame_is_shown(self, contract_urls: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+        asyncio.run(run_page("docs/troubleshooting.md")["show"](contract_urls["server"] + "echo"))
+        assert "hello" in capsys.readouterr().out.splitlines()
+
+
+class TestTesting:
     def test_its_test_passes(self) -> None:
-        run_page("docs/tutorial.md")["test_a_participant_sees_where_another_points"]()
-
-    def test_two_participants_see_each_other_through_the_relay(self) -> None:
-        names = run_page("docs/tutorial.md")
-        with polled(names["Relay"]().server) as url:
-            watcher = names["Participant"](WebSocketPeer(), url)
-            while not watcher.peer.is_connected_to_host():
-                watcher.frame()
-            stroller = names["stroll"](url, 0.3)
-            while not watcher.others:
-                watcher.frame()
-            watcher.peer.abort()
-        assert stroller.problem == ""
-        ((x, y),) = watcher.others.values()
-        assert 0.2 <= x <= 0.8
-        assert 0.2 <= y <= 0.8
-
-    def test_the_page_draws_the_others(self) -> None:
-        names = run_page("docs/tutorial.md")
-        network = MemoryNetwork()
-        listener = network.listen("ws://board/")
-        participant = names["Participant"](network.peer(), "ws://board/")
-        drawn: list[dict[int, tuple[float, float]]] = []
-
-        async def follow() -> None:
-            page = asyncio.create_task(names["run_in_page"](participant, lambda others: drawn.append(dict(others))))
-            while (server := listener.accept()) is None:
-                await asyncio.sleep(0)
-            server.poll()
-            server.send("1 0.5 0.5")
-            while not drawn or not drawn[-1]:
-                await asyncio.sleep(0)
-            server.abort()
-            await page
-
-        asyncio.run(follow())
-        assert drawn[-1] == {1: (0.5, 0.5)}
-        assert participant.problem
+        with ExitStack() as stack:
+            run_page("docs/testing.md")["test_a_full_room"](lambda *scripts: stack.enter_context(LocalServer(*scripts)))
 
 
 class TestHowTo:

@@ -16,10 +16,13 @@ from ..readme import python_blocks
 from ..support import pump
 
 
-def test_the_program_for_both_sides(contract_urls: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_programs_for_both_sides(contract_urls: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
-    exec(python_blocks()[0], names)
+    for block in python_blocks()[:2]:
+        exec(block, names)
     asyncio.run(names["hello"](contract_urls["server"] + "echo"))
+    assert capsys.readouterr().out == "received hello\n"
+    asyncio.run(names["play"](contract_urls["server"] + "echo"))
     assert capsys.readouterr().out == "received hello\nclosed: 1000 thank you \n"
 
 
@@ -42,7 +45,7 @@ def test_who_may_connect() -> None:
 
 def test_the_server() -> None:
     port = unused_port()
-    program = python_blocks()[1].replace("8000", str(port))
+    program = python_blocks()[2].replace("8000", str(port))
     with subprocess.Popen([sys.executable, "-c", program]) as process, WebSocketPeer() as peer:
         try:
 

@@ -87,7 +87,7 @@ class TestEchoes:
         """The program, which runs, and its port."""
         port = unused_port()
         if request.param == "README.md":
-            return start(sys.executable, "-c", python_blocks()[1].replace("8000", str(port))), port
+            return start(sys.executable, "-c", python_blocks()[2].replace("8000", str(port))), port
         if request.param == "docs/asyncio.md":
             (block,) = (block for block in python_blocks("docs/asyncio.md") if "serve_forever" in block)
             return start(sys.executable, "-c", block.replace("8765", str(port))), port
