@@ -336,6 +336,8 @@ def _browser_tests(engine: str, version: str) -> Path:
             provision.libraries()
             provision.axe()
             provision.vite()
+            if version == FIRST:
+                provision.jupyterlite()
             provision.want_godot()
             provision.need("make", ("make",), ("make",))  # which `pyodide build-recipes` runs
     return _page(*BROWSER_GROUPS, version=version)

@@ -38,6 +38,21 @@ AXE_VERSION: Final = "4.14.1"
 VITE_VERSION: Final = "7.3.8"
 PYRIGHT_VERSION: Final = "1.1.414"
 
+KERNEL_PYTHON: Final = "3.14"
+"""The Python of the first Pyodide, which JupyterLite's kernel runs on."""
+
+_LITE: Final = """\
+{
+  "jupyter-lite-schema-version": 0,
+  "jupyter-config-data": {
+    "litePluginSettings": {
+      "@jupyterlite/pyodide-kernel-extension:kernel": { "pyodideUrl": "./pyodide/pyodide.mjs" }
+    }
+  }
+}
+"""
+"""The settings of a JupyterLite that takes its Pyodide from beside itself."""
+
 _PACKAGE_INPUTS: Final = ("pyws_browser", "pyproject.toml", "README.md", "LICENSE")
 """What a wheel is made of."""
 
@@ -391,6 +406,27 @@ def pyright() -> Path:
 def vite() -> Path:
     """Return the folder into which npm installed the bundler Vite."""
     return _installed_by_npm("vite", VITE_VERSION)
+
+
+def jupyterlite() -> Path:
+    """Return a folder with a JupyterLite site in `site`, the package in it, and what its kernel loads in `wheels`."""
+    venv, made = environment("venv-jupyterlite", "jupyterlite"), wheel()
+    folder = BUILD / "jupyterlite"
+
+    def make() -> None:
+        say("Making .build/jupyterlite")
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "lite").mkdir(parents=True)
+        # The kernel's Python is that of Pyodide, and takes wheels of pure Python.
+        target = ("--python-version", KERNEL_PYTHON, "--implementation", "py", "--abi", "none", "--platform", "any")
+        pip = (python_of(venv), "-m", "pip", "download", "--quiet", "--only-binary=:all:", *target)
+        run_quietly(*pip, "--dest", folder / "wheels", "ipython", "comm", "jedi", "packaging")
+        (folder / "lite" / "jupyter-lite.json").write_text(_LITE, "utf-8")
+        lite = (venv / "bin" / "jupyter-lite", "build", "--lite-dir", folder / "lite", "--output-dir", folder / "site")
+        run_quietly(*lite, "--contents", HOME / "examples" / "jupyterlite", "--piplite-wheels", made)
+
+    once(folder / ".made-from", hash_of(made, "examples/jupyterlite", "tools/provision.py"), make)
+    return folder
 
 
 def _installed_by_npm(name: str, version: str) -> Path:

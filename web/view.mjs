@@ -13,6 +13,7 @@ export class PageView {
   #me = 0;
   #facts = new Map();
   #nextAttempt = 0;
+  #isLost = false; // what is known of the last connection stays until there is another one
   isOpen = false;
 
   constructor() {
@@ -58,7 +59,8 @@ export class PageView {
     element("again").disabled = name !== "CLOSED";
     element("connect-button").ariaDisabled = String(name !== "CLOSED");
     element("close-button").ariaDisabled = String(name !== "OPEN" && name !== "CONNECTING");
-    if (name === "CONNECTING" || !url) this.#facts.clear();
+    if (name === "OPEN" || !url) this.#isLost = false;
+    if (!this.#isLost && name !== "CLOSING" && (name !== "CLOSED" || !url)) this.#facts.clear();
     if (url) {
       this.#fact("URL", url);
       this.#fact("Subprotocol", protocol || "none");
@@ -85,6 +87,7 @@ export class PageView {
 
   waiting(seconds, why) {
     if (why) this.problem(why);
+    this.#isLost = true;
     this.#nextAttempt = performance.now() + seconds * 1000;
     this.#countDown();
   }

@@ -284,8 +284,7 @@ def test_a_server_that_stops_says_goodbye_and_can_be_found_again(page: Page, oth
     go_to(page, other_server.relay_url)
     assert other_server.stop() == 0
     page.wait_for_problem("The other side has closed the connection (1001, going away, the relay is stopping)")
-    assert page.state == "CLOSED"
-    assert page.facts["Clean"] == "yes"
+    page.wait("does not say that it was clean", lambda: page.facts.get("Clean") == "yes")
 
     other_server.start()
     page.wait_for_state("OPEN")  # by itself
@@ -296,8 +295,7 @@ def test_a_server_that_vanishes_is_told_in_words(page: Page, other_server: Serve
     go_to(page, other_server.relay_url)
     other_server.kill()
     page.wait_for_problem("The connection has failed (1006, abnormal closure): the connection ended without a Close")
-    assert page.state == "CLOSED"
-    assert page.facts["Clean"] == "no"
+    page.wait("does not say that it was not clean", lambda: page.facts.get("Clean") == "no")
     assert page.people == ["Ada (you)"]
     page.say("Hello?")
     page.wait_for_problem("Not said: there is no connection")
@@ -404,7 +402,8 @@ def test_axe_finds_no_violation(page: Page, width: int, is_dark: bool) -> None:
 
 def test_what_comes_and_goes_moves_nothing(page: Page) -> None:
     script = """
-        return [...document.querySelectorAll("section, header")].map((part) => part.getBoundingClientRect().top);
+        const parts = [...document.querySelectorAll("section, header")];
+        return parts.map((part) => part.getBoundingClientRect().top + scrollY);
     """
     page.show_as(1440, 900)
     before = page.browser.execute_script(script)
@@ -427,7 +426,6 @@ def test_a_lost_connection_is_tried_again_and_a_button_does_it_at_once(page: Pag
     other_server.kill()
     page.wait("offers no button", lambda: page["again"].is_displayed() and page["again"].is_enabled())
     page.wait("does not count", lambda: page["offline"].text.startswith(("The connection is lost", "Connecting")))
-    assert "Cause" not in page.facts
     other_server.start()
     page.wait_for_state("OPEN")
 
