@@ -21,6 +21,7 @@ from ..compat.data import Decoder, as_message, each, is_data
 from ..compat.endings import closed_error, closing_frames
 from ..compat.exceptions import Close, ConcurrencyError, ConnectionClosed, ConnectionClosedOK
 from ..compat.protocol_view import ProtocolView
+from ..compat.values import AwaitedValues
 from ..errors import (
     InvalidMessageTypeError,
     InvalidStateError,
@@ -69,7 +70,7 @@ _LOOK: Final = 0.05
 """Seconds between two looks at how much a browser has sent for a slow connection."""
 
 
-class Connection:
+class Connection(AwaitedValues):
     """What a client's and a server's connection have in common; `connect()` and `serve()` make them.
 
     It can be iterated over for its messages, and is an asynchronous context manager that closes it. One task receives,

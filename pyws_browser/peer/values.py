@@ -1,4 +1,4 @@
-"""Values in place of messages, for peers that are polled."""
+"""Values in place of messages: what all kinds of connections share, and the methods of peers that are polled."""
 
 from __future__ import annotations
 
@@ -12,19 +12,11 @@ if TYPE_CHECKING:
     from ..protocol.vocabulary import Message
 
 
-class Values:
-    """Sending and receiving what a codec makes messages of."""
+class HasCodec:
+    """Has a codec of its own, and JSON beside it. The codecs are loaded at their first use."""
 
     _codec: Codec | str = "json"
     _json: Codec | None = None
-
-    @abstractmethod
-    def send(self, message: str | Buffer) -> None:
-        """Send a message."""
-
-    @abstractmethod
-    def receive(self) -> Message | None:
-        """Fetch a message."""
 
     @property
     def codec(self) -> Codec | str:
@@ -37,15 +29,60 @@ class Values:
 
     @codec.setter
     def codec(self, codec: Codec | str) -> None:
-        from ..protocol.codecs import codec_of  # which a page that has no use for it need not load
+        from ..protocol.codecs import codec_of
 
         self._codec = codec_of(codec)
 
-    def send_value(self, value: Any) -> None:
-        """Send a value as the `codec` writes it; raises as `send()` does, and CodecEncodeError if it cannot."""
+    def _encoded(self, value: Any) -> Message:
         from ..protocol.codecs import encode_value
 
-        self.send(encode_value(self._present_codec(), value))
+        return encode_value(self._present_codec(), value)
+
+    def _decoded(self, message: Message) -> Any:
+        from ..protocol.codecs import decode_value
+
+        return decode_value(self._present_codec(), message)
+
+    def _as_json(self, value: Any) -> Message:
+        from ..protocol.codecs import encode_value
+
+        return encode_value(self._json_codec(), value)
+
+    def _from_json(self, message: Message) -> Any:
+        from ..protocol.codecs import decode_value
+
+        return decode_value(self._json_codec(), message)
+
+    def _present_codec(self) -> Codec:
+        codec = self._codec
+        if isinstance(codec, str):
+            from ..protocol.codecs import codec_of
+
+            codec = self._codec = codec_of(codec)
+        return codec
+
+    def _json_codec(self) -> Codec:
+        if HasCodec._json is None:
+            from ..protocol.codecs import JSON
+
+            HasCodec._json = JSON()
+        return HasCodec._json
+
+
+class Values(HasCodec):
+    """Sending and receiving what a codec makes messages of, for a peer that is polled."""
+
+    @abstractmethod
+    def send(self, message: str | Buffer) -> None:
+        """Send a message."""
+
+    @abstractmethod
+    def receive(self) -> Message | None:
+        """Fetch a message."""
+
+    def send_value(self, value: Any) -> None:
+        """Send a value as the `codec` writes it; raises as `send()` does, and CodecEncodeError if it cannot."""
+        self.send(self._encoded(value))
 
     def receive_value(self, default: Any = None) -> Any:
         """Fetch the next message and return its value, `default` if there is no message.
@@ -53,16 +90,12 @@ class Values:
         Raises CodecDecodeError if the message holds no value; it is in the exception, and the next call goes on with
         the one after it.
         """
-        from ..protocol.codecs import decode_value
-
         message = self.receive()
-        return default if message is None else decode_value(self._present_codec(), message)
+        return default if message is None else self._decoded(message)
 
     def send_json(self, value: Any) -> None:
         """Send a value as a text of JSON; raises as `send()` does, and CodecEncodeError if JSON has no form for it."""
-        from ..protocol.codecs import encode_value
-
-        self.send(encode_value(self._json_codec(), value))
+        self.send(self._as_json(value))
 
     def receive_json(self, default: Any = None) -> Any:
         """Fetch the next message and return the value of its JSON, `default` if there is no message.
@@ -70,20 +103,5 @@ class Values:
         JSON's null is None as well: where it may come, give another default, or look at
         `get_available_packet_count()` before. Raises CodecDecodeError as `receive_value()` does.
         """
-        from ..protocol.codecs import decode_value
-
         message = self.receive()
-        return default if message is None else decode_value(self._json_codec(), message)
-
-    def _present_codec(self) -> Codec:
-        if isinstance(self._codec, str):
-            self.codec = self._codec
-        assert not isinstance(self._codec, str)  # noqa: S101  the setter replaces names
-        return self._codec
-
-    def _json_codec(self) -> Codec:
-        if Values._json is None:
-            from ..protocol.codecs import JSON
-
-            Values._json = JSON()
-        return Values._json
+        return default if message is None else self._from_json(message)

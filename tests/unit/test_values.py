@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import sys
 from typing import Any
@@ -16,6 +17,7 @@ from pyws_browser import (
     NotConnectedError,
     WebSocketPeer,
 )
+from pyws_browser.aio import ServerConnection, connect, serve
 
 from ..support import pump
 
@@ -146,6 +148,33 @@ def test_a_codec_of_ones_own(pair: tuple[WebSocketPeer, WebSocketPeer]) -> None:
     with pytest.raises(CodecEncodeError, match=r"an int cannot be sent: int too big") as caught:
         client.send_value(70_000)
     assert isinstance(caught.value.__cause__, OverflowError)
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_asyncio_sends_and_receives_values_too(codec: str) -> None:
+    async def echo(websocket: ServerConnection) -> None:
+        async for message in websocket:
+            await websocket.send(message)
+
+    async def main() -> list[Any]:
+        async with serve(echo, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with connect(f"ws://127.0.0.1:{port}/", proxy=None) as websocket:
+                websocket.codec = codec
+                got = []
+                for value in VALUES:
+                    await websocket.send_value(value)
+                    got.append(await websocket.receive_value())
+                await websocket.send_json({"ä": None})
+                got.append(await websocket.receive_json())
+                await websocket.send("no json")
+                with pytest.raises(CodecDecodeError) as caught:
+                    await websocket.receive_json()
+                with pytest.raises(CodecEncodeError):
+                    await websocket.send_json(math.nan)
+                return [*got, caught.value.received]
+
+    assert asyncio.run(main()) == [*VALUES, {"ä": None}, "no json"]
 
 
 @pytest.mark.parametrize("codec", ["yaml", "", 5, None, dict, object()])
