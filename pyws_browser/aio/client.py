@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from ..compat.headers import Headers
     from ..peer.websocket_peer import Connector
+    from ..protocol.codecs import Codec
     from ..protocol.compression import Compression
     from ..protocol.options import Options
     from ..protocol.url import WebSocketURL
@@ -82,9 +83,9 @@ class connect:  # noqa: N801  it is called like a function
 
     The arguments are those of `websockets.asyncio.client.connect`, whose defaults they have; `docs/asyncio.md` goes
     through them. Further ones: `backoff` says how `async for` reconnects, `connector` opens the transport, as that of
-    `WebSocketPeer` does, and `trace(connection, frame)` is told of every frame. `uri`, `subprotocols` and
-    `additional_headers` may be functions, or coroutine functions, that are asked again for every attempt: for a token
-    that expires, say.
+    `WebSocketPeer` does, `trace(connection, frame)` is told of every frame, and `codec` is how `send_value()` and
+    `receive_value()` make messages. `uri`, `subprotocols` and `additional_headers` may be functions, or coroutine
+    functions, that are asked again for every attempt: for a token that expires, say.
 
     A redirect to another origin (scheme, host and port) is followed as by `connect(target)`: it carries no
     `additional_headers`, `subprotocols`, `origin`, `ssl`, `server_hostname` or `user_agent_header` that were given for
@@ -138,6 +139,7 @@ class connect:  # noqa: N801  it is called like a function
         connector: Connector | None = None,
         trace: Trace | None = None,
         trusted_origins: Sequence[str] = (),
+        codec: Codec | str = "json",
         **others: Any,
     ) -> None:
         web = IN_BROWSER or web_limits_by_default()
@@ -209,6 +211,11 @@ class connect:  # noqa: N801  it is called like a function
             **limits,
             **times,
         )
+        self._codec: Codec | str = codec
+        if codec != "json":
+            from ..protocol.codecs import codec_of  # which a page that has no use for it need not load
+
+            self._codec = codec_of(codec)
         self._connector: Connector = connector or open_transport
         self._factory = create_connection or ClientConnection
         self._trace = trace
@@ -357,6 +364,8 @@ class connect:  # noqa: N801  it is called like a function
         except BaseException:
             transport.abort()
             raise
+        if self._codec != "json":
+            connection.codec = self._codec
         await connection.opened(uri, self.open_timeout)
         return connection
 

@@ -159,8 +159,7 @@ def test_asyncio_sends_and_receives_values_too(codec: str) -> None:
     async def main() -> list[Any]:
         async with serve(echo, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            async with connect(f"ws://127.0.0.1:{port}/", proxy=None) as websocket:
-                websocket.codec = codec
+            async with connect(f"ws://127.0.0.1:{port}/", proxy=None, codec=codec) as websocket:
                 got = []
                 for value in VALUES:
                     await websocket.send_value(value)
@@ -181,6 +180,8 @@ def test_asyncio_sends_and_receives_values_too(codec: str) -> None:
 def test_what_is_no_codec_is_refused(codec: Any) -> None:
     with pytest.raises(InvalidOptionError, match="codec"):
         WebSocketPeer().codec = codec
+    with pytest.raises(InvalidOptionError, match="codec"):
+        connect("ws://127.0.0.1/", codec=codec)
 
 
 @pytest.mark.parametrize("name", ["orjson", "msgspec", "msgpack"])
