@@ -73,7 +73,7 @@ class TestTroubleshooting:
             peers = [WebSocketPeer() for _ in range(3)]
             for peer in peers:
                 peer.connect_to_url(url)
-                pump(peer, until=peer.is_connected_to_host)
+                pump(peer, until=lambda peer=peer: peer.ready_state is not State.CONNECTING)
             pump(*peers, until=lambda: peers[2].ready_state is State.CLOSED)
             assert (peers[2].close_code, peers[2].close_reason) == (4000, "the room is full")
             assert peers[0].is_connected_to_host()
