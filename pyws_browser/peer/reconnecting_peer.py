@@ -106,12 +106,12 @@ class ReconnectingPeer(WebSocketPeer):
         `poll()`, and counts as a failed attempt. Without functions, what is raised here is raised for good: there is no
         other attempt. A `sock` would do for one connection only: InvalidOptionError.
         """
-        self._check_closed()
+        self._check_free()
         if sock is not None:
             raise InvalidOptionError("a socket serves one connection, and this peer makes new ones: give no sock")
         if self.reconnection.state is ReconnectState.WAITING:
             self.reconnection.stop()
-            self._check_closed()
+            self._check_free()
         self._waiting.clear()
         self._url, self._protocols, self._tls = url, protocols, tls
         self._attempt()

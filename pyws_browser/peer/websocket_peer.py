@@ -105,10 +105,12 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
         Raises:
             InvalidURLError, InvalidSubprotocolError, InvalidOptionError: nothing was begun.
             UnsupportedInBrowserError: `tls` or `sock` in a page, or ws from an https page.
-            AlreadyConnectedError: the state is not CLOSED.
+            AlreadyConnectedError: it connects or is connected, or it is closing and has still bytes to send.
+
+        A connection that is closing ends without the other side's Close frame (Godot 4.6).
 
         """
-        self._check_closed()
+        leaving = self._check_free()
         if tls is not None:
             self._refuse_in_browser("tls")
             _check_context(tls)
@@ -117,7 +119,10 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
         options = self._options._replace(tls=tls, sock=sock)
         if protocols is not None:
             options = options._replace(subprotocols=rules.check_subprotocols(protocols))
-        self._attach(self._connector(url, options))
+        transport = self._connector(url, options)
+        if leaving is not None:
+            leaving.see_off()
+        self._attach(transport)
 
     def close(self, code: int | None = 1000, reason: str = "") -> None:
         """Begin the closing handshake (Godot and WHATWG, `close`).
@@ -363,15 +368,27 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
 
     # What the rest is made of.
 
-    def _check_closed(self) -> None:
-        """Raise AlreadyConnectedError unless the peer can connect."""
-        if self._transport is not None:
-            self._check_thread()
-            if self._transport.ready_state is not State.CLOSED:
-                raise AlreadyConnectedError(
-                    f"the peer is connected to {self._transport.url.shown}: close() it and poll() until it is CLOSED, "
-                    "or take another peer"
-                )
+    def _check_free(self) -> Transport | None:
+        """Raise AlreadyConnectedError unless the peer can connect; return a connection that is closing still."""
+        transport = self._transport
+        if transport is None:
+            return None
+        self._check_thread()
+        if transport.ready_state is State.CLOSING:
+            transport.poll()
+        if transport.ready_state is State.CLOSED:
+            return None
+        if transport.ready_state is not State.CLOSING:
+            raise AlreadyConnectedError(
+                f"the peer is connected to {transport.url.shown}: close() it, or take another peer"
+            )
+        unsent = 0 if IN_BROWSER else transport.buffered_amount  # a browser goes on by itself
+        if unsent:
+            raise AlreadyConnectedError(
+                f"the peer is closing, and {unsent} bytes for {transport.url.shown} are not sent yet: poll() until "
+                "they are, abort() to give them up, or take another peer"
+            )
+        return transport
 
     def _connected(self) -> Transport:
         """Return the transport if it is OPEN."""

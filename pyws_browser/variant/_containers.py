@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Error, VariantDecodeError, VariantEncodeError
 from ._collisions import FEW_KEYS, SALTED, make_dict
+from ._conversions import CONVERSIONS
 from ._rows import Numbers, Row
 from ._scalars import (
     head_and_word,
-    pack_f32,
     pack_u32,
     pack_u64,
     read_string,
     string_bytes,
     u32,
-    unpack_f32,
     unpack_u64,
 )
 from .types import EncodedObject, EncodedObjectAsID, Key, StringName, TypedArray, TypedDictionary, encoded_key
@@ -31,6 +30,18 @@ if TYPE_CHECKING:
 REFUSED: Final = object()
 _MAX_KEYS: Final = 8
 _FEW: Final = 32  # elements, with which most containers get along
+
+
+class _NullObject:
+    """An object that is null, where it may be a key of a Dictionary."""
+
+
+NULL_OBJECT: Final = _NullObject()
+_UNCHANGED: Final = (Key, _NullObject)
+
+
+def _has_nan(numbers: tuple[Any, ...]) -> bool:
+    return any(_has_nan(number) if isinstance(number, tuple) else number != number for number in numbers)
 
 
 def _has_hash(key: Any) -> bool:
@@ -94,6 +105,11 @@ class DictionaryRow(Container):
         return 2 * _count(data, pos), None, pos + 4
 
     def end(self, values: list[Any], note: Any) -> Any:
+        dictionary = self.make(values)
+        return dictionary if SALTED.issuperset(map(type, dictionary)) else self.unite(dictionary)
+
+    def make(self, values: list[Any]) -> dict[Any, Any]:
+        """Make a dict in which no two keys have become one that differ in Godot."""
         try:
             if len(values) <= 2 * FEW_KEYS:
                 each = iter(values)
@@ -106,6 +122,22 @@ class DictionaryRow(Container):
         except TypeError:  # a key has no hash
             return self.wrap_unhashable(values)
         return dictionary if 2 * len(dictionary) == len(values) else self.wrap_equal(values)
+
+    def unite(self, dictionary: dict[Any, Any]) -> dict[Any, Any]:
+        """Return the dict with one key for equal vectors that hold NaN, which are the same to Godot.
+
+        A null object beside null is another key to Godot.
+        """
+        vectors: dict[bytes, Any] = {}
+        united: dict[Any, Any] = {}
+        for key, value in dictionary.items():
+            same = key
+            if key is NULL_OBJECT:
+                same = self.wrap(None) if None in dictionary else None
+            elif isinstance(key, tuple) and _has_nan(key):
+                same = vectors.setdefault(self.wrap(key).data, key)
+            united[same] = value
+        return united
 
     def wrap_unhashable(self, values: list[Any]) -> dict[Any, Any]:
         """Make a dict of keys of which some have no hash."""
@@ -146,7 +178,7 @@ class DictionaryRow(Container):
         for i in range(0, len(values), 2):
             key = values[i]
             kind = type(key)
-            dictionary[key if kind in SALTED or kind is Key else self.wrap_exactly(key)] = values[i + 1]
+            dictionary[key if kind in SALTED or kind in _UNCHANGED else self.wrap_exactly(key)] = values[i + 1]
         return dictionary
 
     def wrap_exactly(self, key: Any) -> Key:
@@ -314,18 +346,13 @@ class ElementTypes:
         return name, pos
 
     def admit(self, name: str, value: Any) -> Any:
-        """Give what becomes of a decoded value where only those of a type may be, `REFUSED` if Godot leaves it out."""
+        """Return what Godot makes of a value where only those of a type may be, `REFUSED` if it leaves it out."""
         wanted = self.ids.get(name, self.object_id)
         found = self.find(value)[0].type_id
         if found == wanted or (value is None and wanted == self.object_id):
             return value
-        if found == self.ids["String"] and wanted == self.ids["StringName"]:
-            return StringName(value)
-        if found == self.ids["StringName"] and wanted == self.ids["String"]:
-            return str(value)
-        if found == self.ids["int"] and wanted == self.ids["float"]:
-            return unpack_f32(pack_f32(value))[0]
-        return REFUSED
+        convert = CONVERSIONS.get((self.rows[wanted].name, self.rows[found].name))
+        return REFUSED if convert is None else convert(value)
 
 
 class TypedArrayRow(ArrayRow):
@@ -379,7 +406,7 @@ class TypedDictionaryRow(DictionaryRow):
         if key_name != "Variant":  # Godot does not look at the values
             admitted: list[Any] = []
             for i in range(0, len(values), 2):
-                key = self.types.admit(key_name, values[i])
+                key = self.types.admit(key_name, None if values[i] is NULL_OBJECT else values[i])
                 if key is not REFUSED:
                     admitted += (key, values[i + 1])
             values = admitted

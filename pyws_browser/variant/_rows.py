@@ -263,7 +263,8 @@ class PathRow(Row):
         while len(names) < total:
             name, pos = read_string(data, pos, self.lenient)
             names.append(name)
-        return NodePath(names[:count], names[count:], total > 0 and flags & 1 == 1), pos
+        is_absolute = flags & 1 == 1 and (total > 0 or not self.lenient)  # Godot 3 makes an empty path of "/"
+        return NodePath(names[:count], names[count:], is_absolute), pos
 
 
 class HandleRow(Row):

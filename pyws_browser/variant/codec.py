@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import Error, VariantDecodeError, VariantEncodeError
-from ._containers import Container, NestedKeyRow, Properties
+from ._containers import NULL_OBJECT, Container, DictionaryRow, NestedKeyRow, Properties
 from ._scalars import (
     FALSE,
     NIL,
@@ -245,6 +245,8 @@ def _decode(data: bytes, pos: i64, version: Version, allow_objects: bool) -> tup
                 continue
             value = container.end(values, note)
             values, left, container, note = stack.pop()
+            if value is None and not len(values) & 1 and isinstance(container, DictionaryRow):
+                value = NULL_OBJECT
             values.append(value)
     except (IndexError, struct.error):
         raise truncated("Variant", pos) from None

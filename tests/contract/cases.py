@@ -157,6 +157,19 @@ async def connecting_twice_raises(world: World) -> None:
 
 
 @case
+async def connecting_while_closing_leaves_the_old_connection(world: World) -> None:
+    peer = world.peer()
+    peer.connect_to_url(world.url("echo"))
+    await world.until(lambda: peer.ready_state is State.OPEN)
+    peer.send("the last")
+    peer.close(3000)
+    await world.until(lambda: not peer.get_current_outbound_buffered_amount())
+    peer.connect_to_url(world.url("echo"))
+    await world.until(lambda: peer.ready_state is State.OPEN)
+    assert await exchange(world, peer, "again") == "again"
+
+
+@case
 async def nobody_listening_ends_in_closed_with_1006(world: World) -> None:
     peer = world.peer()
     peer.connect_to_url(world.url("nobody:/"))

@@ -50,6 +50,11 @@ def golden(version: int) -> list[Packet]:
     return [Packet(label, version, bytes.fromhex(data)) for label, data in (line.split("\t") for line in lines)]
 
 
+def table(name: str) -> list[list[str]]:
+    """Read a table of Godot 4's: a name, bytes in hexadecimal, and what the engine made of them, in columns."""
+    return [line.split("\t") for line in (DATA / f"{name}.txt").read_text("utf-8").splitlines()]
+
+
 def every_packet() -> Iterator[Packet]:
     for vector in VECTORS:
         yield Packet(vector["literal"], 3, bytes.fromhex(vector["hex"]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pyws_browser.errors import Error, VariantDecodeError
+from pyws_browser.errors import Error, VariantDecodeError, VariantEncodeError
 from pyws_browser.variant import (
     AABB,
     RID,
@@ -44,7 +44,7 @@ from pyws_browser.variant import (
     encode,
 )
 
-from .samples import REJECTS, VECTORS, Packet, described, golden, inert, same
+from .samples import REJECTS, VECTORS, Packet, described, golden, inert, same, table
 
 # Godot 3 has characters that Python has not.
 BEYOND_UNICODE = {"String invalid UTF-8: f8 5 bytes"}
@@ -197,3 +197,63 @@ def test_what_godot_takes_with_objects_allowed_is_taken(reject: dict[str, Any]) 
 def test_the_bytes_of_an_engine_are_those_of_the_value(packet: Packet, value: Any) -> None:
     assert encode(value, version=packet.version, full_objects=True) == packet.data
     assert same(decode(packet.data, version=packet.version, allow_objects=True), value)
+
+
+@pytest.mark.parametrize(("literal", "plain", "full"), table("godot4_vectors"), ids=lambda column: column[:40])
+def test_what_godot_4_writes_is_written_again_as_it_was(literal: str, plain: str, full: str) -> None:
+    assert encode(decode(bytes.fromhex(plain), version=4), version=4).hex() == plain, literal
+    if full != "-":
+        value = decode(bytes.fromhex(full), version=4, allow_objects=True)
+        assert encode(value, version=4, full_objects=True).hex() == full, literal
+
+
+def test_godot_4_and_this_package_make_the_same_of_all_bytes() -> None:
+    """But arrays of 64-bit numbers stay such, and a value of another type in a typed dictionary is not sent again."""
+    differences = []
+    for name, data, again in table("godot4_rejects"):
+        if data[:2] in PACKED_VECTORS and int(data[4:6], 16) & 1:
+            continue
+        try:
+            value = decode(bytes.fromhex(data), version=4)
+        except VariantDecodeError:
+            ours = "refused"
+        else:
+            try:
+                ours = encode(value, version=4).hex()
+            except VariantEncodeError:
+                assert isinstance(value, TypedDictionary)
+                ours = "?"
+        theirs = data if again == "same" else again
+        if ours != theirs and (ours == "refused" or theirs == "refused" or "?" not in (ours, theirs)):
+            differences.append((name, data, theirs, ours))
+    assert differences == []
+
+
+PACKED_VECTORS = ("23", "24", "26")
+
+
+@pytest.mark.parametrize(("version", "type_id", "path"), [(3, "0f", NodePath("")), (4, "16", NodePath("/"))])
+def test_the_path_of_the_root_alone_is_empty_in_godot_3(version: int, type_id: str, path: NodePath) -> None:
+    assert decode(bytes.fromhex(f"{type_id}000000000000800000000001000000"), version=version) == path
+
+
+@pytest.mark.parametrize("first", ["00000000", "1800010000000000 00000000"])
+def test_null_and_a_null_object_are_two_keys(first: str) -> None:
+    second = {"00000000": "1800010000000000 00000000"}.get(first, "00000000")
+    data = bytes.fromhex(f"1b00000002000000 {first} 0200000001000000 {second} 0200000002000000")
+    found = decode(data, version=4)
+    assert sorted(found.values()) == [1, 2]
+    assert None in found
+    assert decode(bytes.fromhex("1b00000001000000 1800010000000000 00000000 0200000001000000"), version=4) == {None: 1}
+
+
+@pytest.mark.parametrize("text", ["red", "Dark Red"])
+def test_a_color_by_its_name_is_refused_and_not_another_color(text: str) -> None:
+    raw = encode(text, version=4)
+    with pytest.raises(VariantDecodeError, match="name of a color"):
+        decode(bytes.fromhex("1c0001001400000001000000") + raw, version=4)
+
+
+def test_a_text_that_is_no_path_does_not_become_one() -> None:
+    with pytest.raises(VariantDecodeError, match="NodePath"):
+        decode(bytes.fromhex("1c0001001600000001000000") + encode("a::b", version=4), version=4)
