@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..errors import InvalidMessageTypeError, InvalidTextError
-from ..protocol.rules import as_text, encode_text
+from ..protocol.rules import as_bytes, as_text, encode_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -27,13 +27,13 @@ def as_message(data: Data, *, text: bool | None) -> Message:
     """Return what is sent for `data`; `text` overrides that str goes as text and bytes-like as binary."""
     if isinstance(data, str):
         return encode_text(data) if text is False else data
-    payload = data if isinstance(data, bytes) else bytes(data)
+    payload = as_bytes(data)
     return as_text(payload) if text is True else payload
 
 
 def is_data(message: object) -> bool:
     """Tell whether it is one message, not fragments of one; raises InvalidMessageTypeError for what is neither."""
-    if isinstance(message, (str, *_BYTES_LIKE)):
+    if isinstance(message, (str, *_BYTES_LIKE)) or _has_buffer(message):
         return True
     if isinstance(message, Mapping):
         raise InvalidMessageTypeError("a message is no dict: encode it, as JSON say, or send its keys()")
@@ -43,6 +43,14 @@ def is_data(message: object) -> bool:
     raise InvalidMessageTypeError(
         f"a message is str, bytes-like, or an iterable of those as fragments, not {type(message).__name__}{advice}"
     )
+
+
+def _has_buffer(message: object) -> bool:
+    try:
+        memoryview(message)  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    return True
 
 
 class Decoder:
@@ -82,11 +90,11 @@ async def each(fragments: Fragments, *, text: bool | None) -> AsyncIterator[Mess
     try:
         async for fragment in _each(fragments):
             if kind is None:
-                kind = str if isinstance(fragment, str) else _BYTES_LIKE
-            if not isinstance(fragment, kind):
+                kind = isinstance(fragment, str)
+            if isinstance(fragment, str) is not kind or not (kind or _has_buffer(fragment)):
                 raise InvalidMessageTypeError("the fragments of a message are all str or all bytes-like: encode them")
-            is_cut = text is True and not isinstance(fragment, str)
-            yield decode(bytes(fragment)) if is_cut else as_message(fragment, text=text)
+            cut = as_bytes(fragment) if text is True and not isinstance(fragment, str) else None
+            yield decode(cut) if cut is not None else as_message(fragment, text=text)
         decode(b"", True)
     except UnicodeDecodeError as exc:
         raise InvalidTextError("the fragments of a text must be UTF-8 together: send them as binary") from exc

@@ -189,7 +189,10 @@ def as_bytes(data: Buffer) -> bytes:
     if isinstance(data, bytes):
         return data
     try:
-        return bytes(memoryview(data))
+        view = memoryview(data)
+        if view.format == "O":  # pointers to Python's objects, as in numpy
+            raise TypeError
+        return bytes(view)
     except (TypeError, ValueError):  # ValueError for a memoryview that was released
         kind = type(data).__name__
         advice = "send_text() sends str" if isinstance(data, str) else _advice(data)

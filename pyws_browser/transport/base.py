@@ -423,6 +423,11 @@ def gave_up() -> ConnectError:
     return ConnectError("close() was called before the connection was open")
 
 
+def unsent_at_end(size: int) -> ConnectionLostError:
+    """Return the cause of an end, by the other side's Close frame, before `size` bytes of payload had been sent."""
+    return ConnectionLostError(f"the other side closed, and {size} bytes that were put before are lost")
+
+
 def aborted() -> ConnectionLostError:
     """Return the cause of an end that `abort()` brought."""
     return ConnectionLostError("this side aborted the connection")

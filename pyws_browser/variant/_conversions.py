@@ -42,7 +42,8 @@ _NOT_ONE: Final = 0.001
 
 def _f32(number: float) -> float:
     try:
-        return unpack_f32(pack_f32(number))[0]
+        rounded: float = unpack_f32(pack_f32(number))[0]
+        return rounded
     except OverflowError:
         return float("inf") if number > 0 else float("-inf")
 
@@ -148,7 +149,8 @@ def _transform_of_projection(projection: Projection) -> Transform:
 
 
 def _projection_of(transform: Transform) -> Projection:
-    return Projection(*(Vector4(*vector, 0.0) for vector in transform.basis), Vector4(*transform.origin, 1.0))
+    x, y, z = (Vector4(*vector, 0.0) for vector in transform.basis)
+    return Projection(x, y, z, Vector4(*transform.origin, 1.0))
 
 
 def _number(value: Any) -> Any:
@@ -253,8 +255,8 @@ CONVERSIONS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("PackedVector3Array", "Array"): _vectors(PoolVector3Array, 3),
     ("PackedColorArray", "Array"): _colors_of,
     ("PackedVector4Array", "Array"): _vectors(PackedVector4Array, 4),
-} | {
-    ("Array", f"Packed{kind}Array"): list
-    for kind in ("Byte", "Int32", "Int64", "Float32", "Float64", "String", "Vector2", "Vector3", "Color", "Vector4")
 }
 """By the name of the type that is wanted, and that of the one which came."""
+
+for _kind in ("Byte", "Int32", "Int64", "Float32", "Float64", "String", "Vector2", "Vector3", "Color", "Vector4"):
+    CONVERSIONS["Array", f"Packed{_kind}Array"] = list

@@ -24,6 +24,9 @@ BLOCK_SIZE: Final = 64 * 1024
 MAX_FINAL_BLOCKS: Final = 32
 """In one message: a sender that makes any ends the message with one (§7.2.3.4), and zlib takes a new state for each."""
 
+_SMALLEST_OF_ZLIB: Final = 9
+"""Bits of the smallest window that zlib compresses with."""
+
 _SAMPLE_SIZE: Final = 4 * 1024
 _SAMPLED_FROM: Final = 64 * 1024
 """Messages from here on are tried by a sample first: most large ones are images and archives, deflated already."""
@@ -55,6 +58,8 @@ class Deflater:
     def deflate(self, payload: bytes) -> bytes | None:
         """Return the deflated payload of one message, or None if that would not be smaller."""
         size = len(payload)
+        if self._window_bits < _SMALLEST_OF_ZLIB:
+            return None
         if size >= _SAMPLED_FROM:
             sample = zlib.compress(payload[size // 2 : size // 2 + _SAMPLE_SIZE], 1)
             if len(sample) > _SAMPLE_SIZE * 15 // 16:

@@ -24,7 +24,7 @@ from websockets.uri import WebSocketURI
 
 from ..errors import HandshakeError, InvalidStateError, InvalidSubprotocolError
 from ..protocol.display import printable
-from .head import MAX_HEAD_BYTES, Head
+from .head import MAX_ANSWER_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES, Head, fields_of
 from .negotiation import client_deflate, server_deflate, terms_of
 from .refusal import Refusal
 from .request import Problem, parse_request
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .deflate import DeflateTerms
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})[ \r]")
+_DECIDING: Final = re.compile(rb"(?:connection|upgrade|sec-websocket-[a-z]+)[ \t]*:", re.IGNORECASE)
 _TLS_RECORDS: Final = (b"\x15", b"\x16")
 """What a record of TLS begins with that a server may send first: an alert, or its handshake (RFC 8446 §5.1)."""
 _TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
@@ -85,7 +86,7 @@ class ClientHandshake:
         self._offered = subprotocols
         self._is_secure = url.secure
         self._has_begun = False
-        self._head = Head()
+        self._head = Head(MAX_ANSWER_BYTES)
         self._interim_size = 0
         self._refusal: Refusal | None = None
         request = self._protocol.connect()
@@ -157,16 +158,21 @@ class ClientHandshake:
                 raise HandshakeError(f"the server's answer is wrong: invalid HTTP status line '{line}'") from problem
             if status[1] == b"101" or not status[1].startswith(b"1"):
                 break
+            if status[1] == b"102":  # the rest may take minutes
+                raise HandshakeError(
+                    "the server answers 102, and a WebSocket waits for no work: let it answer with 101"
+                )
             self._interim_size += len(head)
             if self._interim_size > MAX_HEAD_BYTES:
                 raise HandshakeError(f"the server's interim answers are longer than {MAX_HEAD_BYTES} bytes")
-            self._head = Head()
+            self._head = Head(MAX_ANSWER_BYTES)
         return found
 
     def _accept(self, head: bytes) -> None:
         """Judge an answer that agrees to the upgrade; raises HandshakeError if it is not the right one."""
         protocol = self._protocol
-        protocol.receive_data(head)
+        short = _without_the_rest(head)
+        protocol.receive_data(short)
         events = protocol.events_received()
         response = events[0] if events and isinstance(events[0], Response) else None
         problem = protocol.handshake_exc
@@ -175,6 +181,8 @@ class ClientHandshake:
             why = printable(_explain(problem))
             raise _handshake_error(f"the server's answer is wrong: {why}", response) from problem
         assert response is not None  # noqa: S101  the head is complete, so it was read or is a problem
+        if short is not head:
+            response.headers = Headers(fields_of(head.decode("latin-1").split("\r\n")[1:-2]))
         self._received = response
         self.subprotocol = protocol.subprotocol or ""
         self.deflate = terms_of(protocol.extensions)
@@ -184,6 +192,15 @@ class ClientHandshake:
                 "up, and so does this: offer one that the server knows, or none",
                 response,
             )
+
+
+def _without_the_rest(head: bytes) -> bytes:
+    """Return an answer of more fields, or longer ones, than the parser takes, with those alone that it decides by."""
+    status, *fields = head.split(b"\r\n")[:-2]
+    if len(fields) <= MAX_FIELDS and max(map(len, fields), default=0) <= MAX_LINE_BYTES:
+        return head
+    deciding = [field for field in fields if _DECIDING.match(field)]
+    return b"\r\n".join((status, *deciding, b"", b""))
 
 
 class ServerHandshake:
@@ -235,7 +252,7 @@ class ServerHandshake:
         try:
             found = self._head.feed(data)
         except HandshakeError as exc:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, str(exc))
+            self._refuse(self._head.status, str(exc))
             return b""
         if found is None:
             return None

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_HEAD_BYTES: Final = 16 * 1024
-"""How long an HTTP message may be up to its blank line."""
+"""How long a request may be up to its blank line."""
+MAX_ANSWER_BYTES: Final = 256 * 1024
+"""How long an answer may be up to its blank line; Chromium takes as much."""
 MAX_LINE_BYTES: Final = 8 * 1024
 """How long one line of a request may be."""
 MAX_FIELDS: Final = 128
@@ -21,6 +23,7 @@ MAX_FIELDS: Final = 128
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _VERSION: Final = b"HTTP/"
 _UNFIT: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_BARE_LINE_FEED: Final = re.compile(rb"(?<!\r)\n\r?\n")
 _FOLD: Final = re.compile(rb"\r\n[ \t]+")
 
 
@@ -31,22 +34,31 @@ class Head:
     of it, is given out at once, for whoever reads it to refuse.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_HEAD_BYTES) -> None:
+        self.status: HTTPStatus = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        """What a server answers to a head for which `feed()` raises."""
+        self._most = most
         self._received = bytearray()
         self._is_http = False
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Return the head and what follows it, once it is complete."""
+        """Return the head and what follows it, once it is complete.
+
+        Raises HandshakeError if it is too long, or ends with line feeds alone.
+        """
         searched = max(0, len(self._received) - len(_END_OF_HEAD))
         self._received += data
         if not self._is_http and not self._may_be_http():
             return bytes(self._received.partition(b"\n")[0].removesuffix(b"\r")) + _END_OF_HEAD, b""
         end = self._received.find(_END_OF_HEAD, searched)
-        if end < 0 and len(self._received) <= MAX_HEAD_BYTES:
+        if end < 0 and len(self._received) <= self._most:
+            if _BARE_LINE_FEED.search(self._received, searched):
+                self.status = HTTPStatus.BAD_REQUEST
+                raise HandshakeError("the lines of the HTTP head end with LF: they have to end with CR LF")
             return None
         end += len(_END_OF_HEAD)
-        if not len(_END_OF_HEAD) <= end <= MAX_HEAD_BYTES:
-            raise HandshakeError(f"the HTTP head is longer than {MAX_HEAD_BYTES} bytes")
+        if not len(_END_OF_HEAD) <= end <= self._most:
+            raise HandshakeError(f"the HTTP head is longer than {self._most} bytes")
         head = _FOLD.sub(b" ", self._received[:end])  # RFC 9112 §5.2, which `websockets` leaves out
         return head, bytes(self._received[end:])
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _LARGEST_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 
 
+_SMALLEST_WINDOW: Final = 8
 _TOO_SMALL: Final = "zlib cannot compress with a window of 8 bits: use 9"
 """`websockets` 17 and later say so; with 15 and 16, zlib's own ValueError comes."""
 
@@ -32,10 +33,14 @@ class _ClientFactory(ClientPerMessageDeflateFactory):
     def process_response_params(
         self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
     ) -> PerMessageDeflate:
-        try:
+        name, bits = "client_max_window_bits", str(_SMALLEST_WINDOW)
+        if (name, bits) not in params:
             return super().process_response_params(params, accepted_extensions)
-        except ValueError as exc:
-            raise NegotiationError(_TOO_SMALL) from exc
+        # zlib has no window of 8 bits, and what is sent need not be compressed (RFC 7692 §6.1).
+        wider = [(name, str(_SMALLEST_WINDOW + 1)) if param == (name, bits) else param for param in params]
+        agreed = super().process_response_params(wider, accepted_extensions)
+        agreed.local_max_window_bits = _SMALLEST_WINDOW
+        return agreed
 
 
 class _ServerFactory(ServerPerMessageDeflateFactory):

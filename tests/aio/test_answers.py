@@ -66,10 +66,10 @@ SERVERS = {
         b"HTTP/1.0 " + upgrade()[9:],
         b"HTTP/1.1 101 Ok\r\nUpgrade: websocket\x1b\r\n\r\n",
         b"HTTP/1.1 101 Ok\r\nno field\r\n\r\n",
-        b"HTTP/1.1 101 Ok\r\nX: " + b"x" * 20_000,
+        b"HTTP/1.1 101 Ok\r\nX: " + b"x" * 300_000,
         b"HTTP/1.1 103 Early\r\n\r\n" * 1000,
-        b"HTTP/1.1 101 Ok\r\nX: " + b"x" * 10_000 + b"\r\n\r\n",
-        b"HTTP/1.1 101 Ok\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+        upgrade().replace(b"\r\n", b"\n"),
+        b"HTTP/1.1 102 Processing\r\n\r\n",
     ],
     "SecurityError": [
         refusal("302 Found", "Location: /"),

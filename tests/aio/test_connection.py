@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
+from array import array
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -119,6 +121,20 @@ async def test_other_messages_wait_for_the_last_fragment() -> None:
         gate.set()
         await asyncio.gather(slow, quick)
         assert [await connection.recv(), await connection.recv()] == ["onetwo", "quick"]
+
+
+@pytest.mark.parametrize(
+    "buffer",
+    [array("h"), array("h", [1]), array("u", "hi"), (ctypes.c_int * 2)(1, 2), memoryview(b"abcd")[::2]],
+    ids=["empty", "numbers", "characters", "ctypes", "with steps"],
+)
+async def test_a_buffer_goes_as_the_bytes_in_it_whatever_its_items_are(buffer: Any) -> None:
+    payload = memoryview(buffer).tobytes()
+    async with pair() as connection:
+        await connection.send(buffer)
+        assert await connection.recv() == payload
+        await connection.send([buffer, buffer])
+        assert await connection.recv() == 2 * payload
 
 
 @pytest.mark.parametrize("message", [1, None, object(), {"a": 1}, [1], [b"a", "b"], ["a", b"b"]])

@@ -97,7 +97,7 @@ def end(peer: WebSocketPeer) -> None:
         (b"HTTP/1.1 200 OK\r\n\r\nuntil the end", 200, "200 OK"),
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", 101, "Connection"),
         (b"SSH-2.0-OpenSSH\r\n\r\n", 0, "invalid HTTP status line"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000, 0, "longer than 16384"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000, 0, "longer than 262144"),
         (b"HTTP/1.1 200 OK\r\nContent-Le", 0, "before its answer was complete"),
         (b"", 0, "before its answer was complete"),
     ],
@@ -184,6 +184,21 @@ def test_a_frame_that_stalls_holds_nothing_up(wire: Wire, peer: WebSocketPeer) -
     wire.close()
     end(peer)
     assert not peer.was_clean_close
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+def test_an_end_that_loses_what_was_put_is_not_clean(wire: Wire, peer: WebSocketPeer, how: str) -> None:
+    peer.outbound_buffer_size = 64 << 20
+    wire.open(peer)
+    peer.send(b"x" * (40 << 20))
+    assert peer.get_current_outbound_buffered_amount() > 0
+    wire.sock.sendall(close_frame(4567))
+    pump(peer, until=lambda: peer.ready_state is not State.OPEN)
+    wire.reset() if how == "reset" else wire.sock.close()
+    end(peer)
+    assert not peer.was_clean_close
+    assert peer.close_code in (4567, 1006)
+    assert isinstance(peer.close_cause, ConnectionLostError)
 
 
 def test_a_reset_after_the_close_frames_is_no_fault(wire: Wire, peer: WebSocketPeer) -> None:

@@ -107,6 +107,37 @@ class TestClientsRequest:
 
 
 class TestServersAnswer:
+    @pytest.mark.parametrize(
+        "rest",
+        [{f"X-{number}": "x" for number in range(1000)}, {"X-Long": "x" * 200_000}],
+        ids=["many fields", "a long field"],
+    )
+    def test_one_with_more_than_the_parser_takes_opens_the_connection_and_loses_no_field(
+        self, rest: dict[str, str]
+    ) -> None:
+        handshake = client(subprotocols=("chat",))
+        answer = answer_to(handshake, Sec_WebSocket_Protocol="chat", **rest)
+        assert handshake.receive(answer + b"behind") == b"behind"
+        assert handshake.subprotocol == "chat"
+        _, response = handshake.messages
+        assert {name: response.headers[name] for name in rest} == rest
+
+    def test_one_that_is_longer_still_is_refused(self) -> None:
+        handshake = client()
+        with pytest.raises(HandshakeError, match="longer than 262144 bytes"):
+            handshake.receive(answer_to(handshake, X="x" * 300_000))
+
+    @pytest.mark.parametrize("before", ["", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"])
+    def test_one_whose_lines_end_with_lf_is_refused_at_once(self, before: str) -> None:
+        handshake = client()
+        answer = answer_to(handshake).decode().replace("\r\n", "\n")
+        with pytest.raises(HandshakeError, match="CR LF"):
+            handshake.receive((before or answer).encode() + answer.encode())
+
+    def test_102_is_not_waited_behind(self) -> None:
+        with pytest.raises(HandshakeError, match="102"):
+            client().receive(b"HTTP/1.1 102 Processing\r\n\r\n")
+
     def test_one_that_agrees_opens_the_connection(self) -> None:
         handshake = client()
         assert handshake.receive(answer_to(handshake)) == b""
@@ -176,7 +207,7 @@ class TestServersAnswer:
         handshake = client()
         assert handshake.receive(b"HTTP/1.1 101 Switching Protocols\r\n") is None
         with pytest.raises(HandshakeError, match="longer than"):
-            handshake.receive(b"A: b\r\n" * 4000)
+            handshake.receive(b"A: b\r\n" * 50_000)
 
     def test_an_end_comes_too_early(self) -> None:
         handshake = client()
@@ -636,6 +667,7 @@ class TestCompression:
             (None, None),
             ("permessage-deflate", DeflateTerms(15, True, 15, True)),
             ("permessage-deflate; client_max_window_bits=9", DeflateTerms(9, True, 15, True)),
+            ("permessage-deflate; client_max_window_bits=8", DeflateTerms(8, True, 15, True)),
             ("permessage-deflate; server_max_window_bits=8", DeflateTerms(15, True, 8, True)),
             ("permessage-deflate; server_no_context_takeover", DeflateTerms(15, True, 15, False)),
             ("permessage-deflate; client_no_context_takeover", DeflateTerms(15, False, 15, True)),
@@ -652,7 +684,7 @@ class TestCompression:
             "permessage-deflate; level=9",
             "permessage-deflate, permessage-deflate",
             "permessage-bzip2",
-            "permessage-deflate; client_max_window_bits=8",
+            "permessage-deflate; client_max_window_bits=7",
         ],
     )
     def test_a_client_refuses_what_it_did_not_offer(self, answer: str) -> None:
@@ -680,3 +712,9 @@ class TestCompression:
         assert ours.receive(server.response) == b""
         assert ours.deflate == DeflateTerms(13, True, 11, True)
         assert server.deflate == DeflateTerms(11, True, 13, True)
+
+
+def test_a_request_whose_lines_end_with_lf_is_refused_at_once() -> None:
+    server = ServerHandshake()
+    assert server.receive(request().replace(b"\r\n", b"\n")) == b""
+    assert server.response.startswith(b"HTTP/1.1 400 ")

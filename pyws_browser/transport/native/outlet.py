@@ -30,6 +30,8 @@ class Outlet:
         owner."""
         self._messages = messages
         self._heart = heart
+        self.lost_size = 0
+        """Payload bytes, about, that were not sent because the connection broke."""
         self._unsent: list[Buffer] = []
         self._pings: list[tuple[int, bytes]] | None = None  # those that have not left, by how many frames go before
 
@@ -107,6 +109,7 @@ class Outlet:
         except OSError:
             # The connection is broken in this direction. What the other side sent before may still be read, and
             # reading is what tells why.
+            self.lost_size = max(self.lost_size, self.buffered_amount, min(self.put_size, 1))
             self._unsent = []
             self.put_size = 0
             self.is_flushed = True

@@ -41,7 +41,7 @@ from ...protocol.url import WebSocketURL
 from ...protocol.vocabulary import OPEN, CloseStatus, Message, State
 from ...wire.fragments import split
 from ...wire.messages import BINARY, CONTINUATION, FRAMES_IN_A_ROW, TEXT, MessageStream
-from ..base import Transport, aborted, gave_up
+from ..base import Transport, aborted, gave_up, unsent_at_end
 from ..limit import TimeLimit
 from .client_opening import ClientOpening
 from .heart import Heart
@@ -622,6 +622,9 @@ class NativeTransport(Transport):
         """End with what the Close frames said."""
         messages = self._messages
         failure = messages.failure
+        unsent = self.buffered_amount or self._outlet.lost_size
+        if unsent and self._cause is None:
+            self._cause = unsent_at_end(unsent)
         if failure is not None and messages.close_sent is not None:
             status = CloseStatus(messages.close_sent[0], messages.close_sent[1], cause=failure)
         elif messages.close_received is not None:

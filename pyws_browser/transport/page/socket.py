@@ -33,6 +33,7 @@ class Event(NamedTuple):
     kind: str
     code: int = 0
     reason: str = ""
+    was_clean: bool = True
 
 
 class PageSocket(ABC):
@@ -179,7 +180,7 @@ class WebSocket(PageSocket):
 
     def _event(self, js_event: Any) -> Event:
         kind = js_event.type
-        return Event(kind, js_event.code, js_event.reason) if kind == "close" else Event(kind)
+        return Event(kind, js_event.code, js_event.reason, js_event.wasClean) if kind == "close" else Event(kind)
 
 
 class _EventQueue(Queue):

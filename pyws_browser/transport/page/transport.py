@@ -38,7 +38,7 @@ from ...protocol.display import printable
 from ...protocol.rules import CloseCode, encode_text, is_wire_close_code
 from ...protocol.url import WebSocketURL, is_loopback, parse_url
 from ...protocol.vocabulary import OPEN, CloseStatus, Message, State
-from ..base import Transport, aborted, gave_up, overflowed
+from ..base import Transport, aborted, gave_up, overflowed, unsent_at_end
 from ..limit import TimeLimit
 from .alarm import Alarm
 from .socket import WebSocket
@@ -271,6 +271,9 @@ class BrowserTransport(Transport):
                 "the other side closed while it was held back, and the browser discards what it had not delivered: "
                 "fetch packets more often, or let the server wait for an answer"
             )
+        if cause is None and not event.was_clean and code != CloseCode.ABNORMAL_CLOSURE:
+            unsent = self._socket.buffered_amount
+            cause = unsent_at_end(unsent) if unsent else None
         was_clean = code != CloseCode.ABNORMAL_CLOSURE and cause is None
         if cause is None and not was_clean:
             cause = self._guess_cause()
