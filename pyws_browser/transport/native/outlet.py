@@ -30,7 +30,7 @@ class Outlet:
         owner."""
         self._messages = messages
         self._heart = heart
-        self.lost_size = 0
+        self.lost_size: int = 0
         """Payload bytes, about, that were not sent because the connection broke."""
         self._unsent: list[Buffer] = []
         self._pings: list[tuple[int, bytes]] | None = None  # those that have not left, by how many frames go before
