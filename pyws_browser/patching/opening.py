@@ -120,7 +120,7 @@ async def _aiter(self: Any) -> AsyncIterator[Any]:
             yield connection
 
 
-CONNECT_METHODS: Final = {
+CONNECT_METHODS: Final[dict[str, Any]] = {
     "__await__": _await,
     "__aenter__": _aenter,
     "__aexit__": _aexit,
