@@ -5,7 +5,7 @@ Their methods are replaced in place, so that a subclass, and a module that impor
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio import client as theirs
 
@@ -15,10 +15,13 @@ from .connection import LibraryConnection
 from .opening import CONNECT_METHODS, Opening, check_subclass, connection_type
 from .transplant import set_code, set_methods
 
-_Theirs: Any = theirs.ClientConnection
+if TYPE_CHECKING:
+    _Theirs = object  # what is inherited from theirs is replaced
+else:
+    _Theirs = theirs.ClientConnection
 
 
-class PageConnection(LibraryConnection, _Theirs):  # type: ignore[misc]
+class PageConnection(LibraryConnection, _Theirs):
     """A page's connection that is a `websockets.asyncio.client.ClientConnection`."""
 
 

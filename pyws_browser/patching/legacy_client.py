@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from websockets.legacy import client as theirs
 
@@ -11,10 +11,13 @@ from .connection import LibraryConnection
 from .opening import CONNECT_METHODS, Opening, check_subclass, connection_type
 from .transplant import set_code, set_methods
 
-_Theirs: Any = theirs.WebSocketClientProtocol
+if TYPE_CHECKING:
+    _Theirs = object  # what is inherited from theirs is replaced
+else:
+    _Theirs = theirs.WebSocketClientProtocol
 
 
-class PageProtocol(LibraryConnection, _Theirs):  # type: ignore[misc]
+class PageProtocol(LibraryConnection, _Theirs):
     """A page's connection that is a `websockets.legacy.client.WebSocketClientProtocol`."""
 
     @property
