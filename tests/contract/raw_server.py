@@ -11,6 +11,8 @@ import threading
 import time
 from contextlib import suppress
 
+from ..web_platform.table import DEFLATE_ANSWERS
+
 SLOW_SIZE = 6 * 1024 * 1024
 SLOW_TIME = 2.0
 """Bytes that `/slow` takes in slowly, and the seconds that it needs for them at least."""
@@ -30,7 +32,6 @@ _BROKEN = {
     "/half-a-close-code": b"\x88\x01\x03",
 }
 
-
 _ANSWERS = {
     "/wrong-accept": (b"101 Switching Protocols", _HANDSHAKE + b"Sec-WebSocket-Accept: bm90IHRoaXMgb25lISEhISE=\r\n"),
     "/no-accept": (b"101 Switching Protocols", _HANDSHAKE),
@@ -48,6 +49,18 @@ _ANSWERS = {
         b"101 Switching Protocols",
         _HANDSHAKE + b"Sec-WebSocket-Extensions: x-made-up\r\n{accept}",
     ),
+    "/many-fields": (
+        b"101 Switching Protocols",
+        b"".join(b"X-%d: x\r\n" % number for number in range(1000)) + _HANDSHAKE + b"{accept}",
+    ),
+    "/long-field": (b"101 Switching Protocols", _HANDSHAKE + b"{accept}X: " + b"x" * 200_000 + b"\r\n"),
+    **{
+        f"/deflate{number}": (
+            b"101 Switching Protocols",
+            _HANDSHAKE + b"Sec-WebSocket-Extensions: permessage-deflate" + parameters.encode() + b"\r\n{accept}",
+        )
+        for number, (parameters, _) in enumerate(DEFLATE_ANSWERS)
+    },
     "/set-cookie": (b"101 Switching Protocols", _HANDSHAKE + b"Set-Cookie: a=b\r\n{accept}"),
 }
 """Answers to the handshake: the status, and the headers; the connection stays as long as the server."""
@@ -131,6 +144,10 @@ class _Connection(socketserver.BaseRequestHandler):
     def _behave(self, path: str) -> None:
         if path == "/mute":
             self.server.ended.wait()
+        elif path == "/late-close":
+            self._read_frame()
+            time.sleep(0.3)
+            self.request.sendall(b"\x88\x02\x0b\xb8")
         elif path == "/slow":
             self._read_slowly()
         elif path == "/fragments":

@@ -18,7 +18,7 @@ from pyws_browser.variant import decode, encode
 
 from ..support import LIMIT, Pollable, pump
 
-PROGRAM = shutil.which("godot3-server")
+PROGRAM = shutil.which(os.environ.get("PYWS_GODOT3", "godot3-server"))
 INSTALL = "There is no Godot 3 engine here: apt-get install --no-install-recommends godot3-server"
 PROJECT = Path(__file__).parent / "engine"
 

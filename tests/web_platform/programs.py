@@ -78,6 +78,47 @@ async def close(side: Side, *arguments: Any) -> Any:
 
 
 @program
+async def close_at(side: Side, place: str, *arguments: Any) -> Any:
+    """Close a connection to a server that answers in its own way; how it ended."""
+    await side.opened(place)
+    side.close(*arguments)
+    return await side.ended()
+
+
+@program
+async def close_crossing(side: Side, place: str, word: str, *arguments: Any) -> Any:
+    """Have the server close, and close before that can have arrived; how it ended."""
+    await side.opened(place)
+    side.send(word)
+    side.close(*arguments)
+    return await side.ended()
+
+
+@program
+async def good_after_bad(side: Side, bad: str, good: str) -> Any:
+    """Connect where the handshake fails, and then where it does not, with one side of the same kind; the last state."""
+    await handshake(side, bad)
+    other = type(side)(side._urls)
+    try:
+        return await handshake(other, good)
+    finally:
+        other.give_up()
+
+
+@program
+async def at_once(side: Side, place: str, count: int) -> int:
+    """Connect many times at once; how many come to be open."""
+    others = [type(side)(side._urls) for _ in range(count)]
+    try:
+        return sum(
+            outcome == "OPEN" for outcome in await asyncio.gather(*(handshake(other, place) for other in others))
+        )
+    finally:
+        for other in others:
+            other.give_up()
+
+
+@program
 async def close_early(side: Side, *arguments: Any) -> Any:
     """Close while connecting; the error, or the state right behind and how it ended."""
     side.connect(side.at("raw:/silent"))

@@ -12,6 +12,25 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from pyws_browser.protocol.rules import BLOCKED_PORTS
+
+DEFLATE_ANSWERS = [
+    ("", True),
+    *((f"; client_max_window_bits={bits}", True) for bits in (8, 9, 12, 15)),
+    *((f"; server_max_window_bits={bits}", True) for bits in (8, 9, 12, 15)),
+    ("; server_no_context_takeover", True),
+    ("; client_no_context_takeover; server_no_context_takeover; client_max_window_bits=10", True),
+    *((f"; client_max_window_bits={bits}", False) for bits in (0, 7, 16, "x", "08")),
+    *((f"; server_max_window_bits={bits}", False) for bits in (7, 16, "x", "08")),
+    ("; client_max_window_bits", False),
+    ("; server_no_context_takeover=1", False),
+    ("; server_no_context_takeover; server_no_context_takeover", False),
+    ("; level=9", False),
+    (", permessage-deflate", False),
+]
+"""Parameters of an answer that agrees to compress, and whether a client may take them (RFC 7692 §7.1)."""
+
+_UNLIKE_CHROMIUM = ("firefox", "webkit", "node")
 But = Mapping[str, tuple[Any, str]]
 
 
@@ -85,7 +104,7 @@ _BAD_URLS = (
     "ws://a%00b/",
 )
 
-_BLOCKED_PORTS = (1, 22, 25, 80 + 30, 443 + 22, 6000, 6667, 10080)
+_TRIED_PORTS = (1, 22, 25, 80 + 30, 443 + 22, 6000, 6667, 10080)
 
 _SEPARATORS = '()<>@,;:\\"/[]?={} \t'
 
@@ -109,14 +128,11 @@ def _urls() -> Iterator[Row]:
         )
         yield Row(f"the relative URL {url!r} is completed by the page's", "url", (url,), normal, _COMPLETED)
     yield Row("a relative URL with a fragment is refused", "url", ("/echo#",), SYNTAX)
-    for port in _BLOCKED_PORTS:
-        yield Row(
-            f"port {port} is blocked",
-            "blocked",
-            (f"ws://127.0.0.1:{port}/",),
-            SYNTAX,
-            {"raw": ("later", "The standard fails the connection and does not say why; the package names the port.")},
-        )
+    late = "The standard fails the connection and does not say why; the package names the port."
+    waits = "An engine lets a page wait after so many failures; a few ports show what it does."
+    for port in sorted(BLOCKED_PORTS):
+        raw = ("later", late) if port in _TRIED_PORTS else (UNTESTED, waits)
+        yield Row(f"port {port} is blocked", "blocked", (f"ws://127.0.0.1:{port}/",), SYNTAX, {"raw": raw})
     converted = ("accepted", "JavaScript makes a relative URL of anything; the package refuses it on both sides.")
     for url in (None, 5, b"ws://127.0.0.1:9999/"):
         but = {f"raw on {engine}": converted for engine in ("chromium", "firefox", "webkit")}
@@ -196,9 +212,20 @@ def _handshakes() -> Iterator[Row]:
         "redirect": LOST,
         "unoffered-extension": LOST,
         "set-cookie": "OPEN",
+        "many-fields": "OPEN",
+        "long-field": "OPEN",
     }.items():
         but = buts.get(place, {})
         yield Row(f"an answer to the handshake: {place}", "handshake", (f"raw:/{place}",), outcome, but)
+    unlike = "Engines differ in which parameters they offered; rely on permessage-deflate alone."
+    for number, (parameters, is_good) in enumerate(DEFLATE_ANSWERS):
+        but = {f"{side} on {engine}": (UNTESTED, unlike) for side in ("raw", "page") for engine in _UNLIKE_CHROMIUM}
+        outcome = "OPEN" if is_good else LOST
+        yield Row(
+            f"an answer with permessage-deflate{parameters}", "handshake", (f"raw:/deflate{number}",), outcome, but
+        )
+    yield Row("a good handshake behind a bad one", "good_after_bad", ("raw:/wrong-accept", "server:echo"), "OPEN")
+    yield Row("25 connections at once", "at_once", ("server:echo", 25), 25)
     yield Row("nobody listens", "handshake", ("nobody:/",), LOST)
 
 
@@ -229,6 +256,8 @@ def _closes() -> Iterator[Row]:
     yield Row("a reason of 124 bytes beyond ASCII is refused", "close", (1000, "é" * 62), SYNTAX)
     yield Row("a reason that surrogates make too long is refused", "close", (1000, "\ud800" * 42), SYNTAX)
     yield Row("a bad code is told before a bad reason", "close", (999, "r" * 124), ACCESS)
+    yield Row("a Close frame that comes late", "close_at", ("raw:/late-close", 3000), (3000, "", True))
+    yield Row("Close frames that cross", "close_crossing", ("raw:/close-4999?go", "go", 3001, "mine"), (4999, "", True))
     yield Row("giving up while connecting", "close_early", (1000,), ("CLOSING", LOST))
     yield Row("giving up while connecting, without a code", "close_early", (), ("CLOSING", LOST))
     yield Row("a bad code while connecting is refused", "close_early", (1001,), ACCESS)
