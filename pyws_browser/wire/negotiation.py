@@ -34,12 +34,14 @@ class _ClientFactory(ClientPerMessageDeflateFactory):
         self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
     ) -> PerMessageDeflate:
         name, bits = "client_max_window_bits", str(_SMALLEST_WINDOW)
-        if (name, bits) not in params:
-            return super().process_response_params(params, accepted_extensions)
         # zlib has no window of 8 bits, and what is sent need not be compressed (RFC 7692 §6.1).
         wider = [(name, str(_SMALLEST_WINDOW + 1)) if param == (name, bits) else param for param in params]
-        agreed = super().process_response_params(wider, accepted_extensions)
-        agreed.local_max_window_bits = _SMALLEST_WINDOW
+        try:
+            agreed = super().process_response_params(wider, accepted_extensions)
+        except ValueError as exc:
+            raise NegotiationError(_TOO_SMALL) from exc
+        if (name, bits) in params:
+            agreed.local_max_window_bits = _SMALLEST_WINDOW
         return agreed
 
 
