@@ -20,7 +20,7 @@ from ..peer.settings import web_limits_by_default
 from ..protocol.display import without_password
 from ..protocol.url import parse_url
 from ..protocol.vocabulary import State
-from ..transport import IN_BROWSER
+from ..transport import IN_BROWSER, count_returns
 from ..transport import connect as open_transport
 from .connection import Connection
 from .waiter import Waiter
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     Provider: TypeAlias = T | Callable[[], T | Awaitable[T]]
 
 MAX_REDIRECTS: Final = 10
+_LOOK: Final = 0.25
+"""Seconds between two looks whether the network or the page has come back."""
 _RETRIED: Final = frozenset({500, 502, 503, 504})
 
 
@@ -286,7 +288,12 @@ class connect:  # noqa: N801  it is called like a function
 
     async def _wait(self, delay: float, error: Exception) -> None:
         self.logger.info("reconnecting in %.1f seconds: %s: %s", delay, type(error).__name__, error)
-        await asyncio.sleep(delay)
+        if not IN_BROWSER:
+            await asyncio.sleep(delay)
+            return
+        returns, end = count_returns(), monotonic() + delay
+        while (left := end - monotonic()) > 0.0 and count_returns() == returns:
+            await asyncio.sleep(min(left, _LOOK))
 
     def _raise_if_final(self, error: Exception) -> None:
         try:

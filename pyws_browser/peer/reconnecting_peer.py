@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import InvalidOptionError, NotConnectedError, OutboundBufferFullError
 from ..protocol import rules
 from ..protocol.vocabulary import State
+from ..transport import count_returns
 from .reconnection import Backoff, Reconnection, ReconnectState
 from .waiting import WaitingMessages, size_of
 from .websocket_peer import WebSocketPeer, WriteMode
@@ -55,6 +56,7 @@ class ReconnectingPeer(WebSocketPeer):
         self._attempt_number = 0  # counts the calls by which the program changes its mind as well
         self._is_attempting = False
         self._is_greeting = False
+        self._returns = count_returns()
 
     @property
     def reconnection(self) -> Reconnection:
@@ -175,6 +177,10 @@ class ReconnectingPeer(WebSocketPeer):
         self.reconnection.stop()
 
     def _is_due(self) -> bool:
+        returns = count_returns()
+        has_returned, self._returns = returns != self._returns, returns
+        if has_returned:
+            self.reconnection.next_attempt = 0.0
         return monotonic() >= self.reconnection.next_attempt and not self.get_available_packet_count()
 
     def _attempt(self) -> None:

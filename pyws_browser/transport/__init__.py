@@ -22,6 +22,15 @@ else:
     from . import native
 
 
+def count_returns() -> int:
+    """Return how often the network or the page has come back: a reason to connect at once, of which a page is told."""
+    if not IN_BROWSER:
+        return 0
+    from .page import returns
+
+    return returns.count_returns()
+
+
 def connect(url: str, options: Options) -> Transport:
     """Begin a connection with this platform's own means."""
     if not IN_BROWSER:

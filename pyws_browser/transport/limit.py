@@ -34,6 +34,11 @@ class TimeLimit:
         self._looked_at = now
         self.next_look = now + self._seconds / LOOKS
 
+    def skip(self, now: float) -> None:
+        """Count nothing of the time since the look before."""
+        self._looked_at = now
+        self.next_look = max(self.next_look, now + min(self._left, self._seconds / LOOKS) / LOOKS)
+
     def is_over(self, now: float) -> bool:
         """Count the time since the look before; return whether the limit is reached."""
         share = self._seconds / LOOKS

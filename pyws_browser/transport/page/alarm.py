@@ -120,5 +120,25 @@ class Alarm:
         self._js_post(None)
 
 
+class Turns:
+    """Tells whether the page's event loop has had a turn, so that what came could be noticed."""
+
+    def __init__(self) -> None:
+        self._js_flag = js.Array.of(0)
+        self._js_set = self._js_flag.fill.bind(self._js_flag, 1)
+        self._ask()
+
+    def came(self) -> bool:
+        """Tell whether there was a turn since the last time that this was true."""
+        if not self._js_flag[0]:
+            return False
+        self._js_flag[0] = 0
+        self._ask()
+        return True
+
+    def _ask(self) -> None:
+        js.setTimeout(self._js_set, 0)
+
+
 def _nothing() -> None:
     """Do what a stopped alarm does."""

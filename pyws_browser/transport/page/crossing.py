@@ -101,12 +101,15 @@ _js_set = js.Reflect.set
 _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
 _BUFFER_AS_TEXT: Final = "[object ArrayBuffer]"
 
+NO_VIEW: Final = (JsException, SystemError)
+"""What Pyodide raises where JavaScript would need a view of memory above 2 GiB: it takes addresses for signed numbers.
+
+Bytes go through a room below then, piece by piece.
+"""
+
 
 def _js_buffer_of(data: Buffer) -> Any:
-    """Return a view of Python's own memory, to be released.
-
-    Raises JsException for what lies above 2 GiB, since Pyodide takes addresses for signed numbers.
-    """
+    """Return a view of Python's own memory, to be released; raises `NO_VIEW` for what lies above 2 GiB."""
     js_data = create_proxy(data)
     try:
         return js_data.getBuffer("u8")
@@ -121,7 +124,7 @@ class _Room:
     """
 
     def __init__(self, size: int) -> None:
-        """Raise JsException if the memory lies where JavaScript cannot have a view of it."""
+        """Raise `NO_VIEW` if the memory lies where JavaScript cannot have a view of it."""
         self.size = size
         self._memory = memoryview(bytearray(size))
         self._look()
@@ -144,8 +147,32 @@ class _Room:
             return None
         return str(self._memory[:written], "utf-8")
 
+    def _renew(self) -> None:
+        if not self.js_array.length:
+            self._js_buffer.release()
+            self._look()
+            _js_room[0] = _rooms[-1].js_array
 
-_rooms = [_Room(_SCRATCH_SIZE)]  # the last one serves; they grow
+    def js_lend(self, data: bytes) -> Any:
+        """Return a view of these bytes, which are no more than the room is large; it is good until the next call."""
+        self._renew()
+        self._memory[: len(data)] = data
+        return self.js_array.subarray(0, len(data))
+
+    def bytes_of(self, js_bytes: Any) -> bytes:
+        """Return the bytes of an array of JavaScript's, copied piece by piece."""
+        self._renew()
+        parts = []
+        for start in range(0, js_bytes.length, self.size):
+            js_part = js_bytes.subarray(start, start + self.size)
+            self.js_array.set(js_part)
+            parts.append(bytes(self._memory[: js_part.length]))
+        return b"".join(parts)
+
+
+_rooms: list[_Room] = []  # the last one serves; they grow, and the first one stays below
+with suppress(*NO_VIEW):
+    _rooms.append(_Room(_SCRATCH_SIZE))
 
 
 class Slot:
@@ -181,13 +208,34 @@ class Sender:
                 _lend(encode_text(message), self._send_text)
         elif len(message) <= _SCRATCH_SIZE:
             js_view, fill = _view(len(message))
-            fill(message)
+            try:
+                fill(message)
+            except NO_VIEW:
+                js_view = _js_bytes_of(message)
             self._js_send_view(js_view)
         else:
             _lend(message, self._js_send_view)
 
     def _send_text(self, js_utf8: Any) -> None:
         self._js_send_all(_js_array_of(_js_array_of(js_utf8)).map(_js_decode))
+
+
+class PlainSender:
+    """Hands messages to a `send` that may keep them, as a wrapper around the browser's own does: each has its copy."""
+
+    def __init__(self, js_socket: Any) -> None:
+        self._js_send = js_socket.send
+
+    def __call__(self, message: Message) -> None:
+        """Send one message; lone surrogates in a text become U+FFFD."""
+        if isinstance(message, str):
+            self._js_send(encode_text(message).decode())
+            return
+        try:
+            js_copy = to_js(message)
+        except NO_VIEW:
+            js_copy = _js_bytes_of(message)
+        self._js_send(js_copy)
 
 
 @lru_cache(maxsize=64)
@@ -201,13 +249,23 @@ def _lend(data: bytes, js_use: Callable[[Any], object]) -> None:
     """Call a function with a view of Python's own memory, which saves a copy."""
     try:
         js_buffer = _js_buffer_of(data)
-    except JsException:
-        js_use(to_js(data))
+    except NO_VIEW:
+        js_use(_js_bytes_of(data))
         return
     try:
         js_use(js_buffer.data)
     finally:
         js_buffer.release()
+
+
+def _js_bytes_of(data: bytes) -> Any:
+    """Return an array of JavaScript's with these bytes, of which it can have no view."""
+    js_array = js.Uint8Array.new(len(data))
+    for start in range(0, len(data), _SCRATCH_SIZE):
+        part = data[start : start + _SCRATCH_SIZE]
+        # Without a room, as after an import that came too late, each byte crosses as a number.
+        js_array.set(_rooms[0].js_lend(part) if _rooms else to_js(list(part)), start)
+    return js_array
 
 
 class Queue(ABC):
@@ -270,7 +328,7 @@ class Queue(ABC):
         if count == 1 and not self._to_ask_about:
             js_data = self._js_first_data()
             self._js_clear()
-            messages = [_as_it_is(js_data)]
+            messages = [as_it_is(js_data)]
             self._look_at(messages)
             return messages
         js_datas = self._js_read(self._read[1])
@@ -302,7 +360,10 @@ class Queue(ABC):
         else:
             message = slot.js_take()
             if type(message) is not str:
-                message = message.to_bytes()
+                try:
+                    message = message.to_bytes()
+                except NO_VIEW:
+                    message = _bytes_by_room(message)
         self._last_size = len(message)
         if self._to_ask_about or self._last_size >= _LONG_TEXT:
             self._look_at([message])
@@ -354,16 +415,20 @@ class Queue(ABC):
 
     def _cross(self, js_datas: Any, count: int) -> list[Message]:
         messages = self._cross_joined(js_datas, count) if count > 1 else None
-        if messages is not None:
-            pass
-        elif self._to_ask_about and js_datas.some(_js_is_long_text):
-            messages = self._cross_as_utf8(js_datas, count)
-        elif self._last_size < _LONG_BYTES:
-            messages = [data if type(data) is str else bytes(data) for data in js_datas.to_py()]
-        else:
-            messages = [_as_it_is(js_datas[index]) for index in range(count)]
+        if messages is None:
+            try:
+                messages = self._cross_each(js_datas, count)
+            except NO_VIEW:
+                messages = [as_it_is(js_datas[index]) for index in range(count)]
         self._look_at(messages)
         return messages
+
+    def _cross_each(self, js_datas: Any, count: int) -> list[Message]:
+        if self._to_ask_about and js_datas.some(_js_is_long_text):
+            return self._cross_as_utf8(js_datas, count)
+        if self._last_size < _LONG_BYTES:
+            return [data if type(data) is str else bytes(data) for data in js_datas.to_py()]
+        return [as_it_is(js_datas[index]) for index in range(count)]
 
     def _look_at(self, messages: list[Message]) -> None:
         """See how the next ones had better cross."""
@@ -426,8 +491,22 @@ _js_prototype_of_few = _js_prototype(4)
 _js_prototype_of_many = _js_prototype(64)
 
 
-def _as_it_is(js_data: Any) -> Message:
-    return js_data if type(js_data) is str else js_data.to_bytes()
+def as_it_is(js_data: Any) -> Message:
+    """Return a text, or the bytes of a buffer of JavaScript's."""
+    return js_data if type(js_data) is str else _bytes_of(js_data)
+
+
+def _bytes_of(js_data: Any) -> bytes:
+    try:
+        data: bytes = js_data.to_bytes()
+    except NO_VIEW:
+        data = _bytes_by_room(js_data)
+    return data
+
+
+def _bytes_by_room(js_data: Any) -> bytes:
+    js_bytes = js.Uint8Array.new(js_data)
+    return _rooms[0].bytes_of(js_bytes) if _rooms else bytes(js.Array.of(*js_bytes).to_py())
 
 
 def _text(js_texts: Any) -> str:
@@ -438,16 +517,22 @@ def _text(js_texts: Any) -> str:
 
 def _text_of_its_own(js_texts: Any) -> str:
     """Return the only text of an array, by an array of bytes that is made for it."""
-    return str(_js_encode(js_texts).to_bytes(), "utf-8")
+    return str(_bytes_of(_js_encode(js_texts)), "utf-8")
 
 
 def _text_in_room(encode: Callable[[], int], most: int) -> str | None:
     """Return what a function encodes into the room, None if that is too small; it is larger next time, up to `most`."""
+    if not _rooms:
+        return None
     room = _rooms[-1]
-    text = room.text(encode)
+    try:
+        text = room.text(encode)
+    except NO_VIEW:  # it is as good as none
+        del _rooms[1:]
+        return None
     if text is None and room.size < most:
-        with suppress(JsException):
-            _rooms[-1] = _Room(4 * room.size)
+        with suppress(*NO_VIEW):
+            _rooms[1:] = [_Room(4 * room.size)]
     return text
 
 

@@ -10,10 +10,12 @@ import js
 from pyodide.ffi import to_js
 
 from ...protocol.rules import CloseCode
-from .crossing import Queue, Sender, Slot
+from .crossing import PlainSender, Queue, Sender, Slot, as_it_is
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ...protocol.vocabulary import Message
 
 
 _JS_OPEN: Final = 1
@@ -46,7 +48,7 @@ class PageSocket(ABC):
     has_backpressure: ClassVar[bool]
     """Whether `hold()` and `resume()` do something."""
 
-    sender: Sender
+    sender: Sender | PlainSender
     """What sends messages, once it is open."""
 
     def __init__(self, js_target: Any, messages: Queue, js_close: Any) -> None:
@@ -135,9 +137,13 @@ class WebSocket(PageSocket):
         self._js_socket = js_socket = js.WebSocket.new(url, to_js(protocols))
         js_socket.binaryType = "arraybuffer"
         js_close = js_socket.close.bind(js_socket, int(CloseCode.NORMAL_CLOSURE), "")
-        super().__init__(js_socket, _EventQueue(js_socket, on_full), js_close)
+        is_own = _is_own(js_socket.send) and _is_own(js_socket.addEventListener)
+        queue = _EventQueue(js_socket, on_full) if is_own else _PlainQueue(js_socket, on_full)
+        super().__init__(js_socket, queue, js_close)
         self._js_ready_state = js.Reflect.get.bind(None, js_socket, "readyState")
-        self.sender: Sender = Sender(js_socket, js_socket.send, js_socket.send)
+        self.sender: Sender | PlainSender = (
+            Sender(js_socket, js_socket.send, js_socket.send) if is_own else PlainSender(js_socket)
+        )
         for event in _EVENTS:
             js_socket.addEventListener(event, self._js_note)
 
@@ -217,6 +223,33 @@ class _EventQueue(Queue):
 
     def _js_first_data(self) -> Any:
         return self._js_items[0].data
+
+
+class _PlainQueue(_EventQueue):
+    """The events of a WebSocket that is not the browser's own, such as a mock: anything that has `data`."""
+
+    def __init__(self, js_socket: Any, on_full: Callable[[], None]) -> None:
+        super().__init__(js_socket, on_full)
+        self._to_ask_about = 0
+
+    def tell_each(self, tells: bool) -> None:
+        """Queue in any case; the alarm wakes the program, which takes what is there."""
+
+    def _take_queued(self) -> list[Message]:
+        js_events = self._js_items.splice(0)
+        return [as_it_is(js_event.data) for js_event in js_events]
+
+    def relieve(self, js_item: Any) -> None:
+        """Take over what is in the full queue, and what it has no room for."""
+        js_events = self._js_items.concat(js.Array.of(js_item))
+        self._begin()
+        messages = [as_it_is(js_event.data) for js_event in js_events]
+        self._add(messages, sum(map(len, messages)))
+
+
+def _is_own(js_function: Any) -> bool:
+    """Tell whether a function is the browser's own."""
+    return "[native code]" in str(js.Function.prototype.toString.call(js_function))
 
 
 @lru_cache(maxsize=1)

@@ -40,7 +40,7 @@ from ...protocol.url import WebSocketURL, is_loopback, parse_url
 from ...protocol.vocabulary import OPEN, CloseStatus, Message, State
 from ..base import Transport, aborted, gave_up, overflowed, unsent_at_end
 from ..limit import TimeLimit
-from .alarm import Alarm
+from .alarm import Alarm, Turns
 from .socket import WebSocket
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class BrowserTransport(Transport):
         self._limit = TimeLimit(options.handshake_timeout, monotonic())
         self._is_closing = False  # this side began
         self._has_failed = False  # an error event came
+        self._was_left = False  # the page was, which closed it
+        self._turns: Turns | None = None
         self._cause: WebSocketError | None = None
         self._alarm: Alarm | None = None
 
@@ -191,6 +193,7 @@ class BrowserTransport(Transport):
             self._has_failed = True
         elif kind == "pagehide":
             if self.ready_state <= State.OPEN:
+                self._was_left = True
                 self._fail(CloseCode.NORMAL_CLOSURE, _left())
         elif kind == _OVERFLOW:
             if self.ready_state is State.OPEN:
@@ -262,7 +265,8 @@ class BrowserTransport(Transport):
         cause = self._cause
         # A TCP connection that breaks behind the other side's Close frame, as when a server is stopped, makes wasClean
         # false, in WebKit with an error event before; but the code is that of the frame. An end without one is 1006.
-        code = event.code if self.has_opened else CloseCode.ABNORMAL_CLOSURE
+        # The program did not ask for the end that the page's leaving was, so it is one that was not asked for.
+        code = event.code if self.has_opened and not self._was_left else CloseCode.ABNORMAL_CLOSURE
         if cause is None and not _may_arrive(code):  # Chromium takes it
             cause = RemoteProtocolError(f"the other side closed with {code}, which may not be sent")
             code = CloseCode.ABNORMAL_CLOSURE
@@ -342,8 +346,16 @@ class BrowserTransport(Transport):
         self._begin_closing(code, "")
 
     def _check_limit(self) -> None:
-        """End if a time limit is over."""
+        """End if a time limit is over, which counts what the page's event loop had a turn for."""
         cause: WebSocketError | None = None
+        limit = self._limit
+        if limit is None:
+            return
+        if self._turns is None:
+            self._turns = Turns()
+        if not self._turns.came():
+            limit.skip(monotonic())
+            return
         if self.ready_state is State.CLOSING:
             cause = self._check_close_limit()
             if cause is not None and not self._socket.had_turn:

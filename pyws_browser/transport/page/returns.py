@@ -1,0 +1,33 @@
+"""Signs that a connection may come about again: the network is back, or the page is."""
+
+from __future__ import annotations
+
+import js
+
+_js_flag = js.Array.of(0)
+_js_note = _js_flag.fill.bind(_js_flag, 1)  # the event, its second argument, counts as 0
+_count = 0
+
+
+def count_returns() -> int:
+    """Return how often such a sign was seen so far."""
+    global _count  # noqa: PLW0603  the signs are those of the whole page
+    if _js_flag[0]:
+        _js_flag[0] = 0
+        if getattr(getattr(js, "document", None), "visibilityState", "visible") == "visible":
+            _count += 1
+    return _count
+
+
+def _listen() -> None:
+    for js_target, event in (
+        (js, "online"),
+        (js, "pageshow"),
+        (getattr(js, "document", None), "visibilitychange"),
+    ):
+        js_add = getattr(js_target, "addEventListener", None)  # Node has none
+        if js_add is not None:
+            js_add(event, _js_note)
+
+
+_listen()
