@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import js
-from pyodide.ffi import JsException
-
 from ...protocol.url import ParsedURL
 
 
 def read_url(url: str, base: str | None) -> ParsedURL | None:
     """Return what the browser's `URL` reads, None for what is no URL."""
+    import js  # not with the package, which a snapshot of Python's memory may have in it
+    from pyodide.ffi import JsException
+
     try:
         js_url = js.URL.new(url) if base is None else js.URL.new(url, base)
     except JsException:
