@@ -97,51 +97,6 @@ life.ends
     assert ends == ["ConnectionClosedError"]
 
 
-ECHO = """
-import asyncio
-from pyws_browser import WebSocketPeer, aio
-
-held = [bytearray(64 << 20) for _ in range(33)]
-messages = ["x" * 200_000, bytes(range(256)) * 4096, "é", b"short", "y" * 3000, "\\U0001f600" * 2000, b"\\xff" * 20_000]
-
-async def polled(backpressure):
-    peer = WebSocketPeer()
-    peer.backpressure = backpressure
-    peer.inbound_buffer_size = peer.outbound_buffer_size = 64 << 20
-    peer.connect_to_url(url)
-    received = []
-    for message in messages:
-        while not peer.is_connected_to_host():
-            peer.poll()
-            await asyncio.sleep(0.01)
-        peer.send(message)
-        if message != "é":  # two come together
-            while len(received) < messages.index(message) + 1:
-                peer.poll()
-                received += peer
-                await asyncio.sleep(0.01)
-    peer.close()
-    return received
-
-async def awaited():
-    async with aio.connect(url, max_size=None) as websocket:
-        received = []
-        for message in messages:
-            await websocket.send(message)
-            received.append(await websocket.recv())
-        return received
-
-received = await polled(False), await polled(True), await awaited()
-[[one == other for one, other in zip(messages, got, strict=True)] for got in received]
-"""
-
-
-@pytest.mark.timeout(240)
-def test_messages_cross_while_the_heap_is_larger_than_2_gib(page: Interpreter, contract_urls: dict[str, str]) -> None:
-    same = page.run(ECHO, url=contract_urls["server"] + "echo", timeout=150)
-    assert all(map(all, same)), same
-
-
 def test_a_time_limit_counts_what_the_page_had_a_turn_for(page: Interpreter, contract_urls: dict[str, str]) -> None:
     states = page.run(
         """

@@ -94,12 +94,16 @@ _js_decoder = js.TextDecoder.new("utf-8", js_object(ignoreBOM=True))  # or a tex
 _js_decode = js_applied(_js_decoder.decode, _js_decoder)
 _js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
 _js_array_of = js.Array.of
+_js_array_from = getattr(js.Array, "from")  # a name that Python keeps for itself
 _js_call = js.Function.prototype.call
 _js_shift_method = js.Reflect.get(js.Array.prototype, "shift")
 _js_one = _js_array_of(None)
 _js_set = js.Reflect.set
 _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
 _BUFFER_AS_TEXT: Final = "[object ArrayBuffer]"
+
+_TWO_GIB: Final = 1 << 31
+"""The address from which on the conversion of a str gives another text; the id of an object is its address."""
 
 NO_VIEW: Final = (JsException, SystemError)
 """What Pyodide raises where JavaScript would need a view of memory above 2 GiB: it takes addresses for signed numbers.
@@ -202,7 +206,7 @@ class Sender:
     def __call__(self, message: Message) -> None:
         """Send one message; lone surrogates in a text become U+FFFD."""
         if isinstance(message, str):
-            if len(message) < _LONG_PUT_TEXT:
+            if len(message) < _LONG_PUT_TEXT and id(message) < _TWO_GIB:
                 self._js_send(message)
             else:
                 _lend(encode_text(message), self._send_text)
@@ -506,7 +510,7 @@ def _bytes_of(js_data: Any) -> bytes:
 
 def _bytes_by_room(js_data: Any) -> bytes:
     js_bytes = js.Uint8Array.new(js_data)
-    return _rooms[0].bytes_of(js_bytes) if _rooms else bytes(js.Array.of(*js_bytes).to_py())
+    return _rooms[0].bytes_of(js_bytes) if _rooms else bytes(_js_array_from(js_bytes).to_py())
 
 
 def _text(js_texts: Any) -> str:
