@@ -24,6 +24,9 @@ Usage: ./build.sh COMMAND
   bench           measure the native side beside its peers, the Variant codec, the import in a page
   bench-native    measure clients and servers on CPython beside their peers (20 minutes; --quick is a sanity run).
                   With --against REV measure the clients beside themselves at that commit of git (2 minutes; --short)
+  bench-rooms     measure rooms beside broadcast(), and over NATS beside the bare client
+  chaos           kill, stop and cut off workers and brokers, --seeds N for each broker (5), and check that nothing is lost
+                  untold
   fuzz            look for inputs that break the parsers, --seconds N in all (60)
   bench-browser   measure a page beside plain JavaScript and what others use (4 minutes; --quick is a sanity run)
   wheel           build dist/pyws_browser-*.whl
@@ -59,9 +62,9 @@ die() {
 command=${1:-}
 shift || true
 case $command in
-    demo | support | conformance | bench | fuzz | wheel | docs | serve) nox -s "$command" -- "$@" ;;
+    demo | support | conformance | bench | chaos | fuzz | wheel | docs | serve) nox -s "$command" -- "$@" ;;
     dist) nox -s dist -- ${1:+"$([[ $1 == /* ]] || echo "$called_from/")$1"} ;;
-    bench-native | bench-browser) nox -s "${command/-/_}" -- "$@" ;;
+    bench-native | bench-browser | bench-rooms) nox -s "${command/-/_}" -- "$@" ;;
     lint) nox -t lint ;;
     clean) rm -rf .build dist ;;
     '' | -h | --help | help) usage ;;

@@ -76,6 +76,7 @@ def native(session: nox.Session) -> None:
     """Run every test on CPython, with a Godot engine and the Autobahn suite, and record the coverage."""
     with provision.locked():
         provision.want_godot()
+        provision.want_brokers()
     venv = _tested("venv", "build", "test")
     _pytest_fast(session, venv, "--cov", "--cov-report=")
     slow = ("-m", "conformance or interop", "--ignore=tests/browser")
@@ -161,6 +162,14 @@ def conformance(session: nox.Session) -> None:
         _test_in_engine(session, "chromium", FIRST, "tests/browser/test_conformance.py", "-o", "faulthandler_timeout=0")
         return
     _python(session, _tested("venv", "build", "test"), "-m", "tests.conformance", "--jobs", "2", *session.posargs)
+
+
+@nox.session(python=False)
+def chaos(session: nox.Session) -> None:
+    """Let accidents happen to workers and brokers, --seeds N for each broker, and check what clients got."""
+    with provision.locked():
+        provision.want_brokers()
+    _python(session, _tested("venv", "build", "test"), "-m", "tests.chaos", *session.posargs)
 
 
 @nox.session(python=False)
@@ -265,6 +274,14 @@ def bench_native(session: nox.Session) -> None:
     venv = _tested("venv", "build", "bench")
     results = ("--compiled", compiled_python, "--json", "benchmarks/results/native.json")
     _python(session, venv, "-m", "benchmarks.native", *results, *session.posargs)
+
+
+@nox.session(python=False)
+def bench_rooms(session: nox.Session) -> None:
+    """Measure rooms beside broadcast(), and over NATS beside the bare client."""
+    with provision.locked():
+        provision.want_brokers()
+    _python(session, _tested("venv", "build", "test"), "-m", "benchmarks.rooms", *session.posargs)
 
 
 @nox.session(python=False)

@@ -21,6 +21,8 @@ LEFT_OUT = (
     "__main__.py",
     "cli",
     "testing",
+    "rooms",
+    "workers.py",
     "transport/native",
     "wire",
     *(

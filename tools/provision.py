@@ -174,6 +174,13 @@ def want_godot() -> None:
         need("Godot 3's server", ("godot3-server",), ("godot3-server",))
 
 
+def want_brokers() -> None:
+    """Install the servers of NATS and Redis if that is possible; the tests of rooms over them are skipped otherwise."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        need("the server of NATS", ("nats-server",), ("nats-server",))
+        need("the server of Redis", ("redis-server",), ("redis-server",))
+
+
 # Environments of Python.
 
 

@@ -429,6 +429,14 @@ class Connection(AwaitedValues):
         self._look_and_close(code, reason)
         await self.wait_closed()
 
+    def begin_to_close(self, code: int, reason: str) -> None:
+        """Begin what `close()` waits for."""
+        self._look_and_close(code, reason)
+
+    def when_closed(self, callback: Callable[[Self], object]) -> None:
+        """Call `callback(connection)` once the connection is closed, in a turn of the event loop of its own."""
+        self._lost.add_done_callback(lambda _: callback(self))
+
     async def wait_closed(self) -> None:
         """Wait until the connection is closed."""
         await asyncio.shield(self._lost)

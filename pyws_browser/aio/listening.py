@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     Accepted = Callable[[socket.socket, Any], object]
 
-BACKLOG: Final = 100
+BACKLOG: Final = 1024
+"""How many connections may wait to be accepted: with asyncio's own 100, a storm of clients waits a second or more."""
+
 _PER_TURN: Final = 64
 """How many are let in before the event loop has another go."""
 

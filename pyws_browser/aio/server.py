@@ -94,10 +94,6 @@ class ServerConnection(Connection):
         """Whether, not being open, the client has to send or to take something, and not the program to decide."""
         return self._pending is None or (self._pending.is_answered and not self._native.is_streaming)
 
-    def begin_to_close(self, code: int, reason: str) -> None:
-        """Begin what `close()` waits for."""
-        self._look_and_close(code, reason)
-
     def _after_turn(self) -> None:
         super()._after_turn()
         if self._pending is None and self._native.request is not None:

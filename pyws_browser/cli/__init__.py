@@ -39,6 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.set_defaults(run=module.run, refuse=command.error)
     options = parser.parse_args(arguments)
     try:
+        if options.run is serve.run and (options.workers > 1 or options.broker is not None):
+            from . import relay  # and with it what rooms need
+
+            relay.check(options)
+            return relay.run(options)
         return int(asyncio.run(options.run(options)))
     except KeyboardInterrupt:
         return INTERRUPTED

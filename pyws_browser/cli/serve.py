@@ -14,10 +14,11 @@ from weakref import WeakSet
 from ..aio import ConnectionClosed, broadcast
 from ..aio import serve as listen
 from ..protocol.admission import Response
-from .arguments import add_listening, host_name, listening_tls, page_origin
+from .arguments import add_listening, host_name, listening_tls, page_origin, positive
 from .files import ISOLATED, Files
 from .guard import Guard
 from .phone import EVERY_ADDRESS, address_in_network, check_code, show_code
+from .relay import broker_url
 
 if TYPE_CHECKING:
     from websockets.http11 import Request
@@ -69,6 +70,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--qr", action="store_true", help='show the address as a QR code, for a phone (needs "pyws-browser[qr]")'
+    )
+    parser.add_argument(
+        "--workers",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="relay in this many processes at the same port, which need a --broker",
+    )
+    parser.add_argument(
+        "--broker",
+        type=broker_url,
+        metavar="URL",
+        help='relay to the clients of other workers as well, over nats://HOST:PORT (needs "pyws-browser[nats]") or '
+        'redis://HOST:PORT (needs "pyws-browser[redis]")',
     )
     parser.add_argument("--trace", action="store_true", help="show every frame")
     add_listening(parser)

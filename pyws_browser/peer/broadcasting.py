@@ -10,7 +10,7 @@ from ..errors import OutboundBufferFullError
 from ..protocol.rules import CloseCode
 from ..protocol.vocabulary import OPEN
 from ..transport import IN_BROWSER
-from .slow_readers import TOO_SLOW, SlowReader, waiting_bytes
+from .slow_readers import OVERHEAD, TOO_SLOW, SlowReader, waiting_bytes
 
 if TYPE_CHECKING or not IN_BROWSER:
     from ..wire.shared import SharedMessage
@@ -32,6 +32,9 @@ def is_there(link: Link) -> bool:
 class Fanout:
     """Sends the same to many connections, and knows which of them are slow.
 
+    After the first message, those that follow are gathered in the transports until `release()`: one system call for
+    each connection then hands them over.
+
     `tell_missed(link, messages, bytes)` is called for one that missed messages, once it is slow no longer.
     """
 
@@ -41,6 +44,34 @@ class Fanout:
         self._tell_missed = WeakMethod(tell_missed) if isinstance(tell_missed, MethodType) else lambda: tell_missed
         self.slow: dict[int, tuple[Link, SlowReader]] = {}
         """Those that are slow, by their ids."""
+        self._has_sent = False
+        self._held: list[Link] = []
+
+    @property
+    def is_gathering(self) -> bool:
+        """Whether something waits for `release()`."""
+        return bool(self._held)
+
+    def release(self) -> None:
+        """Hand over what was gathered."""
+        self._has_sent = False
+        if self._held:
+            held, self._held = self._held, []
+            for link in held:
+                _let_go(link)
+
+    def _begin_to_gather(self, link: Link, size: int) -> bool:
+        """Hold what goes to a connection from now on, if nothing waits for it; hand over what was held, if any was."""
+        if link.gathered:
+            _let_go(link)
+            return False
+        transport = link.transport
+        if transport.is_held or transport.buffered_amount or size > link.gather_limit:
+            return False
+        transport.is_held = True
+        link.gathered = size
+        self._held.append(link)
+        return True
 
     def send(
         self, links: Iterable[Link], message: Message, policy: SlowPolicy | None = None, key: Hashable = None
@@ -54,11 +85,24 @@ class Fanout:
         if policy is None:
             policy = self.policy
         slow = self.slow
+        gathers = self._has_sent
         found: list[Link] = []
         for link in links:
             transport = link.transport
             if not link.is_announced or transport.ready_state is not OPEN:
                 continue
+            if gathers and (not slow or link.id not in slow):
+                gathered = link.gathered + size + OVERHEAD
+                if link.gathered and gathered <= link.gather_limit:
+                    try:
+                        transport.send_shared(shared)
+                        link.gathered = gathered
+                        continue
+                    except OutboundBufferFullError:  # what the program sent besides takes the room
+                        _let_go(link)
+                elif self._begin_to_gather(link, gathered):
+                    transport.send_shared(shared)
+                    continue
             known = slow.get(link.id) if slow else None
             if known is None or policy == "close":
                 if not transport.buffered_amount or _has_room(transport, size):
@@ -74,6 +118,7 @@ class Fanout:
             if is_hopeless or not known[1].take(message, shared, size, policy, key):
                 del slow[link.id]
                 link.peer.close(CloseCode.TRY_AGAIN_LATER, TOO_SLOW)
+        self._has_sent = True
         return found
 
     @property
@@ -94,8 +139,17 @@ class Fanout:
                     tell(link, reader.missed_messages, reader.missed_bytes)
 
     def clear(self) -> None:
-        """Forget who is slow."""
+        """Forget all connections."""
         self.slow.clear()
+        self._held.clear()
+
+
+def _let_go(link: Link) -> None:
+    transport = link.transport
+    link.gathered = 0
+    if transport.is_held:
+        transport.is_held = False
+        transport.release()
 
 
 def _has_room(transport: Transport, size: int) -> bool:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 EMIT_TIME: Final = 0.01
 """Seconds that a poll takes for the signals, and so for the functions of the program; the next poll goes on."""
 
+GATHER_SIZE: Final = 64 * 1024
+"""Bytes that a fan-out gathers for one connection."""
+
 _LONGEST_ROW: Final = 64
 _LONG: Final = 0.0005
 
@@ -47,7 +50,17 @@ class Link:
     What the owner was set to do with Variants, the peer of the connection does too.
     """
 
-    __slots__ = ("has_failed", "id", "is_announced", "peer", "received", "transport", "waiting")
+    __slots__ = (
+        "gather_limit",
+        "gathered",
+        "has_failed",
+        "id",
+        "is_announced",
+        "peer",
+        "received",
+        "transport",
+        "waiting",
+    )
 
     def __init__(
         self, id_: int, transport: Transport, owner: PacketPeer, kind: type[WebSocketPeer] = WebSocketPeer
@@ -60,6 +73,10 @@ class Link:
         self.peer.allow_object_decoding = owner.allow_object_decoding
         self.received: int = 0
         self.is_announced: bool = False
+        self.gather_limit: int = min(GATHER_SIZE, transport.options.outbound_buffer_size)
+        """Bytes at which what was gathered goes out, however long it is to the end of the poll."""
+        self.gathered: int = 0
+        """Bytes that wait in the transport, which a fan-out holds, for the end of a poll; 0 if it does not hold it."""
         self.waiting: int = 0
         """Of the events that it can cause any number of, so many were noted and not emitted (in a session)."""
         self.has_failed: bool = False

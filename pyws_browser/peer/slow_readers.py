@@ -31,7 +31,7 @@ SlowPolicy: TypeAlias = Literal["close", "drop", "latest"]
 TOO_SLOW: Final = "too slow: too much waits to be taken in"
 """The reason in the Close frame."""
 
-_OVERHEAD: Final = 128
+OVERHEAD: Final = 128
 """Bytes that a message takes while it waits, besides those that are in it."""
 
 _POLICIES: Final[tuple[str, ...]] = get_args(SlowPolicy)
@@ -59,7 +59,7 @@ def checked_policy(policy: SlowPolicy) -> SlowPolicy:
 def waiting_bytes(transport: Transport) -> int:
     """Return how much memory is taken by what waits to be sent."""
     waiting = transport.buffered_amount
-    return waiting + _OVERHEAD * transport.waiting_count if waiting else 0
+    return waiting + OVERHEAD * transport.waiting_count if waiting else 0
 
 
 class SlowReader:
@@ -94,10 +94,10 @@ class SlowReader:
         if policy == "latest":
             old = self._kept.pop(key, None)
             if old is not None:
-                self._kept_bytes -= old[2] + _OVERHEAD
+                self._kept_bytes -= old[2] + OVERHEAD
             self._kept[key] = (message, shared, size)  # behind the others, which are older
-            self._kept_bytes += size + _OVERHEAD
-            return self._kept_bytes <= max(self._limit, size + _OVERHEAD)
+            self._kept_bytes += size + OVERHEAD
+            return self._kept_bytes <= max(self._limit, size + OVERHEAD)
         return False
 
     @property
@@ -120,7 +120,7 @@ class SlowReader:
                 return False
             key = next(iter(kept))
             message, shared, size = kept.pop(key)
-            self._kept_bytes -= size + _OVERHEAD
+            self._kept_bytes -= size + OVERHEAD
             self._give(message, shared)
         return True
 

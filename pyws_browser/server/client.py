@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class ClientPeer(WebSocketPeer):
     """The peer of a client, which the server polls; the program may do so as well."""
 
+    id: int = 0
+    """The id by which the server knows it."""
+
     on_change: Callable[[], object] | None = None
     """Called when a poll of the program did something that the descriptor no longer shows to the server."""
 
@@ -57,6 +60,7 @@ class ServedClient(Link):
         self, id_: int, transport: ServerTransport, owner: PacketPeer, place: Place, *, is_refused: bool
     ) -> None:
         super().__init__(id_, transport, owner, ClientPeer)
+        self.peer.id = id_
         self.place: Place = place
         self.is_refused: bool = is_refused
         """Whether it stays only until it has its answer."""

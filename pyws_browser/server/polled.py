@@ -7,9 +7,9 @@ from _thread import get_ident
 from functools import partial
 from math import inf
 from random import SystemRandom
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from ..errors import InvalidOptionError, ListenError, WrongThreadError
+from ..errors import InvalidOptionError, InvalidStateError, ListenError, WrongThreadError
 from ..peer.broadcasting import Fanout
 from ..protocol.options import Options
 from ..protocol.rules import CloseCode
@@ -36,6 +36,13 @@ _random = SystemRandom()
 _logger: Final = logging.getLogger("pyws_browser.server")
 
 
+class HasFileno(Protocol):
+    """A socket, a pipe, or whatever else has a descriptor."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+
 class PolledServer(ServerSettings):
     """A server as it is polled; `WebSocketServer` adds what a program asks of it."""
 
@@ -56,6 +63,8 @@ class PolledServer(ServerSettings):
         self._emission = Emission(self._events)
         self._acceptor: Acceptor | None = None
         self._thread = 0
+        self._watched: dict[int, tuple[HasFileno | int, Callable[[], object]]] = {}
+        self._is_waited_for = False  # by the program's own selector or loop, through `fileno()`
 
     def poll(self) -> None:
         """Accept, receive, send, and emit the signals of what happened.
@@ -69,18 +78,24 @@ class PolledServer(ServerSettings):
         if watch is None:
             return
         self._check_thread()
+        self._fanout.release()
         active, is_knocking = watch.look()
         rounds = self._rounds
         if active or rounds.left or rounds.held_back:
             rounds.run(active, watch, self._look_after)
         if is_knocking:
             self._accept()
+        if watch.ready:
+            self._call_ready(watch)
         if self._fanout.slow:
             self._fanout.look()
         emission = self._emission
         if self._events or emission.waiting:
             # Packets of a session are fetched in the order in which they came, so its events keep theirs.
             emission.run(self._on_failure, in_turns=self._session is None)
+        self._fanout.release()
+        if self._is_waited_for and self._has_work():
+            watch.wake()
         if self._listener is not None and self._listener.fileno() < 0:
             raise listener_gone()
 
@@ -95,11 +110,91 @@ class PolledServer(ServerSettings):
             raise InvalidOptionError(f"wait() takes a number of seconds, or None for any time, not {timeout!r}")
         if self._watch is None:
             return False
+        self._fanout.release()
+        return self._has_work() or self._watch.wait(seconds)
+
+    def _has_work(self) -> bool:
+        """Tell whether there is something to do that no descriptor shows."""
         if self._events or self._emission.waiting or self._rounds.left or self._fanout.has_news:
             return True
-        if any(map(self._can_resume, self._rounds.held_back.values())):
-            return True
-        return self._watch.wait(seconds)
+        return any(map(self._can_resume, self._rounds.held_back.values()))
+
+    # Living beside other work.
+
+    def wake(self) -> None:
+        """Let `wait()` return now, or the next one at once. Any thread may call it, and a signal's handler.
+
+        Without effect if the server does not listen.
+        """
+        watch = self._watch
+        if watch is not None:
+            watch.wake()
+
+    def fileno(self) -> int:
+        """Return a descriptor for another selector or loop, readable when `poll()` has something to do.
+
+        It shows neither time limits nor a client for whom a message that was sent outside of `poll()` had no room: so
+        call `poll()` a few times a second as well. It changes with every `listen()`.
+
+        Raises:
+            InvalidStateError: the server does not listen, or this system has no such descriptor (Windows).
+
+        """
+        if self._watch is None:
+            raise InvalidStateError("the server has no descriptor: listen() first")
+        fd = self._watch.fd
+        if fd < 0:
+            raise InvalidStateError("this system's selector has no descriptor: call wait(), and wake() from elsewhere")
+        self._is_waited_for = True
+        return fd
+
+    def watch(self, fileobj: HasFileno | int, callback: Callable[[], object]) -> None:
+        """Let `wait()` return when a socket or the like is readable, and `poll()` call `callback()` then.
+
+        `poll()` calls it as long as there is something to read. What it raises comes out of `poll()`, when the clients
+        have been served. It is watched until `unwatch()`, which comes before its `close()`; a `stop()` does not end it.
+
+        Raises:
+            InvalidOptionError: it is watched already, has no descriptor that can be watched, or `callback` is none.
+            WrongThreadError: this is another thread than the one that called `listen()`.
+
+        """
+        self._check_thread_if_listening()
+        if not callable(callback):
+            raise InvalidOptionError(f"watch() calls a function, not {callback!r}")
+        try:
+            fd = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+        except (AttributeError, OSError, ValueError) as exc:
+            raise InvalidOptionError(f"watch() takes something with a fileno(), not {fileobj!r}: {exc}") from None
+        if fd in self._watched:
+            raise InvalidOptionError(f"{fileobj!r} is watched already: unwatch() it first")
+        if self._watch is not None:
+            try:
+                self._watch.watch(fd, callback)
+            except (OSError, ValueError, KeyError) as exc:
+                raise InvalidOptionError(f"{fileobj!r} cannot be watched: {exc}") from None
+        self._watched[fd] = (fileobj, callback)
+
+    def unwatch(self, fileobj: HasFileno | int) -> None:
+        """Undo `watch()`; without effect if it is not watched."""
+        self._check_thread_if_listening()
+        for fd, (known, _) in list(self._watched.items()):
+            if known is fileobj or fd == fileobj:
+                del self._watched[fd]
+                if self._watch is not None:
+                    self._watch.unwatch(fd)
+
+    def _check_thread_if_listening(self) -> None:
+        if self._watch is not None:
+            self._check_thread()
+
+    def _call_ready(self, watch: Watch[ServedClient]) -> None:
+        ready, watch.ready = watch.ready, []
+        for callback in ready:
+            try:
+                callback()
+            except Exception as exc:  # it is raised when the others have been served
+                self._events.append((None, partial(_raise, exc), False))
 
     # The events of a connection.
 

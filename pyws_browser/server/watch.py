@@ -1,4 +1,4 @@
-"""What a server waits for: its listener, its connections' sockets, and their deadlines.
+"""What a server waits for: its listener, its connections' sockets and their deadlines, and what the program watches.
 
 A look costs what is active, not what is connected.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import select
 import selectors
+import socket
 from functools import partial
 from heapq import heapify, heappop, heappush
 from math import inf
+from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from weakref import ref
@@ -21,7 +23,6 @@ _MANY: Final = 64
 """Deadlines that no connection has any more, so many are kept beside as many as there are connections."""
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from ..transport.native.transport import NativeTransport
@@ -65,6 +66,40 @@ class Watch(Generic[W]):
         if self._leaving is not None:
             self._selector.register(self._leaving, selectors.EVENT_READ)
         self._selector.register(listener, selectors.EVENT_READ)
+        self.ready: list[Callable[[], object]] = []
+        """What to call because a descriptor of the program is readable; the caller of `look()` empties it."""
+        self._near, self._far = socket.socketpair()
+        self._near.setblocking(False)
+        self._far.setblocking(False)
+        self._lock = RLock()  # a signal's handler may wake as well
+        self._is_woken = False
+        self._selector.register(self._near, selectors.EVENT_READ, self._note_wake)
+
+    @property
+    def fd(self) -> int:
+        """The descriptor of the selector, which is readable when a socket is ready; -1 where it has none."""
+        fileno = getattr(self._selector, "fileno", None)
+        return -1 if fileno is None else int(fileno())
+
+    def watch(self, fd: int, callback: Callable[[], object]) -> None:
+        """Put `callback` into `ready` whenever a descriptor is readable."""
+        self._selector.register(fd, selectors.EVENT_READ, callback)
+
+    def unwatch(self, fd: int) -> None:
+        """Undo `watch()`."""
+        self._selector.unregister(fd)
+
+    def wake(self) -> None:
+        """Let `wait()` return; any thread may call it."""
+        with self._lock:
+            if not self._is_woken and self._far.fileno() >= 0:
+                self._is_woken = True
+                self._far.send(b"\0")
+
+    def _note_wake(self) -> None:
+        with self._lock:
+            self._is_woken = False
+            self._near.recv(16)
 
     def close(self) -> None:
         """Watch nothing any more."""
@@ -72,13 +107,16 @@ class Watch(Generic[W]):
             connection.interest = 0
             connection.fd = -1
         self._selector.close()
+        with self._lock:
+            self._near.close()
+            self._far.close()
         if self._leaving is not None:
             self._leaving.close()
         for registry in (self._by_fd, self._by_id, self._held_back, self._restless, self._due):
             registry.clear()
 
     def __del__(self) -> None:
-        if hasattr(self, "_leaving"):  # or the constructor raised
+        if hasattr(self, "_is_woken"):  # or the constructor raised
             self.close()  # a selector of Python's refers to itself
 
     def disturb(self, id_: int) -> None:
@@ -130,8 +168,10 @@ class Watch(Generic[W]):
                 active[connection.id] = connection
             elif key.fileobj is self._listener:
                 is_knocking = True
-            else:
+            elif key.data is None:
                 self._let_leave(active)
+            else:
+                self.ready.append(key.data)
         now = monotonic()
         while self._due and self._due[0][0] <= now:
             due, id_ = heappop(self._due)

@@ -23,6 +23,7 @@ from ..peer.slow_readers import checked_policy
 from ..protocol import rules
 from ..transport.native.leaving import Lost, see_off
 from .acceptor import NOT_NOW, Acceptor
+from .client import ClientPeer, ServedClient
 from .listener import advice_on, given_listener, listening_socket
 from .polled import PolledServer
 from .watch import Watch
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ..peer.links import Link
     from ..peer.slow_readers import SlowPolicy
     from ..peer.websocket_peer import WebSocketPeer
-    from .client import ServedClient
+    from ..protocol.vocabulary import Message
 
 _logger: Final = logging.getLogger("pyws_browser.server")
 
@@ -113,6 +115,8 @@ class WebSocketServer(PolledServer):
             self.variant_version = spoken.version
         self._thread = get_ident()
         self._watch = Watch(self._listener)
+        for fd, (_, callback) in self._watched.items():
+            self._watch.watch(fd, callback)
         self._acceptor = Acceptor(self._listener, self._watch, self._places)
 
     @property
@@ -144,6 +148,7 @@ class WebSocketServer(PolledServer):
             raise InvalidOptionError(f"drain is a number of seconds from 0 on, not {drain!r}")
         if self._listener is not None:
             self._check_thread()
+        self._fanout.release()
         transports = [client.transport for client in self._clients.values()]
         lost = Lost()
         with ExitStack() as ends:  # all of it comes about, whatever a part of it raises
@@ -221,15 +226,20 @@ class WebSocketServer(PolledServer):
         self,
         message: str | Buffer,
         *,
+        to: Iterable[int] | None = None,
         without: Container[int] = (),
         slow: SlowPolicy | None = None,
         key: Hashable = None,
     ) -> None:
-        """Send a message to every client, but those whose ids are in `without`: str as text, bytes-like as binary.
+        """Send a message to every client, or to those whose ids are in `to`, but those whose ids are in `without`.
+
+        str goes as text, bytes-like as binary. Of several broadcasts between two polls the first goes out at once, and
+        the others go together with the next `poll()` or `wait()`, which is much faster; so do those of one poll.
 
         It is made into a frame once, and where that was agreed on compressed once, so this is faster than a `send()` to
         each peer. A client that is not open is left out. Where compression keeps its window between messages, what a
-        peer sends next is compressed without that which came before the broadcast.
+        peer sends next is compressed without that which came before the broadcast. Ids in `to` that nobody has are left
+        out, for a client may have just left.
 
         A client that takes in too little makes it neither wait nor raise: `slow_policy` says what happens to it, or
         `slow` for this message. `key` says which earlier messages it stands in for under "latest".
@@ -242,13 +252,33 @@ class WebSocketServer(PolledServer):
         """
         if self._session is not None:
             raise InvalidStateError("in a multiplayer session set_target_peer(0) and put_packet() reach everybody")
-        self._check_thread()
         checked = rules.as_message(message)
-        if rules.size_of(checked, self.outbound_buffer_size) > self.outbound_buffer_size:
+        clients = self._clients
+        if to is None:
+            receivers = [client for client in clients.values() if client.id not in without]
+        elif without != ():
+            receivers = [clients[id_] for id_ in to if id_ in clients and id_ not in without]
+        else:
+            receivers = [clients[id_] for id_ in to if id_ in clients]
+        self.fan_out(receivers, checked, None if slow is None else checked_policy(slow), key)
+
+    def fan_out(self, links: Iterable[Link], message: Message, slow: SlowPolicy | None, key: Hashable) -> None:
+        """Do what `broadcast()` does, for some connections; for the package's own use."""
+        self._check_thread()
+        self.check_outbound(message)
+        self._fanout.send(links, message, slow, key)
+        if self._is_waited_for and self._fanout.is_gathering and self._watch is not None:
+            self._watch.wake()
+
+    def check_outbound(self, message: Message) -> None:
+        """Raise OutboundBufferFullError if a message is too large for any client; for the package's own use."""
+        if rules.size_of(message, self.outbound_buffer_size) > self.outbound_buffer_size:
             raise OutboundBufferFullError(_TOO_LARGE.format(self.outbound_buffer_size))
-        policy = None if slow is None else checked_policy(slow)
-        receivers = [client for client in self._clients.values() if client.id not in without]
-        self._fanout.send(receivers, checked, policy, key)
+
+    def link_of(self, peer: WebSocketPeer) -> Link | None:
+        """Return the connection of a client's peer, None if it is none here; for the package's own use."""
+        client = self._clients.get(peer.id) if isinstance(peer, ClientPeer) else None
+        return client if client is not None and client.is_announced and client.peer is peer else None
 
     def _client(self, id_: int) -> ServedClient:
         client = self._clients.get(id_)

@@ -159,6 +159,7 @@ def test_a_program_that_sleeps_until_the_descriptor_is_readable_is_woken_for_all
                 server.put_packet(str(number).encode())
             else:
                 server.broadcast(str(number))
+        server.poll()
         while told < COUNT:
             assert select.select([descriptor], [], [], LIMIT)[0]
             client.poll()

@@ -33,7 +33,9 @@ MAY_IMPORT = {
     "sync": {"protocol", "wire", "transport", "transport/native", "peer", "compat"},
     "patching": {"protocol", "transport", "transport/page", "peer", "compat", "aio", "sync"},
     "testing": {"protocol", "peer", "aio"},
-    "cli": {"", "protocol", "wire", "transport/native", "aio"},
+    "rooms": {"protocol", "peer", "server", "aio"},
+    "workers": set(),
+    "cli": {"", "protocol", "wire", "transport/native", "aio", "rooms", "workers"},
     "__main__": {"cli"},
 }
 """By the folder or the module: what it may import besides the foundation and itself; "" is the package's root."""

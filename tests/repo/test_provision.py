@@ -9,7 +9,17 @@ from pathlib import Path
 
 import provision
 import pytest
-from provision import ProvisionError, hash_of, need, newest_python, oldest_python, once, pythons, run_quietly
+from provision import (
+    ProvisionError,
+    hash_of,
+    need,
+    newest_python,
+    oldest_python,
+    once,
+    pythons,
+    run_quietly,
+    want_brokers,
+)
 
 
 @pytest.fixture
@@ -111,6 +121,24 @@ class TestDebianPackages:
         assert calls[0] == "update"
         assert calls[1].endswith("install --yes --no-install-recommends one two")
         assert capsys.readouterr().err == "==> Installing one two\n"
+
+
+class TestBrokers:
+    def test_root_installs_those_that_are_missing(
+        self, programs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        program(programs, "apt-get", 'echo "$@" >>"$0.log"')
+        program(programs, "redis-server")
+        monkeypatch.setattr(os, "geteuid", lambda: 0)
+        want_brokers()
+        calls = (programs / "apt-get.log").read_text().splitlines()
+        assert [call.split()[-1] for call in calls] == ["update", "nats-server"]
+
+    def test_others_are_left_alone(self, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        program(programs, "apt-get", 'echo "$@" >>"$0.log"')
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        want_brokers()
+        assert not (programs / "apt-get.log").exists()
 
 
 class TestPythons:

@@ -39,11 +39,13 @@ from pyws_browser import (
     WriteMode,
     aio,
     patch_websockets,
+    rooms,
     sync,
     unpatch_websockets,
     variant,
 )
 from pyws_browser.protocol.trace import TracedFrame
+from pyws_browser.workers import run_workers
 
 
 def a_peer(tls: ssl.SSLContext) -> None:
@@ -250,3 +252,36 @@ def code_that_blocks() -> None:
         assert_type(websocket.recv(timeout=1), str | bytes)
         for message in websocket:
             assert_type(message, str | bytes)
+
+
+async def rooms_for_both_kinds_of_servers(server: WebSocketServer, other: aio.Server) -> None:
+    server.watch(0, server.wake)
+    assert_type(server.fileno(), int)
+    server.broadcast("hello", to=[1, 2])
+    topics = rooms.Rooms(name="game", lease=5)
+    topics.attach(server)
+    chat = topics.topic(
+        "chat",
+        history=rooms.History(10, 5),
+        slow="latest",
+        envelope=lambda message, position: f"{position} {message!r}",
+    )
+    joined = chat.join(server.get_peer(2), since="x:1", member={"name": "ann"}, greet=lambda joined: b"")
+    assert_type(joined, rooms.Joined)
+    assert_type(joined.is_whole, bool)
+    assert_type(joined.position, rooms.Position | None)
+    assert_type(joined.members, tuple[rooms.Member, ...])
+    published = chat.publish(b"x", without=server.get_peer(2), id="7", key="k")
+    assert_type(published.result, rooms.Position | None)
+    assert_type(await published, rooms.Position | None)
+    chat.missed.connect(lambda after, before: print(after, before))
+    assert_type(topics.state, rooms.RoomsState)
+    async with rooms.Rooms() as others:
+        await others.attach(other)
+
+
+def workers_over_a_broker() -> None:
+    topics = rooms.Rooms(rooms.NatsBroker("nats://127.0.0.1:4222", storage="memory"), lost_limit=10)
+    assert_type(topics.topic("chat").is_live, bool)
+    rooms.Rooms(rooms.RedisBroker("redis://127.0.0.1", options={"db": 1}))
+    assert_type(run_workers(print, 2, host="::1", port=0, arguments=(1,), drain=5), int)
