@@ -360,7 +360,9 @@ class Bridge(asyncio.Transport):
         if error is None and not self._is_closed_here:
             self._protocol.eof_received()
         self._is_lost = self._is_closing = True
-        self._protocol.connection_lost(error)
+        protocol, self._protocol = self._protocol, None  # as asyncio's own do: the two refer to each other
+        self._pump = self._sender = self._opening = None
+        protocol.connection_lost(error)
 
 
 async def create_connection(

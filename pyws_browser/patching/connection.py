@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
-from websockets.protocol import State as TheirState
 
 from .. import aio
 from ..protocol.rules import CloseCode
 from ..protocol.vocabulary import State
 from .arguments import page_code
 from .settings import note
+
+try:
+    from websockets.protocol import State as TheirState
+except ImportError:  # websockets before 11
+    from websockets.connection import State as TheirState  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
     from asyncio import Future

@@ -91,8 +91,10 @@ def patch_module(name: str) -> None:
 
 
 def forget_patched() -> None:
-    """Take the modules for unchanged again."""
+    """Take the modules for unchanged again, and those that change them for not loaded: they hold on to them."""
     _patched.clear()
+    for name in {*PATCHES.values(), ".connection", ".opening"}:
+        sys.modules.pop(f"{__package__}{name}", None)
 
 
 def patch_loaded() -> None:

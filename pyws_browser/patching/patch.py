@@ -11,6 +11,7 @@ from ..peer.settings import web_limits_by_default
 from ..transport import IN_BROWSER
 from .finder import PatchingFinder, forget_patched, patch_loaded
 from .settings import Settings, forget_notes, logger
+from .stand_ins import forget_stand_ins, is_superseded
 from .transplant import take_back_all
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def patch_websockets(*, carry: Carry | None = None, drop: Iterable[str] = ()) ->
         return
     from . import loops
 
+    if is_superseded():
+        forget_stand_ins()
+        forget_patched()
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
     _warn_of_modules_without()
@@ -75,6 +79,7 @@ def unpatch_websockets() -> None:
         sys.meta_path.remove(_finder)
     take_back_all()
     forget_patched()
+    forget_stand_ins()
     forget_notes()
     Settings.carry = None
     Settings.drop = frozenset()

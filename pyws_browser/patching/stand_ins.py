@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.abc import Loader
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -51,6 +52,25 @@ def find_stand_in(name: str, root: str = "websockets") -> ModuleSpec | None:
     if name.removeprefix(f"{root}.") in NAMES_ONLY:
         return ModuleSpec(name, _NamesOnly(NAMES_ONLY[name.removeprefix(f"{root}.")], root))
     return None
+
+
+def forget_stand_ins() -> None:
+    """Take the stand-ins out of the modules that are loaded."""
+    for name, module in list(sys.modules.items()):
+        if _is_stand_in(module):
+            del sys.modules[name]
+
+
+def is_superseded() -> bool:
+    """Tell whether a stand-in serves for a `websockets` that has been installed since."""
+    return _is_stand_in(sys.modules.get("websockets")) and PathFinder.find_spec("websockets") is not None
+
+
+def _is_stand_in(module: ModuleType | None) -> bool:
+    spec = getattr(module, "__spec__", None)
+    if not isinstance(spec, ModuleSpec) or spec.name.startswith(__package__ or "?"):
+        return False
+    return isinstance(spec.loader, _NamesOnly) or str(spec.origin).startswith((str(_PACKAGE), str(_HERE / "_no_ssl")))
 
 
 class _NamesOnly(Loader):

@@ -294,6 +294,35 @@ answers
 """
 
 
+INSTALLED_LATER = """
+import pyodide_js
+await pyodide_js.loadPackage("micropip")
+import micropip
+import pyws_browser
+
+pyws_browser.patch_websockets()
+import websockets
+answers = [websockets.__file__.endswith("_stand_in/__init__.py")]
+await micropip.install("websockets==17.4", index_urls=[index])
+pyws_browser.patch_websockets()
+import websockets
+answers += [websockets.__file__.endswith("_stand_in/__init__.py"), websockets.__version__]
+async with websockets.connect(url) as connection:
+    await connection.send("hello")
+    answers += [await connection.recv(), isinstance(connection, websockets.ClientConnection)]
+pyws_browser.unpatch_websockets()
+answers
+"""
+
+
+def test_a_second_call_takes_the_websockets_that_was_installed_since(
+    page_python: Interpreter, site_url: str, library_urls: dict[str, str]
+) -> None:
+    page_python.restart()
+    answers = page_python.run(INSTALLED_LATER, url=library_urls["echo"], index=f"{site_url}/libraries/index")
+    assert answers == [True, False, "17.4", "hello", True]
+
+
 def test_a_stand_in_serves_where_websockets_is_not_installed(
     python_place: Interpreter, library_urls: dict[str, str]
 ) -> None:

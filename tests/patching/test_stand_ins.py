@@ -20,7 +20,7 @@ import websockets.headers
 import websockets.uri
 
 from pyws_browser import UnsupportedInBrowserError
-from pyws_browser.patching.stand_ins import find_stand_in
+from pyws_browser.patching.stand_ins import find_stand_in, forget_stand_ins, is_superseded
 
 ROOT = "stand_in_for_websockets"
 INTERNAL = ("websockets.__main__", "websockets.cli", "websockets.speedups", "websockets.trio")
@@ -166,3 +166,16 @@ class TestSSL:
             no_ssl.SSLContext().load_cert_chain("file")
         with pytest.raises(UnsupportedInBrowserError, match="TLS"):
             no_ssl.SSLContext().wrap_bio(None, None)
+
+
+def test_stand_ins_are_forgotten_and_nothing_else() -> None:
+    for module in ("", "asyncio.client", "server"):
+        stand_in(module)
+    before = set(sys.modules)
+
+    forget_stand_ins()
+
+    gone = before - set(sys.modules)
+    assert {ROOT, f"{ROOT}.asyncio.client", f"{ROOT}.server"} <= gone
+    assert all(name.startswith(ROOT) for name in gone)
+    assert not is_superseded()
