@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from websockets.datastructures import Headers
@@ -13,17 +14,22 @@ from ..protocol.vocabulary import State
 from .arguments import page_code
 from .settings import note
 
-try:
-    from websockets.protocol import State as TheirState
-except ImportError:  # websockets before 11
-    from websockets.connection import State as TheirState  # type: ignore[no-redef]
-
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Awaitable, Sequence
 
     from ..compat.data import Data
     from ..protocol.url import WebSocketURL
+
+
+def _state_type() -> Any:
+    try:
+        return import_module("websockets.protocol").State
+    except ImportError:  # websockets before 11
+        return import_module("websockets.connection").State
+
+
+TheirState: Any = _state_type()
 
 
 class LibraryConnection(aio.ClientConnection):
