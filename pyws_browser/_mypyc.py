@@ -1,4 +1,4 @@
-"""What mypyc has to be told about a class, without a dependency on `mypy_extensions`."""
+"""An attribute for mypyc about a class, without a dependency on `mypy_extensions`."""
 
 from typing import TYPE_CHECKING, Any
 

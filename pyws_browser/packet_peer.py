@@ -87,7 +87,7 @@ class PacketPeer(ABC):
         Raises:
             VariantEncodeError: the value has no Variant form, or one of more than `encode_buffer_max_size` bytes.
             InvalidTextError: the peer writes text, and the Variant is not UTF-8. Godot sends it all the same, and
-                whoever receives it has to end the connection with 1007.
+                its receiver has to end the connection with 1007.
 
         It raises what `put_packet()` does besides. Nothing was sent in all these cases.
 

@@ -1,4 +1,4 @@
-"""Signal: tell whoever wants to know (Godot's signals)."""
+"""Signal: call every connected function (Godot's signals)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from ..compat.exceptions import NegotiationError
 from ..errors import InvalidOptionError
 from ..protocol import admission as core
 from ..protocol.display import printable
-from ..wire.handshake import StreamedResponse, refusing
+from ..wire.responses import StreamedResponse, refusing
 
 if TYPE_CHECKING:
     import re

@@ -36,7 +36,7 @@ def basic_auth(
     """Return a `process_request` for `serve()` that asks for HTTP Basic Authentication.
 
     `credentials` are a pair of name and password, or several; or `check_credentials(name, password)`, a function or a
-    coroutine function, tells whether they are right. Who is let in stands in the connection's `username`.
+    coroutine function, tells whether they are right. The connection's `username` is the user who was let in.
 
     Raises InvalidOptionError unless exactly one of the two is given, in its form.
     """

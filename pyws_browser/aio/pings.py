@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Pings:
-    """Those of one connection, in the order in which they were sent."""
+    """The pings of one connection, in the order in which they were sent."""
 
     def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
         self.latency: float = 0.0
@@ -42,11 +42,11 @@ class Pings:
         return answered
 
     def end(self, error: ConnectionClosed) -> None:
-        """Have everybody who still waits for a pong raise."""
+        """Raise `error` in every task that still waits for a pong."""
         for answered, _ in self._waiting.values():
             if not answered.done():
                 answered.set_exception(error)
-                answered.exception()  # whoever does not await it need not be told
+                answered.exception()  # so that nothing warns if no task awaits it
         self._waiting.clear()
 
     def _note(self, payload: bytes, at: float) -> None:

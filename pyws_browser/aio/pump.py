@@ -1,4 +1,4 @@
-"""Having a transport polled when there is something to do, and at no other time, by any event loop.
+"""Polling a transport from an event loop, when there is something to do and at no other time.
 
 A `Pump` belongs to one transport. Each of its turns polls, then tells the connection to look at what changed. What
 brings a turn about depends on where it runs:
@@ -6,7 +6,7 @@ brings a turn about depends on where it runs:
 - `EventPump`: nothing but the transport's wake-up. In a page that is a JavaScript event, and the turn runs inside it;
   no timer runs there but the one of a time limit.
 - `ReaderPump`: a socket that the loop watches with `add_reader()` and `add_writer()`; asyncio's selector loops and
-  uvloop. Whoever is slow to fetch messages is not watched, so that TCP holds the sender back.
+  uvloop. A connection whose messages are fetched slowly is not watched, so that TCP holds the sender back.
 - `CompletionPump`: a socket on a loop that knows no `add_reader()`, which is Windows' Proactor. A read of no bytes is
   completed when there is something to be read; for what is to be written, and while connecting, it looks again after
   a moment.
@@ -38,7 +38,7 @@ _MOMENT: Final = 0.015
 
 
 class Pump:
-    """Polls one transport; `after_turn` is called after each poll, within it nothing of the transport runs."""
+    """Polls one transport, and calls `after_turn` after each poll, when no code of the transport runs."""
 
     def __init__(self, transport: Transport, loop: asyncio.AbstractEventLoop, after_turn: Callable[[], None]) -> None:
         self._transport = transport
@@ -62,7 +62,7 @@ class Pump:
         self.wake()
 
     def wake(self) -> None:
-        """Bring a turn about; called by the transport, in whatever thread."""
+        """Schedule a turn; the transport calls this, in any thread."""
         if self._is_scheduled:
             return
         self._is_scheduled = True
@@ -282,7 +282,7 @@ class CompletionPump(Pump):
 
     def _on_readable(self) -> None:
         self._read = None
-        # In a callback of its own, where no task is running: whoever waits for a message is then woken at once.
+        # In a callback of its own, where no task is running: a task that waits for a message is then woken at once.
         self._loop.call_soon(self._on_input)
 
     def _on_input(self) -> None:

@@ -103,7 +103,7 @@ class Sender:
         return True
 
     def flush(self) -> None:
-        """Hand on what was gathered."""
+        """Send what was gathered."""
         transport = self._transport
         if transport.is_held:
             transport.is_held = False
@@ -135,7 +135,7 @@ class Sender:
             self._waiting.remove(waiter)
 
     def end_turn(self) -> None:
-        """Be told that the loop comes round: let those who wait go on if they may."""
+        """Note that a turn of the loop is over: wake the tasks that may send again."""
         self._row = 0
         if self._waiting:
             self._look()

@@ -1,9 +1,9 @@
 """How long one turn of an event loop may take for all connections together, so that everything else gets its turn.
 
 A connection in a flood would never let the event loop go on by itself: there is always a message in its inbox, and to
-fetch one waits for nothing. So whoever has more to do looks at the clock now and then. When the turn is over it joins a
-queue. The next turn of the loop calls those in the queue one after the other, each for its share of the time, and lets
-those go first in the turn after that for whom no time was left.
+fetch one waits for nothing. So a connection that has more to do looks at the clock now and then. When the turn is over
+it joins a queue. The next turn of the loop calls the connections in the queue one after the other, each for its share
+of the time. Those for which no time was left come first in the turn after that.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except argparse.ArgumentError as exc:  # about arguments that do not go together
         options.refuse(str(exc))
-    except BrokenPipeError:  # whoever read our output has enough, and Python must not try to write the rest
+    except BrokenPipeError:  # the reader of our output has left, and Python must not try to write the rest
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     except (OSError, WebSocketError, UsageError) as exc:
         print(f"{parser.prog}: {printable(reason_of(exc), None)}", file=sys.stderr)

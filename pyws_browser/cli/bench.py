@@ -22,7 +22,7 @@ _STEPS: Final = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own."""
+    """Add the arguments of the command."""
     add_connecting(parser, limited="connecting, and then each answer,")
     parser.add_argument("-n", "--messages", type=positive, default=2000, help="messages in each part (default: 2000)")
     parser.add_argument("--size", type=positive, default=64, help="bytes, or characters, in a message (default: 64)")

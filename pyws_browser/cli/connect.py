@@ -207,7 +207,7 @@ class _Conversation:
         return True
 
     async def _wait_for_quiet(self) -> None:
-        """Give the answers to the last lines of a pipe time to come."""
+        """Wait until no more answers to the last lines of a pipe come."""
         if self._patience is None:
             await self._connection.wait_closed()
             return

@@ -204,7 +204,7 @@ def _trace(connection: Connection, frame: TracedFrame) -> None:
 
 
 class _until_told:  # noqa: N801  it is entered, as a function with @contextmanager would be
-    """Sets an event at the first SIGINT or SIGTERM, where the event loop can be told of signals."""
+    """Sets an event at the first SIGINT or SIGTERM, where the event loop can handle signals."""
 
     def __init__(self, over: asyncio.Event) -> None:
         self._over = over

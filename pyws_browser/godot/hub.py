@@ -117,15 +117,15 @@ class Session(ABC):
 
     @abstractmethod
     def join(self, link: Link) -> None:
-        """Be told that a connection is open."""
+        """Note that a connection is open."""
 
     @abstractmethod
     def take(self, link: Link) -> bool:
-        """Take what has come on a connection; return False if something had to stay there for want of room."""
+        """Take what has come on a connection; return False if there was no room for all of it."""
 
     @abstractmethod
     def leave(self, link: Link) -> None:
-        """Be told that a connection has ended, and that what came on it was taken."""
+        """Note that a connection has ended; everything that came on it was taken."""
 
     @property
     def has_room(self) -> bool:
@@ -139,7 +139,7 @@ class Session(ABC):
         return 2 * len(self._packets) >= owner.max_queued_packets or 2 * self._size >= owner.inbound_buffer_size
 
     def forget(self, link: Link) -> None:
-        """Give up what has come on a connection and was not fetched; the program is told of none of it."""
+        """Drop what came on a connection and was not fetched; no signal is emitted for it."""
         link.transport.inbox.clear()
         kept = [(source, data) for source, data in self._packets if source != link.id]
         self._packets.clear()
@@ -158,7 +158,7 @@ class Session(ABC):
         self._note(link, partial(_report, self._owner.peer_error, link.id, error), False)
 
     def _note(self, link: Link, tell: Callable[[], object], is_message: bool) -> None:
-        """Note an event of which a client can cause any number; it counts until the program is told of it."""
+        """Note an event that a client can cause any number of times; it counts until its signal is emitted."""
         link.waiting += 1
         self._events.append((link, partial(_tell_next, link, tell), is_message))
 
@@ -210,7 +210,7 @@ class Hub(Session):
     def take(self, link: Link) -> bool:
         """Relay and keep; nobody takes more than half of the room that is left for all, nor more than a row at a time.
 
-        What is left in the inbox is for the next poll. None is taken while the program is still to be told of a row.
+        What is left in the inbox is for the next poll. None is taken while the signals of a whole row wait.
         """
         if link.waiting >= ENVELOPES_IN_A_ROW:
             return False
@@ -327,9 +327,9 @@ class Membership(Session):
         """Wait for the id."""
 
     def take(self, link: Link) -> bool:
-        """Keep packets, and tell of who comes and goes, as long as there is time; the rest is for the next poll.
+        """Keep packets, and note which peers come and go, as long as there is time; the next poll takes the rest.
 
-        None is taken while the program is still to be told of many.
+        None is taken while many signals wait.
         """
         inbox = link.transport.inbox
         if len(self._events) >= MANY_EVENTS and self._may_leave_rest():

@@ -127,7 +127,7 @@ class Fanout:
         return any(reader.has_room for _, reader in self.slow.values())
 
     def look(self) -> None:
-        """Look who is slow no longer."""
+        """Look which connections are no longer slow."""
         for link, reader in list(self.slow.values()):
             is_open = link.transport.ready_state is OPEN
             if is_open and not reader.resume():

@@ -45,7 +45,7 @@ class Clock:
 
 
 class Link:
-    """One connection as a client or a server sees it, and how much of what happened there it has told.
+    """One connection as a client or a server sees it, and which of its events it has noted.
 
     What the owner was set to do with Variants, the peer of the connection does too.
     """

@@ -112,7 +112,7 @@ class MemoryListener:
         return None
 
     def close(self) -> None:
-        """Listen no more and refuse whoever waits."""
+        """Stop listening, and refuse the peers that wait."""
         self._network.forget(self._url)
         while self.waiting:
             self.waiting.popleft().refuse(ConnectError("the listener was closed"))

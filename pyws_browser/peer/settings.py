@@ -82,7 +82,7 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def max_outbound_packets(self) -> int:
-        """Packets that may wait to be handed on, 0 at first, which is no limit but that of `outbound_buffer_size`.
+        """Packets that may wait to be sent; 0, as at first, for no limit but `outbound_buffer_size`.
 
         They are counted by their bytes, so that of packets that were compressed, or are empty, more may wait.
         """
@@ -138,7 +138,7 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def compression(self) -> Compression | None:
-        """How permessage-deflate is used where the other side wants it, None for not at all (RFC 7692; not in a page).
+        """How to use permessage-deflate if the other side agrees, None for not at all (RFC 7692; not in a page).
 
         True and False can be assigned too. In a page the browser decides, and all of them offer compression, so None
         and False change nothing there, and all else is refused.

@@ -111,7 +111,7 @@ class SlowReader:
         return self._fits(waiting)
 
     def resume(self) -> bool:
-        """Send what was kept as far as there is room for it; return whether the reader is slow no longer."""
+        """Send what was kept as far as there is room for it; return whether the reader is no longer slow."""
         if not self.has_room:
             return False
         kept = self._kept

@@ -72,7 +72,7 @@ class Admission(NamedTuple):
     `origins` are those that a request may come from: strings, regular expressions that match a whole origin, and None
     for requests without one; None in place of the sequence allows all. `select_subprotocol` chooses among what the
     client offers, and may choose None; None in its place chooses as Godot does. `server_header` is the value of
-    `Server`, None for no such header. `refusal` is the answer to whoever asks. `is_asked` says that every request that
+    `Server`, None for no such header. `refusal` is the answer to every request. `is_asked` says that every request that
     is proper HTTP waits for an answer by the program; `origins_come_first` that it is not asked about requests for a
     WebSocket from other origins. `place` is what an open connection needs, None for nothing.
     """
@@ -170,7 +170,7 @@ class Request:
         return self._is_held
 
     def hold(self) -> None:
-        """Let it wait: what `process_request` returns does not count, `accept()` or `reject()` is called later."""
+        """Let the request wait for `accept()` or `reject()`; the result of `process_request` is ignored."""
         self._is_held = True
 
     def accept(self, headers: Fields = ()) -> bool:

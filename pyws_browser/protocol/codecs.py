@@ -96,7 +96,7 @@ _NAMED: Final[dict[str, Callable[[], Codec]]] = {
 def codec_of(codec: Codec | str) -> Codec:
     """Return the codec of a name: "json", or "orjson", "msgspec" or "msgpack", whose library has to be installed.
 
-    Raises InvalidOptionError for another name, for a library that is not there, and for what is no codec.
+    Raises InvalidOptionError for another name, a library that is not installed, and an object that is not a codec.
     """
     if isinstance(codec, str):
         if codec not in _NAMED:

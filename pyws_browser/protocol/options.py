@@ -15,46 +15,71 @@ if TYPE_CHECKING:
 class Options(NamedTuple):
     """What a connection is opened with. Sizes are in bytes, times in seconds.
 
-    `heartbeat_timeout` 0 stands for the interval. `keeps_handshake` is for those who want to look at
-    `handshake_request` and `handshake_response` later. `server_hostname` is the name that the certificate is checked
-    for, if it is not that of the URL. `parses_ahead` lets messages into `inbox` that came in one read, more than
-    `max_queued_packets` if need be; they take memory either way. `backpressure` asks a page to hold the sender back
-    where the engine can. `dial` is the host and the port to connect to in place of the URL's, `local_addr` the host and
-    the port to connect from, `family` that of the addresses to be tried (0 for any). `keeps_fragments` has the
-    transport tell fragments apart, see `take_fragments()`. `max_fragment_size` is the limit for one, 0 for that of a
-    message. `proxy_tls` and `proxy_server_hostname` are for an HTTPS proxy. `attempt_delay` is the time until the next
-    address is tried, 0 for that of RFC 8305, and `lookup_flags` are those of `socket.getaddrinfo()`.
+    A frozen dataclass would say the same. It was measured: it takes 9.5 µs to make and 9.9 µs to copy with a change,
+    this 0.6 µs and 1.3 µs (CPython 3.11; 3.13 alike), and all of `WebSocketPeer()` takes 5 µs.
     """
 
     subprotocols: tuple[str, ...] = ()
+    """The subprotocols to offer or to accept, in the order of preference."""
     headers: tuple[tuple[str, str], ...] = ()
+    """Further headers of the opening handshake."""
     tls: SSLContext | None = None
+    """The context of wss; None for that of the system."""
     inbound_buffer_size: int = 16 * 1024 * 1024
+    """The limit for one message that comes, and for all that wait in the inbox."""
     outbound_buffer_size: int = 16 * 1024 * 1024
+    """The limit for all messages that wait to be sent."""
     max_queued_packets: int = 65536
+    """The limit for how many messages wait in the inbox."""
     handshake_timeout: float = 10.0
+    """The time from the first dial until the connection is open."""
     close_timeout: float = 10.0
+    """The time that the other side has to answer the Close frame."""
     heartbeat_interval: float = 0.0
+    """The time between two pings; 0 for no pings."""
     web_limits: bool = False
+    """Whether to keep to the limits of a browser."""
     compression: Compression | None = Compression()
+    """The terms of permessage-deflate to offer or to accept; None for no compression."""
     max_outbound_packets: int = 0
+    """The limit for how many messages wait to be sent; 0 for none."""
     proxy: str | bool | None = True
+    """The URL of a proxy, True for the one that the system names, None or False for none."""
     unix_path: str | None = None
+    """The path of the unix socket to connect to, in place of an address."""
     sock: socket | None = None
+    """The connected socket to use."""
     heartbeat_timeout: float = 0.0
+    """The time in which a ping has to be answered; 0 for `heartbeat_interval`."""
     keeps_handshake: bool = False
+    """Whether to keep `handshake_request` and `handshake_response`."""
     server_hostname: str = ""
+    """The name that the certificate is checked for; "" for that of the URL."""
     parses_ahead: bool = False
+    """Whether messages that came in one read all go into the inbox, if more than `max_queued_packets`.
+
+    They take memory either way.
+    """
     backpressure: bool = False
+    """Whether a page is to hold the sender back, where the engine can."""
     dial: tuple[str, int] | None = None
+    """The host and the port to connect to, in place of those of the URL."""
     local_addr: tuple[str, int] | None = None
+    """The host and the port to connect from."""
     family: int = 0
+    """The family of the addresses to try; 0 for any."""
     keeps_fragments: bool = False
+    """Whether the transport notes where fragments end: see `Transport.take_fragments()`."""
     max_fragment_size: int = 0
+    """The limit for one fragment; 0 for that of a message."""
     proxy_tls: SSLContext | None = None
+    """The context of TLS to an HTTPS proxy; None for that of the system."""
     proxy_server_hostname: str = ""
+    """The name that the certificate of an HTTPS proxy is checked for; "" for that of its URL."""
     attempt_delay: float = 0.0
+    """The time until the next address is tried; 0 for that of RFC 8305."""
     lookup_flags: int = 0
+    """The flags of `socket.getaddrinfo()`."""
 
     def __repr__(self) -> str:
         """Show what differs from the defaults, without passwords: not the headers' values, nor those of the proxy."""

@@ -119,7 +119,7 @@ _read: Callable[[str, str | None], ParsedURL | None] = _read_by_ada
 def read_urls_by(parser: Callable[[str, str | None], ParsedURL | None]) -> None:
     """Have URLs read by another parser of the standard, as in a page by the browser's.
 
-    It takes a URL and the one that completes it, and returns None for what is no URL.
+    It takes a URL and the one that completes it, and returns None for an invalid one.
     """
     global _read  # noqa: PLW0603  a platform chooses once, when the package is imported
     _read = parser

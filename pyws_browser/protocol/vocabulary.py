@@ -36,7 +36,8 @@ class State(NamedNumber):
     CLOSED = 3
 
 
-# For what runs with every message: CPython 3.11 takes 0.1 µs to find a member in its enum.
+# For code that runs with every message: to compare with `State.OPEN` takes 200 ns on CPython 3.11 and 100 ns on 3.13,
+# with `OPEN` 27 ns on both. Elsewhere `State.OPEN` says more.
 OPEN: Final = State.OPEN
 CLOSED: Final = State.CLOSED
 

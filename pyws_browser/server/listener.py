@@ -13,7 +13,7 @@ BACKLOG: Final = 1024
 
 
 def given_listener(sock: socket.socket) -> socket.socket:
-    """Return the program's own listening socket, non-blocking. Raises InvalidOptionError if it is none."""
+    """Return the program's own listening socket, made non-blocking. Raises InvalidOptionError if it does not listen."""
     if not isinstance(sock, socket.socket) or sock.fileno() < 0:
         raise InvalidOptionError(f"sock is a socket that listens, not {sock!r}")
     if sock.type != socket.SOCK_STREAM or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):

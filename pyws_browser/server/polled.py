@@ -70,7 +70,7 @@ class PolledServer(ServerSettings):
         """Accept, receive, send, and emit the signals of what happened.
 
         What a function of the program raises while it serves a client is logged, and ends the connection of that client
-        with 1011; `strict` lets it come out here. An exception that nobody foresaw comes out in any case, when the
+        with 1011; `strict` lets it come out here. An unexpected exception is raised in any case, when the
         others have been served, and has ended the one connection that it came from. What had not been emitted is
         emitted by the next poll. Raises ListenError, each time, if something else closed the socket it listens at.
         """
@@ -102,8 +102,8 @@ class PolledServer(ServerSettings):
     def wait(self, timeout: float | None) -> bool:
         """Sleep until `poll()` has something to do, for `timeout` seconds at most; tell whether it has.
 
-        None and infinity are for any time, and a time that is over, a negative one, is none. It returns at once if the
-        server does not listen. Raises InvalidOptionError for what is no number.
+        None and infinity wait without a limit, a negative number does not wait. It returns at once if the
+        server does not listen. Raises InvalidOptionError if `timeout` is not a number.
         """
         seconds = inf if timeout is None else timeout
         if not isinstance(seconds, (int, float)) or seconds != seconds:

@@ -29,11 +29,11 @@ class ServerSettings(WebSocketMultiplayerPeer):
     """What is set of a server; unless it says otherwise, a change holds for the connections that come after it."""
 
     strict: bool = False
-    """Whether what a function of the program raises while it serves one client comes out of `poll()`.
+    """Whether `poll()` raises what a function of the program raises while it serves one client.
 
     If not, it is logged with its traceback (logger `pyws_browser.server`, ERROR), that client's connection ends with
     1011, or its request is answered with 500, and the others are served on. Tests set it, to see the mistakes of their
-    functions. KeyboardInterrupt and SystemExit always come out, and so does what is no client's fault.
+    functions. KeyboardInterrupt and SystemExit always come out, and so does an exception that no client caused.
     """
     refuse_new_connections: bool = False
     """Whether new connections are answered with 503 (Godot, which drops them at once)."""
@@ -107,9 +107,9 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def max_connections(self) -> int | None:
-        """How many connections may be open at a time; None for any number.
+        """How many connections may be open at a time; None for no limit.
 
-        Whoever comes then gets 503. `max_handshakes` limits those that are not open yet. The system's own limit is that
+        Further clients get 503. `max_handshakes` limits those that are not open yet. The system's own limit is that
         of file descriptors, `ulimit -n`.
         """
         return self._places.limit
@@ -220,7 +220,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
     def renew_certificate(
         self, private_key: PEM | None = None, ssl_certificate: PEM | None = None, ca_chain: PEM | None = None
     ) -> None:
-        """Show a new certificate to those who connect from now on; who is connected stays.
+        """Show a new certificate to clients that connect from now on; open connections stay.
 
         What is given replaces the property of that name; what is not is read again, if it is a file. Nothing changes if
         that raises InvalidOptionError, because they cannot be used together. Raises InvalidStateError if the server

@@ -48,7 +48,7 @@ W = TypeVar("W", bound=Watchable)
 
 
 class Watch(Generic[W]):
-    """Tells which of the connections have something to do, and whether somebody knocks at the listener."""
+    """Tells which of the connections have something to do, and whether a client waits to be accepted."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
@@ -60,8 +60,8 @@ class Watch(Generic[W]):
         # A heap of deadlines and ids, which keeps nobody alive; an entry counts if its connection still has it.
         self._due: list[tuple[float, int]] = []
         self._rest_until = 0.0
-        # Those who are not read from, because the program fetches nothing: whether they leave is watched by another
-        # epoll within the selector. Elsewhere than on Linux that is seen when the program fetches.
+        # Connections that are not read from, because the program fetches nothing: another epoll within the selector
+        # watches whether they leave. Elsewhere than on Linux that is seen when the program fetches.
         self._leaving = select.epoll() if hasattr(select, "epoll") else None
         if self._leaving is not None:
             self._selector.register(self._leaving, selectors.EVENT_READ)
@@ -102,7 +102,7 @@ class Watch(Generic[W]):
             self._near.recv(16)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         for connection in self._by_fd.values():
             connection.interest = 0
             connection.fd = -1
@@ -135,7 +135,7 @@ class Watch(Generic[W]):
         return disturb
 
     def release(self, id_: int) -> None:
-        """Watch a connection no longer: its socket is about to be closed, by whichever call.
+        """Stop watching a connection: its socket is about to be closed.
 
         Afterwards it would be too late. Another socket may get the number of the descriptor at once, and where a child
         process has a copy of it, epoll goes on to tell of it and knows no way to stop that.
@@ -150,13 +150,13 @@ class Watch(Generic[W]):
         self._restless.add(connection.id)
 
     def rest(self, seconds: float) -> None:
-        """Do not look at the listener for a while: it cannot be answered now."""
+        """Do not look at the listener for a while: nothing can be accepted now."""
         if not self._rest_until:
             self._selector.unregister(self._listener)
         self._rest_until = monotonic() + seconds
 
     def look(self) -> tuple[dict[int, W], bool]:
-        """Return the connections that have something to do, by their ids, and whether somebody knocks."""
+        """Return the connections that have something to do, by their ids, and whether a client waits to be accepted."""
         active: dict[int, W] = {}
         if self._restless:  # which is seldom, and a comprehension costs a fifth of a poll without news
             active = {id_: self._by_id[id_] for id_ in self._restless if id_ in self._by_id}
@@ -216,7 +216,7 @@ class Watch(Generic[W]):
                     self._drop_past_deadlines()
 
     def _drop_past_deadlines(self) -> None:
-        """Take those out of the heap that no connection has any more."""
+        """Remove the deadlines from the heap that no connection has any more."""
         self._due = [(known.due, id_) for id_, known in self._by_id.items() if known.due != inf]
         heapify(self._due)
 
@@ -229,7 +229,7 @@ class Watch(Generic[W]):
                 active[connection.id] = connection
 
     def _hold_back(self, connection: W, is_held_back: bool) -> None:
-        """Look out for the end of a connection that is not read from; `EPOLLONESHOT` tells it once."""
+        """Watch for the end of a connection that is not read from; `EPOLLONESHOT` signals it once."""
         if self._leaving is None or is_held_back == (connection.fd in self._held_back):
             return
         if is_held_back:

@@ -45,6 +45,6 @@ class TimeLimit:
         self._left -= min(now - self._looked_at, share)
         self._looked_at = now
         if now >= self.next_look:
-            # It stays where it is in between: whoever sleeps until then has not to be told of each look.
+            # It stays where it is in between, so that a caller that sleeps until then needs no wake-up for each look.
             self.next_look = now + max(min(self._left, share), 0.0)
         return self._left <= 0.0

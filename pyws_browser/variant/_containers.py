@@ -205,7 +205,7 @@ class KeyRow(Row):
 
 
 class NestedKeyRow(KeyRow):
-    """A `Key` in another one. Each keeps the data of all that are in it, so there are not to be too many."""
+    """A `Key` in another one. Each keeps the data of all keys in it, so their number is limited."""
 
     def __init__(self) -> None:
         super().__init__("Key")

@@ -53,9 +53,11 @@ _pack_medium: Final = Struct("!BBH").pack
 _pack_long: Final = Struct("!BBQ").pack
 _LARGE: Final = 16 * 1024
 
-# When frames are looked at together: from so many bytes on, in rows of so many. Compiled, one by one is faster.
+# Frames of one size are cut out together, from so many bytes on, in rows of so many. Compiled, one by one is faster.
+# Not compiled, frames of 8, 64, 256 and 1024 bytes take 166, 127, 235 and 426 ns together and 309, 371, 877 and 787 ns
+# one by one on CPython 3.11; 277, 158, 161 and 269 ns, and 329, 346, 500 and 567 ns, on 3.13.
 _MUCH: Final = sys.maxsize if compiled else 1024
-_FEW: Final = 4
+_SHORTEST_ROW: Final = 4
 _ROW: Final = 256
 
 _KEYS: Final = Struct("4s" * 256)  # drawn together, since each draw asks the kernel
@@ -84,7 +86,7 @@ class FrameParser:
 
     @property
     def is_within_frame(self) -> bool:
-        """Whether what was given out last is a part of a frame whose end has not come."""
+        """Whether the part that `run()` returned last belongs to a frame whose end has not come."""
         return self._missing > 0
 
     def feed(self, data: bytes) -> None:
@@ -211,7 +213,7 @@ class FrameParser:
             count = min(_ROW, room - taken, (len(buffer) - position) // size)
             stop = position + count * size
             # One slice for each byte that has to be the same in all of them.
-            if count < _FEW or any(
+            if count < _SHORTEST_ROW or any(
                 buffer[position + place : stop : size].count(buffer[position + place]) < count for place in same
             ):
                 break

@@ -47,7 +47,7 @@ MAX_WAITING_PONGS: Final = 64
 """Of the pings that come while nothing can be sent, only the latest needs an answer (RFC 6455 §5.5.3)."""
 
 MAX_KEPT_PONGS: Final = 256
-"""Who sends more in one go than anybody asked for is not listened to any further back."""
+"""Of the pongs that come in one read, so many of the last are kept; more than that nobody asked for."""
 
 FRAMES_IN_A_ROW: Final = 256
 """Of the frames that are taken one by one, so many until the caller is to look at the clock."""
@@ -92,9 +92,9 @@ class MessageStream:
         self.closed_by_other_side: bool = False
         """Whether the other side's Close frame was the first."""
         self.is_reading: bool = True
-        """Whether anything that may still come matters."""
+        """Whether input that may still come matters."""
         self.failure: RemoteProtocolError | None = None
-        """What the other side did wrong, after which nothing more is read."""
+        """The error of the other side after which nothing more is read."""
         self.pongs: list[bytes] = []
         """The payloads of the last Pong frames, for the caller to take out. (An empty deque takes 760 bytes.)"""
         self.inflated_size: int = 0
@@ -166,7 +166,7 @@ class MessageStream:
                     return False
         except RemoteProtocolError as exc:
             self.is_reading = False
-            exc.__traceback__ = exc.__context__ = None  # which refer to this object, and to what is no UTF-8
+            exc.__traceback__ = exc.__context__ = None  # which refer to this object, and to the invalid text
             self.failure = exc  # RFC 6455 §7.1.7, "fail the connection"
             code = self._too_big_code if isinstance(exc, MessageTooBigError) else exc.close_code
             self.close(code, _reason_of(exc, code))
@@ -180,7 +180,7 @@ class MessageStream:
         self.outbox_size += len(payload) or 1
 
     def serialise(self, opcode: int, payload: bytes) -> list[Buffer]:
-        """Return what `send()` and `take()` would, for a message with nothing in `outbox` before it."""
+        """Return the buffers of one message to be sent at once, with nothing in `outbox` before it."""
         if self._deflater is not None:
             opcode, payload = self._deflate(self._deflater, opcode, payload)
         if self.trace is not None:
@@ -188,13 +188,13 @@ class MessageStream:
         return self._serialiser.serialise_one(FIN | opcode, payload)
 
     def send_shared(self, message: SharedMessage) -> None:
-        """Do as `send()` with a message that goes to others as well; not for a client, whose frames are masked."""
+        """Put the frame of a message that goes to other connections too; not for a client, which masks."""
         frame = message.frame(self._deflater)
         self.outbox.append((frame.head, frame.payload))
         self.outbox_size += len(frame.payload) or 1
 
     def serialise_shared(self, message: SharedMessage) -> list[Buffer]:
-        """Do as `serialise()` with a message that goes to others as well; not for a client."""
+        """Return the shared frame with nothing in `outbox` before it; not for a client, which masks."""
         frame = message.frame(self._deflater)
         if self.trace is not None:
             self.trace(True, frame.head, frame.payload)
@@ -255,7 +255,7 @@ class MessageStream:
         self.outbox_size = 0
 
     def end(self, *, keeps_fragments: bool) -> None:
-        """Let go of all that waits to be parsed, put together or sent, and of the states of zlib.
+        """Drop everything that waits to be parsed, joined or sent, and the states of zlib.
 
         `keeps_fragments` is for a program that takes a message fragment by fragment: those that have come are kept.
         """
@@ -273,9 +273,9 @@ class MessageStream:
             self._small_parts = bytearray()
 
     def outbox_was_sent(self) -> bool:
-        """Be told that all that was taken is sent, so that pongs have room again.
+        """Note that all frames that were taken are sent, so that pongs have room again.
 
-        Returns whether a pong that had none stands in `outbox` now.
+        Return whether a pong that had no room is in `outbox` now.
         """
         self.waiting_pongs = 0
         late, self._late_pong = self._late_pong, None
@@ -322,7 +322,7 @@ class MessageStream:
             self._put(PONG, payload)
 
     def _handle_close(self, payload: bytes) -> None:
-        """Hold the rules of §5.5.1 and §7.4, and echo the code."""
+        """Check the Close frame against §5.5.1 and §7.4, and answer with the same code."""
         self.closed_by_other_side = self.close_sent is None
         if not payload:
             self.close_received = (CloseCode.NO_STATUS_RECEIVED, "")
@@ -339,7 +339,7 @@ class MessageStream:
         self.close(code, self.close_received[1])
 
     def _handle_part(self, head: int, payload: bytes | memoryview, inbox: deque[str | bytes]) -> None:
-        """Put a fragment, a part of one, or a compressed message to what came of its message before."""
+        """Add a fragment, a part of one, or a compressed message to the message that is under way."""
         opcode = head & OPCODE
         is_last = head & FIN != 0
         if opcode != CONTINUATION:
@@ -375,7 +375,7 @@ class MessageStream:
     def take_fragments(self) -> list[str | bytes]:
         """Return the fragments that have come of a message whose end has not; it goes on without them.
 
-        With `keeps_fragments` only. What is part of a frame that is not complete is left for later.
+        With `keeps_fragments` only. The part of an incomplete frame stays for later.
         """
         fragments = self.fragments
         if fragments is None or not fragments.ends:

@@ -79,7 +79,7 @@ def proxy_for(setting: str | bool | None, url: WebSocketURL) -> Proxy | None:
     `setting` is a proxy's URL, None, or True for what the environment says (`ws_proxy`, `wss_proxy`, `socks_proxy`,
     `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`) and on Windows and macOS the system. Those leave this
     machine itself out, as browsers do, and link-local addresses with a zone, which mean something on this machine only.
-    Raises InvalidProxyError if they name what is no proxy.
+    Raises InvalidProxyError if they name something that is not a proxy.
     """
     if isinstance(setting, str):
         return parse_proxy(setting)

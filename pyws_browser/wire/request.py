@@ -53,7 +53,7 @@ _SINGLE: Final = (
 
 
 class RequestHeaders(Headers):
-    """The fields of a request: a multi-valued mapping that knows no case.
+    """The fields of a request: a multi-valued mapping that ignores case.
 
     `headers[name]` and `headers.get(name)` give one value. Where a field comes several times, that is all of its values
     combined, with ", " between them (RFC 9110 §5.3); with "; " for Cookie (RFC 9113 §8.2.3). `headers.get_all(name)`

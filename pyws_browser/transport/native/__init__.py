@@ -14,5 +14,5 @@ __all__ = ["ClientTransport", "NativeTransport", "ServerTransport", "connect"]
 
 
 def connect(url: str, options: Options) -> NativeTransport:
-    """Begin a connection. Raises InvalidURLError for what is no URL, of whatever type it is."""
+    """Begin a connection. Raises InvalidURLError if `url` is not a URL, whatever its type."""
     return ClientTransport(parse_url(url), options)

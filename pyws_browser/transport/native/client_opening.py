@@ -82,7 +82,7 @@ class ClientOpening(Opening):
 
     @property
     def dialling(self) -> tuple[int, ...]:
-        """Those of the attempts that are under way, while there is no connection."""
+        """The descriptors of the attempts that are under way, while there is no connection."""
         return self._dialler.filenos if self._stream is None else ()
 
     @property

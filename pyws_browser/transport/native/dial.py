@@ -222,7 +222,7 @@ class UnixDialler:
 class GivenSocket:
     """Has a socket already, in the shape of `Dialler`.
 
-    Raises InvalidOptionError for what is no connected stream socket; it is left as it was.
+    Raises InvalidOptionError if `sock` is not a connected stream socket, and leaves it as it was.
     """
 
     def __init__(self, sock: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""The way out of a connection: messages become frames, and go to the kernel as fast as it takes them."""
+"""The way out of a connection: messages become frames, which go to the kernel as fast as it takes them."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class Outlet:
         return self.is_flushed
 
     def _note_pings(self, pings: list[tuple[int, bytes]]) -> None:
-        """Tell the heart of the pings all of whose frames before them have left."""
+        """Tell the heart which pings have left, with all frames before them."""
         now = monotonic()
         while pings and pings[0][0] <= self._messages.taken_count:
             self._heart.feel_ping(pings.pop(0)[1], now)

@@ -64,7 +64,7 @@ class ServerPhase(IntEnum):
 
 
 class ServerOpening(Opening):
-    """A server's, of a socket that was just accepted: it is asked, and answers."""
+    """A server's opening, on a socket that was just accepted: the client asks, and this side answers."""
 
     _handshake: ServerHandshake
 
@@ -114,7 +114,7 @@ class ServerOpening(Opening):
     # What a request asks for.
 
     def prepare(self) -> http11.Response:
-        """Return the answer that the rules ask for, a refusal as well if there is no place left."""
+        """Return the response by the rules; it is a refusal if there is no place left."""
         response = self._handshake.prepare()
         place = self._admission.place
         if place is not None and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:

@@ -415,7 +415,7 @@ class NativeTransport(Transport):
         if is_flushed and not self._is_client and not self._has_shut_down:
             self._connected_stream().shut_down()
             self._has_shut_down = True
-        # What still comes is read in any case, or whoever waits for the descriptor would be woken by it over and over.
+        # What still comes is read in any case, or the descriptor would wake a waiting program over and over.
         if self._has_tcp_ended() and is_flushed:
             self._finish()
         return False
@@ -646,7 +646,7 @@ class NativeTransport(Transport):
         what = f"what nobody foresaw ended the connection: {exc!r}"
         cause = ConnectionLostError(what) if self.has_opened else ConnectError(what)
         cause.__cause__ = _without_frames(exc)
-        self._wake()  # whoever watches the socket for us has to see that there is none any more
+        self._wake()  # so that an event loop sees that the socket is gone
         self._fail(cause)
 
     def _release_socket(self) -> None:

@@ -6,7 +6,7 @@ from ...protocol.url import ParsedURL
 
 
 def read_url(url: str, base: str | None) -> ParsedURL | None:
-    """Return what the browser's `URL` reads, None for what is no URL."""
+    """Return what the browser's `URL` reads, None for an invalid URL."""
     import js  # not with the package, which a snapshot of Python's memory may have in it
     from pyodide.ffi import JsException
 

@@ -1,4 +1,4 @@
-"""What calls a program back when a page's events have brought something."""
+"""Calling a program back when a page's events have brought something."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Alarm:
         self._hear()
 
     def stop(self) -> None:
-        """Call back no more."""
+        """Stop calling back."""
         for event in _ENDS:
             self._js_target.removeEventListener(event, self._js_on_end)
         self._hear_no_more()
@@ -60,11 +60,11 @@ class Alarm:
         self._wakeup = _nothing
 
     def _js_bound(self, what: int) -> Any:
-        """Return a listener that is told what has happened, and not the event, which would cost a proxy."""
+        """Return a listener that gets the kind of event, and not the event itself, which would cost a proxy."""
         return js.Reflect.apply.bind(None, self._js_call, None, js.Array.of(what))
 
     def _hear(self) -> None:
-        """Be called for each message, behind the queue's own listener."""
+        """Listen to each message, after the queue's own listener."""
         self._messages.tell_each(True)
         self._js_target.addEventListener("message", self._js_on_message)
 
@@ -141,4 +141,4 @@ class Turns:
 
 
 def _nothing() -> None:
-    """Do what a stopped alarm does."""
+    """Do nothing, as a stopped alarm does."""

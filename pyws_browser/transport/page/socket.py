@@ -1,4 +1,4 @@
-"""What a page has for a connection: the browser's own WebSocket, and what another such thing has to offer as well."""
+"""A page's connection: what it has to offer, and the browser's own WebSocket."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class PageSocket(ABC):
         self._call_when_left(self._js_note, js_close)
 
     def take_events(self) -> list[Event]:
-        """Return what happened, in order. All messages that come before the end are there when it is told."""
+        """Return what happened, in order. All messages that came before the end are in the queue by then."""
         return [self._event(js_event) for js_event in self.js_events.splice(0)]
 
     def await_turn(self) -> None:
@@ -78,16 +78,16 @@ class PageSocket(ABC):
         return bool(self._js_turns.length)
 
     def note(self, kind: str) -> None:
-        """Have an event of this kind among those to be taken."""
+        """Add an event of this kind to those to be taken."""
         self._js_note(js.Event.new(kind))
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self.messages.stop()
         self._call_when_left()
 
     def _call_when_left(self, *js_listeners: Any) -> None:
-        """Have these close, and no others: a page that is left takes connections into its cache, but no Python."""
+        """Call these listeners when the page is left: it is cached with its connections, but no Python runs then."""
         for js_listener in self._js_when_left:
             _js_unlisten("pagehide", js_listener)
         self._js_when_left = js_listeners
@@ -114,7 +114,7 @@ class PageSocket(ABC):
 
     @abstractmethod
     def cut(self) -> None:
-        """Let go of the connection, in whatever state it is."""
+        """Drop the connection, whatever its state."""
 
     @abstractmethod
     def hold(self) -> None:
@@ -148,7 +148,7 @@ class WebSocket(PageSocket):
             js_socket.addEventListener(event, self._js_note)
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         super().stop()
         for event in _EVENTS:
             self._js_socket.removeEventListener(event, self._js_note)
@@ -199,7 +199,7 @@ class _EventQueue(Queue):
         super().__init__(on_full, ("map", js.Function.prototype.call.bind(_js_data_getter())))
 
     def stop(self) -> None:
-        """Queue no more, and hand over nothing."""
+        """Stop queueing, and give out nothing more."""
         self._is_stopped = True
         self.tells_each = self.is_told = self.is_fresh = False  # an overflow ends the connection within the event
         self._listen(None)

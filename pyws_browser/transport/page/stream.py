@@ -190,7 +190,7 @@ class _ChunkQueue(Queue):
         super().__init__(on_full, ("slice", 0))
 
     def stop(self) -> None:
-        """Queue no more."""
+        """Stop queueing."""
         self._listen(_js_ignore)
 
     def _listen(self, js_push: Any) -> None:
@@ -198,7 +198,7 @@ class _ChunkQueue(Queue):
         js.Object.defineProperty(self._js_entrance, "last", js_property)
 
     def tell_each(self, tells: bool) -> None:
-        """Do nothing: others may have been queued before one is told of."""
+        """Do nothing: other messages may have been queued before the announced one."""
 
     def _js_first_data(self) -> Any:
         return self._js_items[0]

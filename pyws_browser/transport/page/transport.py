@@ -319,7 +319,7 @@ class BrowserTransport(Transport):
         )
 
     def _questions(self) -> str:
-        """Return what to look at where no connection came about, as far as it can be the reason."""
+        """Return what to check if no connection came about, as far as it may be the reason."""
         url, protocols = self.url, self.options.subprotocols
         questions = [
             f"Is a server running at {url.host}:{url.port}",
