@@ -152,6 +152,9 @@ class NatsBroker:
                 ),
                 _CONNECT_TIME + 1,
             )
+        except asyncio.CancelledError:  # the rooms are closed
+            await _shut(client)
+            raise
         except (Error, OSError, TimeoutError, ValueError, ssl.SSLError) as exc:
             await _shut(client)
             shown = ", ".join(urlsplit(server).netloc.rpartition("@")[2] for server in self._servers)
