@@ -10,10 +10,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from ..compat import arguments
-from ..compat.exceptions import InvalidMessage, InvalidStatus, InvalidURI, SecurityError
+from ..compat.exceptions import InvalidStatus, InvalidURI, SecurityError
 from ..compat.headers import headers_of
 from ..compat.openings import invalid_proxy, opening_error
 from ..compat.page import take_headers_in_page, take_in_page
+from ..compat.retrying import process_exception as process_exception
 from ..errors import InvalidOptionError, InvalidProxyError, InvalidURLError
 from ..peer.reconnection import Backoff, Reconnection
 from ..peer.settings import web_limits_by_default
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from ..protocol.compression import Compression
     from ..protocol.options import Options
     from ..protocol.url import WebSocketURL
-    from .connection import Trace
+    from .lifecycle import Trace
 
     T = TypeVar("T")
     Provider: TypeAlias = T | Callable[[], T | Awaitable[T]]
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 MAX_REDIRECTS: Final = 10
 _LOOK: Final = 0.25
 """Seconds between two looks whether the network or the page has come back."""
-_RETRIED: Final = frozenset({500, 502, 503, 504})
 
 
 class ClientConnection(Connection):
@@ -399,21 +399,6 @@ def unix_connect(
     if uri is None:
         uri = "ws://localhost/" if arguments_.get("ssl") is None else "wss://localhost/"
     return connect(uri, unix_path=path, **arguments_)
-
-
-def process_exception(error: Exception) -> Exception | None:
-    """Return None if it is worth another attempt, else the exception to be raised, as that of `websockets` does.
-
-    Worth one are network errors and time limits, a server that hangs up before it has answered, and the HTTP statuses
-    500, 502, 503 and 504. In a page every failure is, since no reason is known.
-    """
-    if isinstance(error, OSError):  # of which TimeoutError is one
-        return None
-    if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
-        return None
-    if isinstance(error, InvalidStatus) and error.status in _RETRIED:
-        return None
-    return error
 
 
 async def _ask(provider: Any) -> Any:

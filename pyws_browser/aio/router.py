@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from websockets.http11 import Request
     from werkzeug.routing import Map
 
-    from .admission import Answer, ProcessRequest
+    from ..compat.admission import Answer, ProcessRequest
     from .server import ServerConnection
 
 __all__ = ["Router", "route", "unix_route"]

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from http import HTTPStatus
 from operator import attrgetter
 from os import fspath
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ..compat import arguments
+from ..compat.admission import Policy
 from ..errors import InvalidOptionError
 from ..protocol import admission
 from ..protocol.openings import MAX_HANDSHAKES, Openings, check_max_handshakes
 from ..protocol.rules import MAX_PORT, CloseCode, check_close
 from ..protocol.vocabulary import State
 from ..transport.native import ServerTransport
-from .admission import Policy, judge, judge_at_once, respond
+from ..transport.native.leaving import Lost
 from .auth import basic_auth
 from .broadcasting import broadcast
-from .connection import Connection
 from .listening import BACKLOG, Listener, listening_sockets, unix_socket
+from .server_connection import ServerConnection
 
 if TYPE_CHECKING:
     import socket
@@ -32,104 +32,15 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from websockets.http11 import Request, Response
-
+    from ..compat.admission import Origins, ProcessRequest, ProcessResponse, SelectSubprotocol
     from ..protocol.compression import Compression
     from ..protocol.options import Options
-    from .admission import Origins, ProcessRequest, ProcessResponse, SelectSubprotocol
-    from .connection import Trace
+    from .lifecycle import Trace
 
     Handler = Callable[["ServerConnection"], Awaitable[object]]
 
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
-
-
-class ServerConnection(Connection):
-    """A server's connection, given to the handler."""
-
-    def __init__(
-        self,
-        transport: ServerTransport,
-        server: Server,
-        limits: arguments.Limits,
-        policy: Policy,
-        trace: Trace | None = None,
-    ) -> None:
-        self.server = server
-        self._native = transport
-        self._policy = policy
-        self._pending: admission.Request | None = None
-        self._judging: asyncio.Task[None] | None = None
-        self.username = ""
-        """Set by `basic_auth()`."""
-        super().__init__(transport, **limits._asdict(), logger=server.logger, trace=trace)
-
-    @property
-    def request(self) -> Request | None:
-        """The client's request, from `process_request` on."""
-        if self._pending is None:
-            return None
-        return self._pending.original
-
-    def respond(self, status: int, text: str) -> Response:
-        """Return a plain text answer for `process_request` or `process_response`; its headers may be changed."""
-        return respond(status, text, self._policy.server_header)
-
-    def hang_up(self) -> None:
-        """Cut the connection."""
-        self._abort()
-
-    def give_up_opening(self) -> None:
-        """Answer a request with 503 because the server closes; hang up on a client that has not asked, or downloads."""
-        if self._pending is None:
-            self._abort()
-        elif not (self._pending.is_answered or self._pending.has_left):
-            self._pending.answer(self.respond(HTTPStatus.SERVICE_UNAVAILABLE, "Server is shutting down.\n"))
-        elif self._native.is_streaming:
-            self._abort()
-
-    @property
-    def waits_for_its_client(self) -> bool:
-        """Whether, not being open, the client has to send or to take something, and not the program to decide."""
-        return self._pending is None or (self._pending.is_answered and not self._native.is_streaming)
-
-    def _after_turn(self) -> None:
-        super()._after_turn()
-        if self._pending is None and self._native.request is not None:
-            self._pending = self._native.request
-            if self._policy.is_immediate:
-                judge_at_once(self, self._pending)
-            else:
-                self._judging = self._loop.create_task(self._judge(self._pending))
-        elif self._judging is not None and self._pending is not None:
-            self._stop_judging(self._judging, self._pending)
-
-    def _stop_judging(self, judging: asyncio.Task[None], pending: admission.Request) -> None:
-        """Cancel the hooks if the client has left, or if the time limit or the server's end answered for them."""
-        if (pending.is_answered or pending.has_left) and not judging.cancelling():
-            judging.cancel()
-
-    def _log_no_request(self) -> None:
-        status = self._transport.close_status
-        problem = EOFError("connection closed while reading HTTP request line")
-        problem.__cause__ = None if status is None else status.cause
-        self.logger.debug("! no valid HTTP request", exc_info=problem)
-
-    async def _judge(self, pending: admission.Request) -> None:
-        try:
-            await judge(self, pending, self._policy)
-        finally:
-            self._judging = None
-
-    def _on_state(self, state: State) -> None:
-        super()._on_state(state)
-        if self._transport.has_opened:
-            self.server.has_opened(self)
-        elif self._pending is None:
-            self._log_no_request()
-        if state is State.CLOSED:
-            self.server.has_closed(self)
 
 
 class Server:
@@ -235,8 +146,9 @@ class Server:
     def close(self, close_connections: bool = True, code: int = CloseCode.GOING_AWAY, reason: str = "") -> None:
         """Stop accepting, close the connections with `code`, and have `wait_closed()` wait for them and their handlers.
 
-        With `close_connections` False, the clients are left to end their connections themselves. Without effect the
-        second time. Raises InvalidCloseCodeError and InvalidCloseReasonError.
+        With `close_connections` False, the clients are left to end their connections themselves. What a client did not
+        take in within `close_timeout` is lost, and the logger is told how much. Without effect the second time. Raises
+        InvalidCloseCodeError and InvalidCloseReasonError.
         """
         check_close(code, reason, web=False)
         if self._closing is None:
@@ -348,13 +260,17 @@ class Server:
         opening = list(self._opening)
         for connection in opening:
             connection.give_up_opening()
-        if self._goodbye is not None:
-            for connection in self.connections:
+        leaving = self.connections if self._goodbye is not None else set()
+        for connection in leaving:
+            if self._goodbye is not None:
                 connection.begin_to_close(*self._goodbye)
         for connection in opening:
             await connection.wait_closed()
         while self._handled:
             await asyncio.wait(self._handled.values())
+        sizes = [connection.lost for connection in leaving if connection.lost]
+        if sizes:
+            self.logger.warning("close(): %s", Lost(sum(sizes), len(sizes)))
         self.logger.info("server closed")
         assert self._closed is not None  # noqa: S101
         self._closed.set_result(None)

@@ -9,6 +9,7 @@ import platform
 import sys
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from warnings import warn
 
 from .._version import __version__
 from ..errors import InvalidOptionError
@@ -151,6 +152,14 @@ _FORMER_NAMES: Final = {
     },
 }
 """What earlier releases of `websockets` and other libraries call an argument."""
+
+
+def renamed_ssl(others: dict[str, Any], ssl: Any) -> Any:
+    """Return the context that `ssl_context` gives, its name before `websockets` 13; takes it out of `others`."""
+    if "ssl_context" not in others:
+        return ssl
+    warn("ssl_context was renamed to ssl", DeprecationWarning, stacklevel=4)
+    return others.pop("ssl_context")
 
 
 def check_others(others: dict[str, Any], *, function: str = "connect()") -> None:

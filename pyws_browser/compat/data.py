@@ -10,7 +10,7 @@ from ..errors import InvalidMessageTypeError, InvalidTextError
 from ..protocol.rules import as_bytes, as_text, encode_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from typing_extensions import Buffer
 
@@ -80,30 +80,56 @@ class Decoder:
         return made
 
 
+class _Parts:
+    """Makes of the fragments of one message, all str or all bytes-like, what is sent for them.
+
+    The end of a fragment of bytes that go as text may cut a character in two.
+    """
+
+    def __init__(self, *, text: bool | None) -> None:
+        self._text = text
+        self._kind: Any = None
+        self._decode = _utf8_decoder().decode
+
+    def __call__(self, fragment: object) -> Message:
+        """Return what is sent for the next fragment; raises InvalidMessageTypeError and InvalidTextError."""
+        if self._kind is None:
+            self._kind = isinstance(fragment, str)
+        if isinstance(fragment, str) is not self._kind or not (self._kind or _has_buffer(fragment)):
+            raise InvalidMessageTypeError("the fragments of a message are all str or all bytes-like: encode them")
+        if self._text is not True or isinstance(fragment, str):
+            return as_message(fragment, text=self._text)  # type: ignore[arg-type]
+        return self._decoded(as_bytes(fragment))  # type: ignore[arg-type]
+
+    def finish(self) -> None:
+        """Note that these were all; raises InvalidTextError if the last one cut a character in two."""
+        self._decoded(b"", is_last=True)
+
+    def _decoded(self, data: bytes, *, is_last: bool = False) -> str:
+        try:
+            return self._decode(data, is_last)
+        except UnicodeDecodeError as exc:
+            raise InvalidTextError("the fragments of a text must be UTF-8 together: send them as binary") from exc
+
+
 async def each(fragments: Fragments, *, text: bool | None) -> AsyncIterator[Message]:
     """Give the fragments, all str or all bytes-like, as they are to be sent; raises InvalidMessageTypeError.
 
     The end of a fragment of bytes that go as text may cut a character in two; raises InvalidTextError if they are none.
     """
-    kind: Any = None
-    decode = _utf8_decoder().decode
-    try:
-        async for fragment in _each(fragments):
-            if kind is None:
-                kind = isinstance(fragment, str)
-            if isinstance(fragment, str) is not kind or not (kind or _has_buffer(fragment)):
-                raise InvalidMessageTypeError("the fragments of a message are all str or all bytes-like: encode them")
-            cut = as_bytes(fragment) if text is True and not isinstance(fragment, str) else None
-            yield decode(cut) if cut is not None else as_message(fragment, text=text)
-        decode(b"", True)
-    except UnicodeDecodeError as exc:
-        raise InvalidTextError("the fragments of a text must be UTF-8 together: send them as binary") from exc
-
-
-async def _each(fragments: Fragments) -> AsyncIterator[Data]:
+    part = _Parts(text=text)
     if isinstance(fragments, AsyncIterable):
         async for fragment in fragments:
-            yield fragment
+            yield part(fragment)
     else:
         for fragment in fragments:
-            yield fragment
+            yield part(fragment)
+    part.finish()
+
+
+def parts_of(fragments: Iterable[Data], *, text: bool | None) -> Iterator[Message]:
+    """Give the fragments as `each()` does, without waiting."""
+    part = _Parts(text=text)
+    for fragment in fragments:
+        yield part(fragment)
+    part.finish()

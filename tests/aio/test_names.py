@@ -23,6 +23,10 @@ MODULES = {
     "websockets.asyncio.router": "pyws_browser.aio.router",
     "websockets.asyncio.server": "pyws_browser.aio.server",
     "websockets.exceptions": "pyws_browser.aio.exceptions",
+    "websockets.sync.client": "pyws_browser.sync.client",
+    "websockets.sync.connection": "pyws_browser.sync.connection",
+    "websockets.sync.router": "pyws_browser.sync.router",
+    "websockets.sync.server": "pyws_browser.sync.server",
 }
 
 

@@ -484,3 +484,30 @@ async def test_a_connection_class_of_the_programs_own() -> None:
         connect(url_of(server)) as connection,
     ):
         assert await connection.recv() == "7"
+
+
+async def test_the_logger_is_told_what_a_client_that_reads_nothing_did_not_get(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    is_full = asyncio.Event()
+
+    async def handler(connection: Any) -> None:
+        broadcast([connection], bytes(16 * 1024 * 1024 - 1024))
+        is_full.set()
+        await connection.wait_closed()
+
+    async with serve(handler, "127.0.0.1", 0, close_timeout=0.2, compression=None) as server:
+        host, port = server.sockets[0].getsockname()
+        reader, writer = await asyncio.open_connection(host, port, limit=1024)
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await reader.readuntil(b"\r\n\r\n")
+        await is_full.wait()
+        server.close()
+        await server.wait_closed()
+        writer.transport.abort()
+    lost = [message for message in caplog.messages if message.startswith("close(): ")]
+    assert len(lost) == 1
+    assert re.fullmatch(r"close\(\): \d{7,} bytes for a connection were not sent", lost[0])

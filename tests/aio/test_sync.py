@@ -97,11 +97,13 @@ def test_decode_overrides_what_recv_gives(url: str) -> None:
             connection.send(message)
         assert connection.recv(decode=False) == b"a"
         assert connection.recv(decode=True) == "a"
-        with pytest.raises(InvalidTextError, match="no UTF-8"):
+        with pytest.raises(ConnectionClosedError) as caught:  # as `websockets`
             connection.recv(decode=True)
+    assert caught.value.sent == Close(1007)
+    assert isinstance(caught.value.__cause__, InvalidTextError)
 
 
-@pytest.mark.parametrize("message", [1, {"a": 1}, [1], ["a", b"b"]])
+@pytest.mark.parametrize("message", [1, {"a": 1}, [1]])
 def test_what_is_no_message_is_a_type_error(url: str, message: Any) -> None:
     with connect(url) as connection:
         with pytest.raises(InvalidMessageTypeError):
@@ -109,6 +111,16 @@ def test_what_is_no_message_is_a_type_error(url: str, message: Any) -> None:
         connection.send([])
         connection.send("still open")
         assert connection.recv() == "still open"
+
+
+@pytest.mark.parametrize("fragments", [["a", b"b"], ["a", ["b"], "c"]])
+def test_a_message_that_stops_in_its_middle_closes_with_1011(url: str, fragments: Any) -> None:
+    with connect(url) as connection:
+        with pytest.raises(InvalidMessageTypeError):
+            connection.send(fragments)
+        with pytest.raises(ConnectionClosedError) as caught:
+            connection.recv()
+    assert caught.value.sent == Close(1011, "error in fragmented message")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +160,7 @@ def test_a_proxy_of_the_environment_that_is_none_is_an_invalid_proxy(monkeypatch
 
 def test_recv_may_time_out_and_loses_nothing(url: str) -> None:
     with connect(url) as connection:
-        with pytest.raises(TimeoutError, match="no message came"):
+        with pytest.raises(TimeoutError, match="timed out"):
             connection.recv(timeout=0.02)
         connection.send("x")
         assert connection.recv(timeout=20) == "x"

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "server": {"packet_peer", "protocol", "wire", "transport", "transport/native", "peer", "godot"},
     "compat": {"protocol", "wire", "transport", "transport/native", "peer"},
     "aio": {"protocol", "wire", "transport", "transport/native", "peer", "compat"},
-    "sync": {"protocol", "wire", "transport", "transport/native", "peer", "compat"},
+    "sync": {"protocol", "wire", "transport", "transport/native", "transport/page", "peer", "compat"},
     "patching": {"protocol", "transport", "transport/page", "peer", "compat", "aio", "sync"},
     "testing": {"protocol", "peer", "aio"},
     "rooms": {"protocol", "peer", "server", "aio"},
@@ -124,4 +124,4 @@ def test_what_is_without_input_and_output_imports_none(floor: str) -> None:
 
 def test_only_the_transport_of_a_page_imports_what_only_a_page_has() -> None:
     importing = {floor_of(name) for name, imported in GRAPH.items() if imported & {"js", "pyodide"}}
-    assert importing == {"transport/page", "sync"}  # the blocking client suspends Python there
+    assert importing == {"transport/page"}

@@ -247,7 +247,7 @@ def patched() -> None:
 
 def code_that_blocks() -> None:
     with sync.connect("ws://localhost/", subprotocols=["chat"]) as websocket:
-        assert_type(websocket, sync.Connection)
+        assert_type(websocket, sync.ClientConnection)
         websocket.send(b"bytes")
         assert_type(websocket.recv(timeout=1), str | bytes)
         for message in websocket:

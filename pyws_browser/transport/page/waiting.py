@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 from pyodide.ffi import can_run_sync, run_sync
 
 from ...protocol import rules
+
+if TYPE_CHECKING:
+    from ..base import Transport
 
 
 def sleep(seconds: float) -> None:
     """Suspend Python for so long; raises UnsupportedInBrowserError where that is not possible."""
     from asyncio import sleep as sleep_awaited
 
+    check_can_wait()
+    run_sync(sleep_awaited(seconds))
+
+
+def check_can_wait() -> None:
+    """Raise UnsupportedInBrowserError where Python cannot be suspended."""
     if not can_run_sync():
         raise rules.unsupported("sync")
-    run_sync(sleep_awaited(seconds))
+
+
+def suspend(transport: Transport, seconds: float) -> None:
+    """Suspend Python until the browser has something for the transport, for so long at most; raises as `sleep()`."""
+    from asyncio import Event, wait_for
+
+    check_can_wait()
+    woken = Event()
+    transport.set_wakeup(woken.set)
+
+    async def until_woken() -> None:
+        with suppress(TimeoutError):  # the next look shows whether anything happened
+            await wait_for(woken.wait(), seconds)
+
+    try:
+        run_sync(until_woken())
+    finally:
+        transport.set_wakeup(None)

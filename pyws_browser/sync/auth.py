@@ -1,0 +1,38 @@
+"""basic_auth(): let in who knows a name and a password (RFC 7617), as `websockets.sync.server.basic_auth`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..compat.auth import check_of, given, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from websockets.http11 import Request, Response
+
+    from ..compat.auth import Authenticated, Pair
+
+
+def basic_auth(
+    realm: str = "",
+    credentials: Pair | Iterable[Pair] | None = None,
+    check_credentials: Callable[[str, str], bool] | None = None,
+) -> Callable[[Authenticated, Request], Response | None]:
+    """Return a `process_request` for `serve()` that asks for HTTP Basic Authentication.
+
+    `credentials` are a pair of name and password, or several; or `check_credentials(name, password)` tells whether they
+    are right. Who is let in stands in the connection's `username`.
+
+    Raises InvalidOptionError unless exactly one of the two is given, in its form.
+    """
+    check = check_of(credentials, check_credentials)
+
+    def process_request(connection: Authenticated, request: Request) -> Response | None:
+        pair = given(request)
+        if pair is not None and check(*pair):
+            connection.username = pair[0]
+            return None
+        return refuse(connection, realm, pair)
+
+    return process_request

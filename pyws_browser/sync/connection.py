@@ -1,0 +1,269 @@
+"""Connection: one WebSocket connection whose methods wait, as in `websockets.sync.connection`.
+
+It stands on a transport as `WebSocketPeer` does; a `Driver` polls that. On CPython one thread may receive while others
+send, and any may close. In a page there are no threads: it waits where the engine can suspend Python.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from ..compat.data import Decoder, as_message, is_data, parts_of
+from ..compat.exceptions import ConcurrencyError, ConnectionClosedOK
+from ..errors import InvalidTextError, MessageTooBigError, NotConnectedError
+from ..protocol import rules
+from ..protocol.rules import CloseCode
+from ..protocol.vocabulary import CLOSED, OPEN
+from ..transport import IN_BROWSER
+
+if TYPE_CHECKING or not IN_BROWSER:
+    pass
+else:
+    pass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from threading import Event
+
+    from ..compat.data import Data
+    from ..errors import WebSocketError
+    from ..protocol.vocabulary import Message
+from .lifecycle import Lifecycle
+
+_RECEIVING: Final = "cannot call {} while another thread is already running recv or recv_streaming"
+_SENDING: Final = "cannot call send while another thread is already running send"
+
+
+class Connection(Lifecycle):
+    """What a client's and a server's connection have in common; `connect()` and `serve()` make them.
+
+    It can be iterated over for its messages, and is a context manager that closes it. On CPython its methods may be
+    called from any thread: one receives, others send. `limits` are those of its arguments.
+    """
+
+    # Receiving.
+
+    def __iter__(self) -> Iterator[Message]:
+        """Receive until the connection was closed as it should be; raises as `recv()` for another end."""
+        while True:
+            try:
+                message = self.recv()
+            except ConnectionClosedOK:
+                return
+            yield message
+
+    def recv(self, timeout: float | None = None, decode: bool | None = None) -> Message:
+        """Wait for the next message: text as str, binary as bytes; `decode` True gives str, False bytes, for either.
+
+        Raises:
+            TimeoutError: none came within `timeout` seconds; 0 and less look at what is here.
+            ConnectionClosed: there is no message, and there will be none. It is closed with 1007, in a page with 4007,
+                if `decode` is True and the message is not UTF-8.
+            ConcurrencyError: another thread is receiving.
+
+        """
+        inbox = self._inbox
+        with self._driver:
+            if self._is_receiving:
+                raise ConcurrencyError(_RECEIVING.format("recv"))
+            if not inbox:
+                self._transport.is_streamed = False
+                self._wait_to_receive(timeout)
+            message = inbox.popleft()
+            if self._transport.is_held_back:
+                self._driver.wake()
+        if self._has_own_limit and rules.size_of(message, self._max_size) > self._max_size:
+            self._fail(MessageTooBigError(rules.size_of(message, 0), self._max_size), CloseCode.INBOUND_MESSAGE_TOO_BIG)
+        if decode is None:
+            return message
+        try:
+            return Decoder(decode).whole(message)
+        except UnicodeDecodeError as exc:
+            self._fail_text(exc)
+
+    def recv_streaming(self, decode: bool | None = None) -> Iterator[Message]:
+        """Receive the next message fragment by fragment, as they come; `decode` and what it raises are as for `recv()`.
+
+        A page is not told of fragments: there the message comes as one. The message has to be taken to its end.
+        """
+        decoder = Decoder(decode)
+        try:
+            for fragment in self._receive_fragments():
+                yield decoder(fragment)
+            decoder.finish()
+        except UnicodeDecodeError as exc:
+            self._fail_text(exc)
+
+    def _receive_fragments(self) -> Iterator[Message]:
+        with self._driver:
+            if self._is_receiving:
+                raise ConcurrencyError(_RECEIVING.format("recv_streaming"))
+            self._is_receiving = True
+        is_begun = is_over = False
+        try:
+            while not is_over:
+                with self._driver:
+                    fragments, is_over = self._next_fragments()
+                for fragment in fragments:
+                    is_begun = True
+                    yield fragment
+        finally:
+            # A message that was begun has to be taken to its end, or its rest would be taken for the next one.
+            if is_over or not is_begun or self._transport.ready_state is CLOSED:
+                self._is_receiving = False
+
+    def _next_fragments(self) -> tuple[list[Message], bool]:
+        """Return the fragments that have come of the next message, and whether they are its last; waits for some."""
+        transport, inbox = self._transport, self._inbox
+        taken: list[Message] = []
+
+        def has_come() -> bool:
+            if not inbox and not taken:
+                taken.extend(transport.take_fragments())
+            return bool(inbox or taken) or transport.ready_state is CLOSED
+
+        transport.is_streamed = True
+        self._driver.wait(has_come)
+        if taken:
+            return taken, False
+        if not inbox:
+            raise self.closed_error()
+        fragments = transport.split_message(inbox.popleft())
+        if transport.is_held_back:
+            self._driver.wake()
+        return fragments, True
+
+    def _wait_to_receive(self, timeout: float | None) -> None:
+        """Wait until a message is here; raises TimeoutError, and ConnectionClosed if there will be none."""
+        transport, inbox = self._transport, self._inbox
+        self._is_receiving = True
+        try:
+            has_come = self._driver.wait(lambda: inbox or transport.ready_state is CLOSED, timeout)
+        finally:
+            self._is_receiving = False
+        if not has_come:
+            raise TimeoutError(f"timed out in {timeout:.1f}s" if timeout and timeout > 0 else "no message is here")
+        if not inbox:
+            raise self.closed_error()
+
+    # Sending.
+
+    def send(self, message: Data | Iterable[Data], text: bool | None = None) -> None:
+        """Send a message: str as text, bytes-like as binary; `text` True or False overrides that.
+
+        An iterable is sent as one message, each item a fragment of it; in a page as a whole at its end. Waits until the
+        kernel has taken it, in a page while more than `write_limit` bytes wait to be sent.
+
+        Raises:
+            ConnectionClosed: the connection is closed.
+            ConcurrencyError: another thread is in the middle of a fragmented message.
+            InvalidMessageTypeError: it is neither, and nothing was sent (a TypeError).
+
+        """
+        if not isinstance(message, (str, bytes)) and not is_data(message):
+            self._send_fragments(message, text)  # type: ignore[arg-type]
+            return
+        if text is not None or not isinstance(message, (str, bytes)):
+            message = as_message(message, text=text)  # type: ignore[arg-type]
+        with self._driver:
+            if self._is_sending_fragments:
+                raise ConcurrencyError(_SENDING)
+            self._put(message, None)
+
+    def _send_fragments(self, fragments: Iterable[Data], text: bool | None) -> None:
+        parts = parts_of(fragments, text=text)
+        part = next(parts, None)
+        if part is None:
+            return
+        with self._driver:
+            if self._is_sending_fragments:
+                raise ConcurrencyError(_SENDING)
+            self._is_sending_fragments = True
+            try:
+                self._put(part, False)
+            except BaseException:
+                self._is_sending_fragments = False
+                raise
+        try:
+            for part in parts:
+                with self._driver:
+                    self._put(part, False)
+            with self._driver:
+                self._put(part[:0], True)
+        except BaseException:
+            with self._driver:
+                self._is_sending_fragments = False
+                if self._transport.ready_state is OPEN and not self._transport.drop_fragments():
+                    self._begin_to_close(CloseCode.INTERNAL_ERROR, "error in fragmented message")
+            raise
+        self._is_sending_fragments = False
+
+    def _put(self, message: Message, is_last: bool | None) -> None:
+        """Hand a message, or a fragment of one, to the transport, and wait while too much waits. The lock is held."""
+        transport = self._transport
+        try:
+            if transport.ready_state is not OPEN:
+                raise NotConnectedError("the connection is not open any more")
+            if is_last is None:
+                transport.send(message)
+            else:
+                transport.send_fragment(message, is_last=is_last)
+        except NotConnectedError:
+            self._raise_closed()
+        if transport.buffered_amount > self._high:
+            self._driver.wake()
+            low = self._low
+            self._driver.wait(lambda: transport.buffered_amount <= low or transport.ready_state is not OPEN)
+            status = transport.close_status
+            if status is not None and not status.was_clean:
+                raise self.closed_error()
+
+    def offer(self, message: Message) -> Exception | None:
+        """Send without waiting, if it is open; return what keeps it from that, for `broadcast()`."""
+        with self._driver:
+            if self._transport.ready_state is not OPEN:
+                return None
+            if self._is_sending_fragments:
+                return ConcurrencyError("sending a fragmented message")
+            self._transport.send(message)
+            return None
+
+    def ping(self, data: Data | None = None, ack_on_close: bool = False) -> Event:
+        """Send a ping of at most 125 bytes, four random ones if `data` is None; not in a page.
+
+        Returns an event that is set when the pong has come; with `ack_on_close` when the connection has ended, too.
+
+        Raises:
+            ConnectionClosed: the connection is closed.
+            ConcurrencyError: a ping with the same data waits for its pong.
+            UnsupportedInBrowserError: this is a page.
+
+        """
+        self._refuse_in_browser("ping()")
+        payload = None if data is None else rules.check_ping(data.encode() if isinstance(data, str) else data)
+        with self._driver:
+            if self._transport.ready_state is not OPEN:
+                self._raise_closed()
+            return self._pings.send(payload, ack_on_close=ack_on_close)
+
+    def pong(self, data: Data = b"") -> None:
+        """Send a pong of at most 125 bytes that nobody asked for, as a sign of life; raises as `ping()` does."""
+        self._refuse_in_browser("pong()")
+        payload = rules.check_ping(data.encode() if isinstance(data, str) else data)
+        with self._driver:
+            if self._transport.ready_state is not OPEN:
+                self._raise_closed()
+            self._transport.pong(payload)
+
+    def _fail_text(self, error: UnicodeDecodeError) -> NoReturn:
+        web = self._transport.options.web_limits
+        failure = InvalidTextError(f"the message is no UTF-8, which decode=True asks for: {error}")
+        self._fail(failure, CloseCode.INBOUND_TEXT_INVALID if web else CloseCode.INVALID_PAYLOAD_DATA)
+
+    def _fail(self, failure: WebSocketError, code: int) -> NoReturn:
+        """Close because of a message that came."""
+        self._failure = failure
+        with self._driver:
+            self._begin_to_close(code, "")
+            self._wait_closed()
+        raise self.closed_error()
