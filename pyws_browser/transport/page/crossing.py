@@ -105,7 +105,7 @@ _BUFFER_AS_TEXT: Final = "[object ArrayBuffer]"
 _TWO_GIB: Final = 1 << 31
 """The address from which on the conversion of a str gives another text; the id of an object is its address."""
 
-NO_VIEW: Final = (JsException, SystemError)
+NO_VIEW: Final[tuple[type[Exception], ...]] = (JsException, SystemError)
 """What Pyodide raises where JavaScript would need a view of memory above 2 GiB: it takes addresses for signed numbers.
 
 Bytes go through a room below then, piece by piece.
