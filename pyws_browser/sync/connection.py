@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from ..compat.data import Decoder, as_message, is_data, parts_of
 from ..compat.exceptions import ConcurrencyError, ConnectionClosedOK
+from ..compat.values import BlockingValues
 from ..errors import InvalidTextError, MessageTooBigError, NotConnectedError
 from ..protocol import rules
 from ..protocol.rules import CloseCode
@@ -34,7 +35,7 @@ _RECEIVING: Final = "cannot call {} while another thread is already running recv
 _SENDING: Final = "cannot call send while another thread is already running send"
 
 
-class Connection(Lifecycle):
+class Connection(Lifecycle, BlockingValues):
     """What a client's and a server's connection have in common; `connect()` and `serve()` make them.
 
     It can be iterated over for its messages, and is a context manager that closes it. On CPython its methods may be

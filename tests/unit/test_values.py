@@ -18,6 +18,8 @@ from pyws_browser import (
     WebSocketPeer,
 )
 from pyws_browser.aio import ServerConnection, connect, serve
+from pyws_browser.sync import connect as connect_blocking
+from pyws_browser.testing import LocalServer
 
 from ..support import pump
 
@@ -174,6 +176,23 @@ def test_asyncio_sends_and_receives_values_too(codec: str) -> None:
                 return [*got, caught.value.received]
 
     assert asyncio.run(main()) == [*VALUES, {"ä": None}, "no json"]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_blocking_code_sends_and_receives_values_too(codec: str) -> None:
+    with LocalServer() as server, connect_blocking(server.url) as websocket:
+        websocket.codec = codec
+        got = []
+        for value in VALUES:
+            websocket.send_value(value)
+            got.append(websocket.receive_value(timeout=30))
+        websocket.send_json({"ä": None})
+        got.append(websocket.receive_json(timeout=30))
+        websocket.send("no json")
+        with pytest.raises(CodecDecodeError) as caught:
+            websocket.receive_json(timeout=30)
+    assert got == [*VALUES, {"ä": None}]
+    assert caught.value.received == "no json"
 
 
 @pytest.mark.parametrize("codec", ["yaml", "", 5, None, dict, object()])
