@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass
+from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 from types import CoroutineType
 from typing import TYPE_CHECKING, Final, cast
 
 from websockets.client import ClientProtocol
+from websockets.datastructures import Headers
 from websockets.exceptions import InvalidOrigin, NegotiationError
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
@@ -21,11 +24,10 @@ from websockets.uri import WebSocketURI
 
 from ..errors import HandshakeError, InvalidStateError, InvalidSubprotocolError
 from ..protocol.display import printable
-from .head import MAX_HEAD_BYTES, Head
+from .head import MAX_ANSWER_BYTES, MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES, Head, fields_of
 from .negotiation import client_deflate, server_deflate, terms_of
 from .refusal import Refusal
 from .request import Problem, parse_request
-from .responses import StreamedResponse, escape, explain, handshake_error, refusing, serialize, status_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,12 +39,26 @@ if TYPE_CHECKING:
     from .deflate import DeflateTerms
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})[ \r]")
+_DECIDING: Final = re.compile(rb"(?:connection|upgrade|sec-websocket-[a-z]+)[ \t]*:", re.IGNORECASE)
 _TLS_RECORDS: Final = (b"\x15", b"\x16")
 """What a record of TLS begins with that a server may send first: an alert, or its handshake (RFC 8446 §5.1)."""
 _TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
 
 _SILENT: Final = logging.getLogger(__name__)
 _SILENT.setLevel(logging.CRITICAL + 1)
+
+
+@dataclass
+class StreamedResponse(Response):
+    """An answer whose content is sent block by block, behind `body`, which is empty."""
+
+    content: Iterable[bytes] = ()
+
+    def close(self) -> None:
+        """Free what the content holds."""
+        close = getattr(self.content, "close", None)
+        if close is not None:
+            close()
 
 
 class ClientHandshake:
@@ -70,7 +86,7 @@ class ClientHandshake:
         self._offered = subprotocols
         self._is_secure = url.secure
         self._has_begun = False
-        self._head = Head()
+        self._head = Head(MAX_ANSWER_BYTES)
         self._interim_size = 0
         self._refusal: Refusal | None = None
         request = self._protocol.connect()
@@ -115,7 +131,7 @@ class ClientHandshake:
         return self._request, self._received
 
     def receive_eof(self) -> HandshakeError:
-        """Note that the server closed the connection; return the error to raise."""
+        """Be told that the server closed the connection; return what to make of it."""
         if self._refusal is None:
             problem = "the server closed the connection before its answer was complete"
             advice = "?" if self._is_secure else ", and is ws: right, or wss: meant?"
@@ -142,33 +158,49 @@ class ClientHandshake:
                 raise HandshakeError(f"the server's answer is wrong: invalid HTTP status line '{line}'") from problem
             if status[1] == b"101" or not status[1].startswith(b"1"):
                 break
+            if status[1] == b"102":  # the rest may take minutes
+                raise HandshakeError(
+                    "the server answers 102, and a WebSocket waits for no work: let it answer with 101"
+                )
             self._interim_size += len(head)
             if self._interim_size > MAX_HEAD_BYTES:
                 raise HandshakeError(f"the server's interim answers are longer than {MAX_HEAD_BYTES} bytes")
-            self._head = Head()
+            self._head = Head(MAX_ANSWER_BYTES)
         return found
 
     def _accept(self, head: bytes) -> None:
         """Judge an answer that agrees to the upgrade; raises HandshakeError if it is not the right one."""
         protocol = self._protocol
-        protocol.receive_data(head)
+        short = _without_the_rest(head)
+        protocol.receive_data(short)
         events = protocol.events_received()
         response = events[0] if events and isinstance(events[0], Response) else None
         problem = protocol.handshake_exc
         if problem is not None:
-            escape(problem)
-            why = printable(explain(problem))
-            raise handshake_error(f"the server's answer is wrong: {why}", response) from problem
+            _escape(problem)
+            why = printable(_explain(problem))
+            raise _handshake_error(f"the server's answer is wrong: {why}", response) from problem
         assert response is not None  # noqa: S101  the head is complete, so it was read or is a problem
+        if short is not head:
+            response.headers = Headers(fields_of(head.decode("latin-1").split("\r\n")[1:-2]))
         self._received = response
         self.subprotocol = protocol.subprotocol or ""
         self.deflate = terms_of(protocol.extensions)
         if self._offered and not self.subprotocol:
-            raise handshake_error(
+            raise _handshake_error(
                 f"the server chose none of the subprotocols {', '.join(self._offered)}, with which a browser gives "
                 "up, and so does this: offer one that the server knows, or none",
                 response,
             )
+
+
+def _without_the_rest(head: bytes) -> bytes:
+    """Return an answer of more fields, or longer ones, than the parser takes, with those alone that it decides by."""
+    status, *fields = head.split(b"\r\n")[:-2]
+    if len(fields) <= MAX_FIELDS and max(map(len, fields), default=0) <= MAX_LINE_BYTES:
+        return head
+    deciding = [field for field in fields if _DECIDING.match(field)]
+    return b"\r\n".join((status, *deciding, b"", b""))
 
 
 class ServerHandshake:
@@ -220,7 +252,7 @@ class ServerHandshake:
         try:
             found = self._head.feed(data)
         except HandshakeError as exc:
-            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, str(exc))
+            self._refuse(self._head.status, str(exc))
             return b""
         if found is None:
             return None
@@ -246,7 +278,7 @@ class ServerHandshake:
         return self._messages
 
     def receive_eof(self) -> HandshakeError:
-        """Note that the client closed the connection; return the error to raise."""
+        """Be told that the client closed the connection; return what to make of it."""
         if self.request is not None:
             return HandshakeError("the client closed the connection before its request was answered")
         return HandshakeError("the client closed the connection before its request was complete")
@@ -294,7 +326,7 @@ class ServerHandshake:
     def answer(self, response: Response) -> None:
         """Let this be the answer. Raises InvalidStateError for an upgrade that `prepare()` did not agree to."""
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
-            self.failure = HandshakeError(f"the client was refused: {status_line(response)}", response.status_code)
+            self.failure = HandshakeError(f"the client was refused: {_status_line(response)}", response.status_code)
         elif self._agreed is None:
             raise InvalidStateError("only an upgrade that prepare() gave can be answered")
         else:
@@ -302,7 +334,7 @@ class ServerHandshake:
             self.deflate = terms_of(self._protocol.extensions)
         if self.request is not None:
             self._messages = self.request, response
-        self.response = serialize(response)
+        self.response = _serialize(response)
         if isinstance(response, StreamedResponse):
             self._streamed = response
         if self.request is not None and self.request.method == "HEAD":
@@ -323,6 +355,24 @@ class ServerHandshake:
         if self._server_header is not None and "Server" not in response.headers:
             response.headers["Server"] = self._server_header
         return response
+
+
+def refusing(
+    status: int,
+    reason: str,
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+    content: Iterable[bytes] | None = None,
+) -> Response:
+    """Return an answer that closes the connection; the length of `content` stands in `headers`, if it is known."""
+    own = {"Date": formatdate(usegmt=True), "Connection": "close"}
+    if content is None:
+        own["Content-Length"] = str(len(body))
+    names = {name.lower() for name in own}
+    fields = Headers([*own.items(), *(field for field in headers if field[0].lower() not in names)])
+    if content is None:
+        return Response(status, reason, fields, body)
+    return StreamedResponse(status, reason, fields, content=content)
 
 
 class _Protocol(ServerProtocol):
@@ -374,3 +424,40 @@ class _Protocol(ServerProtocol):
             self.problem = exc
             raise
         return None if chosen is None else Subprotocol(str(chosen))
+
+
+def _handshake_error(message: str, response: Response | None) -> HandshakeError:
+    if response is None:
+        return HandshakeError(message)
+    return HandshakeError(message, response.status_code, tuple(response.headers.raw_items()), bytes(response.body))
+
+
+def _serialize(response: Response) -> bytes:
+    """Write an answer; `serialize()` of `websockets` 15 and 16 writes other bytes than what a header was read from."""
+    head = f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n{response.headers}"
+    return head.encode("latin-1") + response.body
+
+
+def _status_line(response: Response) -> str:
+    return f"HTTP {response.status_code} {printable(response.reason_phrase)}".rstrip()
+
+
+def _escape(problem: BaseException) -> None:
+    """Escape what a stranger wrote in the whole chain, which a traceback shows."""
+    link: BaseException | None = problem
+    while link is not None:
+        link.args = tuple(printable(part) if isinstance(part, str) else part for part in link.args)
+        value = getattr(link, "value", None)
+        if isinstance(value, str):
+            vars(link)["value"] = printable(value)
+        link = link.__cause__ or link.__context__
+
+
+def _explain(problem: BaseException) -> str:
+    """Return the whole chain in one line: `websockets` keeps the telling part in `__cause__`."""
+    parts = []
+    cause: BaseException | None = problem
+    while cause is not None:
+        parts.append(str(cause))
+        cause = cause.__cause__
+    return "; ".join(parts)
