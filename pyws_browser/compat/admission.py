@@ -13,7 +13,7 @@ from websockets.http11 import Request, Response
 from ..errors import InvalidOptionError
 from ..protocol import admission as core
 from ..protocol.display import printable
-from ..wire.responses import StreamedResponse, refusing
+from ..wire.handshake import StreamedResponse, refusing
 from .exceptions import NegotiationError
 
 if TYPE_CHECKING:
