@@ -73,7 +73,7 @@ class Watch(Generic[W]):
         self._far.setblocking(False)
         self._lock = RLock()  # a signal's handler may wake as well
         self._is_woken = False
-        self._selector.register(self._near, selectors.EVENT_READ, self._note_wake)
+        self._selector.register(self._near, selectors.EVENT_READ)  # a method of this object would be a reference cycle
 
     @property
     def fd(self) -> int:
@@ -168,6 +168,8 @@ class Watch(Generic[W]):
                 active[connection.id] = connection
             elif key.fileobj is self._listener:
                 is_knocking = True
+            elif key.fileobj is self._near:
+                self._note_wake()
             elif key.data is None:
                 self._let_leave(active)
             else:
