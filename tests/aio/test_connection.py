@@ -125,8 +125,8 @@ async def test_other_messages_wait_for_the_last_fragment() -> None:
 
 @pytest.mark.parametrize(
     "buffer",
-    [array("h"), array("h", [1]), array("u", "hi"), (ctypes.c_int * 2)(1, 2), memoryview(b"abcd")[::2]],
-    ids=["empty", "numbers", "characters", "ctypes", "with steps"],
+    [array("h"), array("h", [1]), array("d", [0.5]), (ctypes.c_int * 2)(1, 2), memoryview(b"abcd")[::2]],
+    ids=["empty", "numbers", "fractions", "ctypes", "with steps"],
 )
 async def test_a_buffer_goes_as_the_bytes_in_it_whatever_its_items_are(buffer: Any) -> None:
     payload = memoryview(buffer).tobytes()
