@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple
@@ -208,6 +209,11 @@ def by_aio_server(party: Party, tls: Contexts, closes: bool, dies: bool) -> WebS
     return asyncio.run(asyncio.wait_for(run(), LIMIT))
 
 
+def send_all(connection: sync.ClientConnection) -> None:
+    with suppress(ConnectionClosed):  # of the library, whose subclass ours is
+        connection.send(os.urandom(SIZE))
+
+
 def by_sync_client(party: Party, tls: Contexts, closes: bool, dies: bool) -> WebSocketError | None:
     with link_to_websockets(party, tls) as (link, url, sock):
         connection = sync.connect(
@@ -216,13 +222,18 @@ def by_sync_client(party: Party, tls: Contexts, closes: bool, dies: bool) -> Web
             connector=lambda url, options: open_transport(url, options._replace(sock=sock)),
             **TIMES,
         )
-        connection.send(os.urandom(SIZE))
+        # `send()` waits until the kernel has all of it, so another thread than the one that closes calls it.
+        sender = threading.Thread(target=send_all, args=(connection,))
+        sender.start()
         end = threading.Timer(0.5, link.is_dead.set) if dies else None
         if end is not None:
             end.start()
         while not (closes or party.sizes or connection.state is State.CLOSED):
-            connection._wait(lambda: connection.state is State.CLOSED, 0.05)
+            time.sleep(0.005)
+        while closes and not connection._transport.buffered_amount:
+            time.sleep(0.001)
         connection.close(4000)
+        sender.join()
         if end is not None:
             end.join()
         status = connection._transport.close_status
