@@ -40,9 +40,13 @@ LEFT_OUT = (
             "websocket_server",
         )
     ),
-    "compat/reaching.py",
+    *(f"compat/{name}.py" for name in ("admission", "auth", "reaching")),
     "protocol/openings.py",
-    *(f"aio/{name}.py" for name in ("admission", "auth", "listening", "router", "server", "socket_view")),
+    *(
+        f"aio/{name}.py"
+        for name in ("admission", "auth", "listening", "router", "server", "server_connection", "socket_view")
+    ),
+    *(f"sync/{name}.py" for name in ("auth", "driver", "router", "secure_socket", "server", "server_connection")),
 )
 """The modules and folders of the package that no page imports."""
 

@@ -112,9 +112,11 @@ class RedisBroker:
             await asyncio.wait_for(client.ping(), _CONNECT_TIME + 1)
             pubsub = listening.pubsub()
             await pubsub.connect()  # type: ignore[no-untyped-call]
-        except (RedisError, OSError, TimeoutError, ValueError) as exc:
+        except BaseException as exc:
             await client.aclose()
             await listening.aclose()
+            if not isinstance(exc, (RedisError, OSError, TimeoutError, ValueError)):  # a cancellation
+                raise
             text = str(exc)
             if isinstance(exc, AuthenticationError) or "NOAUTH" in text or "WRONGPASS" in text or "NOPERM" in text:
                 raise BrokerRefusedError(

@@ -166,6 +166,7 @@ class Run:
                 self.log.append(name)
                 await accidents[name]()
                 await self._settle()
+            await self._settle(LEAST)
         finally:
             await end_tasks(*tasks)
             await asyncio.gather(*(worker.close() for worker in self._workers))
@@ -232,11 +233,11 @@ class Run:
                 client.move()
         await self._pause(0.2)
 
-    async def _settle(self) -> None:
-        """Wait until all clients have all messages again, and both workers know who is present."""
+    async def _settle(self, least: int = 0) -> None:
+        """Wait until all clients have all messages again, `least` at least, and both workers know who is present."""
         end = time.monotonic() + LIMIT
-        known = len(self._publisher.stored)
-        while len(self._publisher.stored) < known + 10 or not await self._is_settled():
+        wanted = max(len(self._publisher.stored) + 10, least)
+        while len(self._publisher.stored) < wanted or not await self._is_settled():
             if time.monotonic() > end:
                 raise AssertionError(f"it does not settle after {self.log}: {await self._presence()}")
             await asyncio.sleep(0.05)

@@ -295,22 +295,22 @@ def _ends() -> Iterator[Row]:
         "end-of-stream": LOST,
     }.items():
         yield Row(f"the server ends it: {place}", "end", (f"raw:/{place}?go", "go"), outcome)
-    named = "The standard tells a page 1006 for what it failed itself; the desktop has the code that was sent."
-    for place, code in {
-        "bad-utf8": 1007,
-        "reserved-bit": 1002,
-        "unknown-opcode": 1002,
-        "long-ping": 1002,
-        "lonely-continuation": 1002,
-        "close-reason-bad-utf8": 1007,
-        "close-1004": 1002,
-        "close-1015": 1002,
-        "close-999": 1002,
-        "close-5000": 1002,
-        "bad-close-code": 1002,
-        "half-a-close-code": 1002,
+    named = "The standard tells a page 1006 for what it failed itself; the desktop has what it sent."
+    for place, (code, reason) in {
+        "bad-utf8": (1007, "a text message came whose byte 0 is not UTF-8"),
+        "reserved-bit": (1002, "a frame came with a reserved bit set that no extension gives a meaning here"),
+        "unknown-opcode": (1002, "a frame came with the unknown opcode 3"),
+        "long-ping": (1002, "a control frame came with more than 125 bytes"),
+        "lonely-continuation": (1002, "a continuation frame came with nothing to continue"),
+        "close-reason-bad-utf8": (1007, "a text message came whose byte 0 is not UTF-8"),
+        "close-1004": (1002, "a Close frame came with the code 1004, which may not be sent"),
+        "close-1015": (1002, "a Close frame came with the code 1015, which may not be sent"),
+        "close-999": (1002, "a Close frame came with the code 999, which may not be sent"),
+        "close-5000": (1002, "a Close frame came with the code 5000, which may not be sent"),
+        "bad-close-code": (1002, "a Close frame came with the code 1005, which may not be sent"),
+        "half-a-close-code": (1002, "a Close frame came with half a code"),
     }.items():
-        but = {"desktop": ((code, "", False), named)} | _TAKEN.get(place, {})
+        but = {"desktop": ((code, reason, False), named)} | _TAKEN.get(place, {})
         yield Row(f"a frame that may not be: {place}", "end", (f"raw:/{place}?go", "go"), LOST, but)
     yield Row(
         "the server closes on a message", "end", ("server:close-on-message?code=4001&reason=x", "go"), (4001, "x", True)
