@@ -11,6 +11,7 @@ import provision
 import pytest
 from provision import ProvisionError
 
+import pyws_browser
 from benchmarks.native.against import contestants, costs, table
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def test_the_other_version_runs_in_the_other_interpreter() -> None:
     assert [one.python(None) for one in contestants("/other/python")] == [sys.executable] * 2 + ["/other/python"] * 2
 
 
+@pytest.mark.skipif(pyws_browser.compiled, reason="the plain wheels are compared")
 def test_a_run_measures_both_versions() -> None:
     command = ("-m", "benchmarks.native.against", "--before", sys.executable, "--rounds", "1", "--seconds", "0.001")
     done = subprocess.run([sys.executable, *command, "send 16 B in batches"], cwd=ROOT, capture_output=True, text=True)
