@@ -49,6 +49,12 @@ ENGINE_TESTS: Final = (
 TABLES: Final = {"tools/support_table.py": "docs/support.md", "tools/libraries_table.py": "docs/libraries.md"}
 """By the tool that writes it, the document with a table of what the tests ran."""
 
+PYODIDE_TESTS: Final = (
+    *(f"tests/browser/test_{name}.py" for name in ("interpreter", "contract", "crossing", "wakeup", "leaks", "stream")),
+    *(f"tests/browser/test_{name}.py" for name in ("aio", "client", "url", "libraries")),
+)
+"""What may differ between Pyodides: how messages cross, asyncio, the libraries of others. The first runs all tests."""
+
 USAGE: Final = "tests/typing/usage.py"
 """A program that uses the public names, for type checkers."""
 
@@ -120,9 +126,8 @@ def compiled(session: nox.Session) -> None:
 @nox.parametrize("version", PYODIDE_VERSIONS)
 def chromium(session: nox.Session, version: str) -> None:
     """Run the tests of the page in Chromium, on each Pyodide."""
-    # What is the browser's own does not change with the Pyodide.
-    rest = () if version == FIRST else ("-m", "not conformance", "--deselect", "tests/browser/test_web_platform.py")
-    _test_in_engine(session, "chromium", version, "tests/browser", *rest)
+    tests = ("tests/browser",) if version == FIRST else PYODIDE_TESTS
+    _test_in_engine(session, "chromium", version, *tests)
 
 
 @nox.session(python=False, tags=["test"])

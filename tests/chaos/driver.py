@@ -27,7 +27,7 @@ from ..rooms.kinds import Kind
 from .checks import Seen
 from .proxy import Proxy
 
-LEASE = 3.0
+LEASE = 6.0
 CLIENTS = 6
 LIMIT = 60.0
 LEAST = 30
