@@ -195,9 +195,9 @@ def _protocols() -> Iterator[Row]:
 def _handshakes() -> Iterator[Row]:
     followed = ("OPEN", "WebKit follows a redirect: do not rely on its failing.")
     stricter = (LOST, "Node takes a Connection header only if it is one word: let servers answer with `Upgrade` alone.")
-    shorter = (LOST, "WebKit's network library takes no answer with so long a header: let servers keep theirs short.")
+    shorter = (LOST, "WebKit and Node take no answer with so long a header: let servers keep theirs short.")
     buts: dict[str, But] = {
-        "long-field": {"raw on webkit": shorter, "page on webkit": shorter},
+        "long-field": {f"{side} on {engine}": shorter for side in ("raw", "page") for engine in ("webkit", "node")},
         "redirect": {"raw on webkit": followed, "page on webkit": followed},
         "mixed-case": {"raw on node": stricter, "page on node": stricter},
     }

@@ -25,6 +25,8 @@ _EVENTS: Final = ("open", "error", "close")
 _js_listen = getattr(js, "addEventListener", lambda *_: None)
 _js_unlisten = getattr(js, "removeEventListener", lambda *_: None)
 
+_IN_NODE: Final = hasattr(getattr(js, "process", None), "release")
+
 
 class Event(NamedTuple):
     """What happened: "open", "error", "close" with code and reason, "pagehide", or what was noted.
@@ -248,8 +250,8 @@ class _PlainQueue(_EventQueue):
 
 
 def _is_own(js_function: Any) -> bool:
-    """Tell whether a function is the browser's own."""
-    return "[native code]" in str(js.Function.prototype.toString.call(js_function))
+    """Tell whether a function is the engine's own. All of Node's are: they are JavaScript, and keep to the standard."""
+    return _IN_NODE or "[native code]" in str(js.Function.prototype.toString.call(js_function))
 
 
 @lru_cache(maxsize=1)
