@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pyodide.ffi import can_run_sync, run_sync
 
@@ -11,6 +11,9 @@ from ...protocol import rules
 
 if TYPE_CHECKING:
     from ..base import Transport
+
+_LEAST: Final = 0.002
+"""Seconds; Pyodide's loop raises for a time that is over by the time that it is asked."""
 
 
 def sleep(seconds: float) -> None:
@@ -37,7 +40,7 @@ def suspend(transport: Transport, seconds: float) -> None:
 
     async def until_woken() -> None:
         with suppress(TimeoutError):  # the next look shows whether anything happened
-            await wait_for(woken.wait(), seconds)
+            await wait_for(woken.wait(), max(seconds, _LEAST))
 
     try:
         run_sync(until_woken())
