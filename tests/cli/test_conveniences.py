@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -69,14 +70,23 @@ def test_it_connects_again_and_sends_what_was_not_sent() -> None:
     assert re.search(r"; connecting again in \d\.\d s\nconnected to ", notes)
 
 
+def bound(sock: socket.socket) -> int:
+    """Take a port for a socket that does not listen there; return the port."""
+    sock.bind(("127.0.0.1", 0))
+    return int(sock.getsockname()[1])
+
+
 def test_it_goes_on_after_a_server_that_is_not_there_yet(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [*COMMAND, "connect", "--reconnect", "ws://127.0.0.1:9/"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as client:
+    with (
+        socket.socket() as nobody,
+        subprocess.Popen(
+            [*COMMAND, "connect", "--reconnect", f"ws://127.0.0.1:{bound(nobody)}/"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as client,
+    ):
         assert client.stderr is not None
         assert "connecting again in" in client.stderr.readline()
         client.terminate()  # a shell that runs this in the background has its children ignore SIGINT
