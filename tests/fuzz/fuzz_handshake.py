@@ -32,6 +32,8 @@ def serve(pieces: list[bytes]) -> tuple[object, ...] | None:
         if (status == 101) == (server.failure is not None) or b"\r\n\r\n" not in server.response:
             raise RuntimeError(f"{server.response!r} with {server.failure}")
         rest = rest + b"".join(pieces[number + 1 :]) if status == 101 else b""
+        if status >= 400:  # which of several faults is named depends on what came first
+            return ("rejected",)
         return status, server.path, server.subprotocol, server.deflate, rest
     return None
 
