@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..protocol.url import WebSocketURL
     from .deflate import DeflateTerms
 
-_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})[ \r]")
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: |\r\n)")
 _DECIDING: Final = re.compile(rb"(?:connection|upgrade|sec-websocket-[a-z]+)[ \t]*:", re.IGNORECASE)
 _TLS_RECORDS: Final = (b"\x15", b"\x16")
 """What a record of TLS begins with that a server may send first: an alert, or its handshake (RFC 8446 §5.1)."""

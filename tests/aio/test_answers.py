@@ -66,6 +66,7 @@ SERVERS = {
         b"HTTP/1.0 " + upgrade()[9:],
         b"HTTP/1.1 101 Ok\r\nUpgrade: websocket\x1b\r\n\r\n",
         b"HTTP/1.1 101 Ok\r\nno field\r\n\r\n",
+        b"HTTP/1.1 403\rNo\r\n\r\n",
         b"HTTP/1.1 101 Ok\r\nX: " + b"x" * 300_000,
         b"HTTP/1.1 103 Early\r\n\r\n" * 1000,
         upgrade().replace(b"\r\n", b"\n"),
