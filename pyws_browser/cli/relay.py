@@ -93,7 +93,8 @@ async def _try_broker(url: str | None) -> None:
         await broker.start("relay", _Nobody())
     except BrokerError as exc:
         raise UsageError(reason_of(exc)) from exc
-    await broker.stop()
+    finally:
+        await broker.stop()
 
 
 class _Nobody:

@@ -36,7 +36,7 @@ class Broker(Protocol):
         """Bytes that a message may have."""
 
     async def start(self, name: str, listener: Listener) -> None:
-        """Connect, for all that is called `name`.
+        """Connect, for all that is called `name`. `stop()` has to follow, also if this raises.
 
         Raises:
             BrokerUnavailableError: nobody answers, or something that is no such broker.

@@ -103,8 +103,12 @@ class Link:
 
     async def start(self, name: str) -> None:
         """Connect, and wait for the first sign of life to come back."""
-        await self.broker.start(name, self)
-        await self.broker.subscribe(PULSE)
+        try:
+            await self.broker.start(name, self)
+            await self.broker.subscribe(PULSE)
+        except BaseException:  # also if it takes too long
+            await self.broker.stop()
+            raise
         self._tasks = [asyncio.create_task(self._pulse()), asyncio.create_task(self._keep_members())]
 
     async def stop(self) -> None:

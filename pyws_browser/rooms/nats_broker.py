@@ -87,6 +87,7 @@ class NatsBroker:
         """Bytes that a message may have; the server says it."""
         self._listener: Listener | None = None
         self._client: Client | None = None
+        self._unclosed: Client | None = None  # what `_disconnect()` closes; it may be cancelled, and called again
         self._subscriptions: dict[Channel, Subscription] = {}
         self._wanted: set[Channel] = set()
         self._streams = Streams(self._connected, "", storage, replicas)
@@ -103,7 +104,6 @@ class NatsBroker:
         try:
             await self._streams.check()
         except BrokerError:
-            await self._disconnect()
             raise BrokerRefusedError("this NATS server has no JetStream: start it as `nats-server -js`") from None
         self._runner = asyncio.create_task(self._run())
 
@@ -136,7 +136,7 @@ class NatsBroker:
         async def on_end() -> None:
             ended.set()
 
-        client = Client()
+        self._unclosed = client = Client()
         try:
             await asyncio.wait_for(
                 client.connect(
@@ -152,11 +152,7 @@ class NatsBroker:
                 ),
                 _CONNECT_TIME + 1,
             )
-        except asyncio.CancelledError:  # the rooms are closed
-            await _shut(client)
-            raise
         except (Error, OSError, TimeoutError, ValueError, ssl.SSLError) as exc:
-            await _shut(client)
             shown = ", ".join(urlsplit(server).netloc.rpartition("@")[2] for server in self._servers)
             known = [exc, *refusals]
             if any(isinstance(one, AuthorizationError) or "uthorization" in str(one) for one in known):
@@ -166,12 +162,14 @@ class NatsBroker:
         self.max_size = client.max_payload - _HEADERS
 
     async def _disconnect(self) -> None:
-        client, self._client = self._client, None
+        self._client = None
         self._subscriptions.clear()
+        client = self._unclosed
         if client is not None:
             with suppress(Exception):  # a connection that is given up
                 await asyncio.wait_for(client.close(), 1)
             await _shut(client)
+            self._unclosed = None
 
     async def _run(self) -> None:
         """Connect again whenever the connection has ended."""

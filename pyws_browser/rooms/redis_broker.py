@@ -64,8 +64,8 @@ class RedisBroker:
         self._name = ""
         self._listener: Listener | None = None
         self._client: Redis | None = None
-        self._listening: Redis | None = None  # for what is sent, which may be silent for long
         self._pubsub: PubSub | None = None
+        self._unclosed: list[Redis | PubSub] = []  # what `_disconnect()` closes; it may be cancelled, and called again
         self._wanted: dict[bytes, Channel] = {}
         self._confirmed: dict[bytes, asyncio.Future[None]] = {}
         self._commands: list[tuple[tuple[Any, ...], asyncio.Future[Any]]] = []
@@ -107,16 +107,14 @@ class RedisBroker:
             **self._options,
         }
         client = Redis.from_url(self._url, socket_timeout=_ANSWER_TIME, **settings)
+        # What is sent may be silent for long.
         listening = Redis.from_url(self._url, socket_timeout=None, **settings)
+        pubsub = listening.pubsub()
+        self._unclosed += (listening, client, pubsub)
         try:
             await asyncio.wait_for(client.ping(), _CONNECT_TIME + 1)
-            pubsub = listening.pubsub()
             await pubsub.connect()  # type: ignore[no-untyped-call]
-        except BaseException as exc:
-            await client.aclose()
-            await listening.aclose()
-            if not isinstance(exc, (RedisError, OSError, TimeoutError, ValueError)):  # a cancellation
-                raise
+        except (RedisError, OSError, TimeoutError, ValueError) as exc:
             text = str(exc)
             if isinstance(exc, AuthenticationError) or "NOAUTH" in text or "WRONGPASS" in text or "NOPERM" in text:
                 raise BrokerRefusedError(
@@ -125,15 +123,13 @@ class RedisBroker:
             raise BrokerUnavailableError(
                 f"no Redis server answers at {self._shown}: start it, or check the address"
             ) from exc
-        self._client, self._pubsub, self._listening = client, pubsub, listening
+        self._client, self._pubsub = client, pubsub
         self._reading = asyncio.create_task(self._read_all(pubsub))
         self._sending = asyncio.create_task(self._send_all(client))
 
     async def _disconnect(self) -> None:
         await end_tasks(self._reading)
-        client, self._client = self._client, None
-        pubsub, self._pubsub = self._pubsub, None
-        listening, self._listening = self._listening, None
+        self._client = self._pubsub = None
         for waiting in self._confirmed.values():
             if not waiting.done():
                 waiting.set_exception(BrokerUnavailableError("the connection to Redis was lost"))
@@ -142,10 +138,10 @@ class RedisBroker:
         await end_tasks(self._sending)
         commands, self._commands = self._commands, []
         _fail(commands, BrokerUnavailableError("the connection to Redis was lost"))
-        for one in (pubsub, client, listening):
-            if one is not None:
-                with suppress(Exception):  # a connection that is given up
-                    await one.aclose()
+        while self._unclosed:
+            with suppress(Exception):  # a connection that is given up
+                await self._unclosed[-1].aclose()
+            self._unclosed.pop()
 
     async def _run(self) -> None:
         """Read the connection, and connect again whenever it has ended."""

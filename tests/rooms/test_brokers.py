@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from pyws_browser.rooms import (
     Rooms,
     RoomsState,
 )
+from pyws_browser.rooms.vocabulary import Channel, Entry
 
 from .engines import Engine, free_port, need
 from .kinds import KINDS, Kind
@@ -433,3 +437,38 @@ def test_wrong_credentials_are_named(world: World, kind: Kind, tmp_path: Path) -
 def test_an_address_that_is_none_is_refused(kind: Kind) -> None:
     with pytest.raises(InvalidOptionError, match="://HOST:PORT"):
         kind.broker("http://localhost")
+
+
+class Deaf:
+    """A listener that does nothing."""
+
+    def on_message(self, channel: Channel, entry: Entry) -> None:
+        """Take a message."""
+
+    def on_gap(self, channel: Channel) -> None:
+        """Note a gap."""
+
+    def on_lost(self, error: Exception) -> None:
+        """Note that the connection is lost."""
+
+    def on_connected(self) -> None:
+        """Note that it is made again."""
+
+
+def test_a_broker_that_is_stopped_while_it_connects_anew_leaves_no_connection(kind: Kind, engine: Engine) -> None:
+    async def main() -> None:
+        for turns in range(40):
+            broker = kind.broker(engine.url)
+            await broker.start("game", Deaf())
+            broker.reset()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await broker.stop()
+            del broker
+            gc.collect()
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        asyncio.run(main())
+        gc.collect()
+    assert [str(one.message) for one in warned if one.category is ResourceWarning] == []
