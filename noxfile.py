@@ -51,7 +51,7 @@ TABLES: Final = {"tools/support_table.py": "docs/support.md", "tools/libraries_t
 
 PYODIDE_TESTS: Final = (
     *(f"tests/browser/test_{name}.py" for name in ("interpreter", "contract", "crossing", "wakeup", "leaks", "stream")),
-    *(f"tests/browser/test_{name}.py" for name in ("aio", "client", "url", "libraries")),
+    *(f"tests/browser/test_{name}.py" for name in ("aio", "client", "url", "libraries", "places")),
 )
 """What may differ between Pyodides: how messages cross, asyncio, the libraries of others. The first runs all tests."""
 

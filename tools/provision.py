@@ -430,7 +430,8 @@ def jupyterlite() -> Path:
         run_quietly(*pip, "--dest", folder / "wheels", "ipython", "comm", "jedi", "packaging")
         (folder / "lite" / "jupyter-lite.json").write_text(_LITE, "utf-8")
         lite = (venv / "bin" / "jupyter-lite", "build", "--lite-dir", folder / "lite", "--output-dir", folder / "site")
-        run_quietly(*lite, "--contents", HOME / "examples" / "jupyterlite", "--piplite-wheels", made)
+        contents = ("--contents", HOME / "examples" / "jupyterlite", "--piplite-wheels", made)
+        run_quietly(*lite, *contents, cwd=folder)  # where it leaves a file of its own
 
     once(folder / ".made-from", hash_of(made, "examples/jupyterlite", "tools/provision.py"), make)
     return folder
