@@ -288,12 +288,18 @@ class Followed:
             self._look()
 
     def _ask_map(self) -> None:
-        self._rooms.follow(self._map, None, partial(self._on_map, self._generation))
+        if self._present().begin_reading():
+            self._rooms.follow(self._map, None, partial(self._on_map, self._generation))
 
     def _on_map(self, generation: int, page: Page | None) -> None:
         if self._presence is None or page is None or generation != self._generation:
             return
-        if not self._presence.on_page(page):
+        reading = self._presence.on_page(page)
+        if reading.amiss and self._rooms.link is not None:
+            self._rooms.run(partial(self._rooms.link.members.keep_again, self._map, reading.amiss))
+        if reading.again:
+            self._ask_map()
+        if not reading.is_settled:
             self._rooms.later(_SETTLE_TIME, partial(self._ask_map_again, generation))
         self._know_workers()
         self._look()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nats.aio.client import Client
+    from nats.aio.subscription import Subscription
     from nats.js import JetStreamContext
 
     from .vocabulary import Channel
@@ -48,20 +49,29 @@ class Streams:
         self._streams.clear()
 
     async def check(self) -> None:
-        """Raise a BrokerError or one of nats-py if there is no JetStream."""
-        await self._js_call(partial(self._jetstream().account_info))
+        """Raise BrokerRefusedError if there is no JetStream."""
+        from nats.js.errors import APIError
+
+        try:
+            await self._js_call(partial(self._jetstream().account_info))
+        except (APIError, BrokerUnavailableError) as exc:
+            if isinstance(exc, APIError) or isinstance(exc.__cause__, APIError):
+                raise BrokerRefusedError("this NATS server has no JetStream: start it as `nats-server -js`") from exc
+            raise
 
     def _jetstream(self) -> JetStreamContext:
         return self._connected().jetstream(timeout=ANSWER_TIME)
 
     async def _js_call(self, call: Any) -> Any:
         """Call JetStream, and translate what it raises."""
-        from nats.errors import Error, NoRespondersError
-        from nats.js.errors import APIError, NoStreamResponseError
+        from nats.errors import Error
+        from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
 
         try:
             return await asyncio.wait_for(call(), 2 * ANSWER_TIME)
-        except (NoRespondersError, NoStreamResponseError, APIError):
+        except ServiceUnavailableError as exc:
+            raise BrokerUnavailableError("JetStream does not answer: it is switched off, or begins") from exc
+        except (NoStreamResponseError, APIError):
             raise
         except TimeoutError as exc:
             raise BrokerTimeoutError("JetStream did not answer in time") from exc
@@ -121,6 +131,8 @@ class Streams:
                     if exc.err_code == _OVERLAP:  # another worker was faster
                         continue
                     raise BrokerRefusedError(f"NATS does not create a stream: {exc.description}") from exc
+            except APIError as exc:
+                raise BrokerUnavailableError(f"NATS does not say which streams it has: {exc.description}") from exc
             self._streams[source] = name
             return str(name)
         raise BrokerUnavailableError("JetStream has no stream, and does not create one")
@@ -149,13 +161,17 @@ class Streams:
         """Remove a key, or those that a pattern stands for; return the epoch."""
         from nats.js.errors import APIError
 
-        stream = await self._stream(channel)
-        try:
-            await self._js_call(partial(self._jetstream().purge_stream, stream, subject=self._stored(channel, key)))
-        except APIError as exc:
-            self.forget()  # there is no such stream any more, nor what was in it
-            _logger.info("purging %s: %s", stream, exc.description)
-        return epoch_of(stream)
+        for _ in range(2):
+            stream = await self._stream(channel)
+            js = self._jetstream()
+            try:
+                await self._js_call(partial(js.purge_stream, stream, subject=self._stored(channel, key)))
+            except APIError as exc:
+                self.forget()  # it was deleted, and another one may have the key already
+                _logger.info("purging %s: %s", stream, exc.description)
+                continue
+            return epoch_of(stream)
+        raise BrokerUnavailableError("JetStream has no stream from which to remove members")
 
     async def epoch(self, channel: Channel) -> str:
         """Return the epoch of a channel, which the server is asked for."""
@@ -211,27 +227,23 @@ class Streams:
             entries: list[Entry] = []
             is_over = not info.num_pending and not (info.delivered and info.delivered.consumer_seq)
             while not is_over:
-                message = await self._js_call(partial(subscription.next_msg, timeout=ANSWER_TIME))
-                meta = message.metadata
-                headers = message.headers or {}
-                key = "/".join(message.subject.split(".")[-2:]) if channel.kind == "map" else ""
-                entries.append(
-                    Entry(
-                        message.data,
-                        epoch_of(stream),
-                        meta.sequence.stream,
-                        0,
-                        id_of(headers.get("Nats-Msg-Id"), channel),
-                        key,
-                        meta.timestamp.timestamp(),
-                    )
-                )
-                is_over = not meta.num_pending
+                entry, is_over = await self._js_call(partial(_next, subscription, channel))
+                entries.append(entry)
             await self._js_call(partial(js.delete_consumer, stream, info.name))
             return entries
         finally:
             with suppress(Exception):  # the connection may be closed, and the subscription with it
                 await subscription.unsubscribe()
+
+
+async def _next(subscription: Subscription, channel: Channel) -> tuple[Entry, bool]:
+    """Return the next message that is read of a channel, and whether it is the last one."""
+    message = await subscription.next_msg(timeout=ANSWER_TIME)
+    meta = message.metadata  # raises an error of nats-py if it is a status instead of a message
+    key = "/".join(message.subject.split(".")[-2:]) if channel.kind == "map" else ""
+    id_ = id_of((message.headers or {}).get("Nats-Msg-Id"), channel)
+    entry = Entry(message.data, epoch_of(meta.stream), meta.sequence.stream, 0, id_, key, meta.timestamp.timestamp())
+    return entry, not meta.num_pending
 
 
 def _page(channel: Channel, epoch: str, entries: list[Entry]) -> Page:

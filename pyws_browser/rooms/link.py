@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from .ending import end_tasks
 from .errors import BrokerError, BrokerRefusedError, BrokerTimeoutError
+from .own_members import OwnMembers
 from .vocabulary import Channel, RoomsState
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ _DEAF_AFTER: Final = 3
 """How many of its own signs of life a worker may miss until it takes the connection for lost."""
 
 _GOODBYE: Final = b"bye"
-_HELLO: Final = b"here"
+_HELLO: Final = b"here "
 _REMOVED: Final = b"gone "
+
+_MOST_REMOVED: Final = 1000
+"""How many workers are remembered that were taken for dead, in case that they live."""
 
 _SHORTEST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -40,9 +44,6 @@ _KEEP_TIME: Final = 5.0
 """Seconds for which it is tried to store a message."""
 
 _logger: Final = logging.getLogger("pyws_browser.rooms")
-
-_AT_ONCE: Final = 64
-"""How many calls about members are under way at the same time."""
 
 
 class Owner:
@@ -74,6 +75,10 @@ class Link:
 
     A worker sends a sign of life and waits for it to come back. If it does not, the worker is deaf, whatever its
     connection says: the state is LOST, and the broker connects anew.
+
+    A worker that is silent is taken for dead, and its members are removed. If it lives after all, it has to store them
+    again. So it counts how often it heard of that, and says the number with each sign of life; the worker that removed
+    its members tells it with each of its own, until the number has grown.
     """
 
     def __init__(
@@ -87,15 +92,15 @@ class Link:
         self._lost_limit = lost_limit
         self._beat = lease / _BEATS
         self._heard: dict[str, float] = {}
+        self._removals = 0  # how often this worker has heard that its members were removed
+        self._told: dict[str, int] = {}  # the numbers that the others said last
+        self._removed: dict[str, int] = {}  # those whose members this worker removed, and the numbers they said before
         self._own = monotonic()  # when its own sign of life was heard last
         self._healthy_since = monotonic()
         self._state = RoomsState.CONNECTING
         self._lost_since: float | None = None
         self._is_deaf = False
-        self._members: dict[tuple[Channel, str], bytes] = {}  # of this worker, as the broker is to have them
-        self._dirty: dict[tuple[Channel, str], None] = {}
-        self._has_dirty = asyncio.Event()
-        self._kept: dict[tuple[Channel, str], str] = {}  # the epochs in which they were stored
+        self.members: OwnMembers = OwnMembers(broker, worker)
         self._epoch = ""  # of the members of all workers
         self._maps: set[Channel] = set()
         self._wanted: set[Channel] = set()
@@ -109,7 +114,7 @@ class Link:
         except BaseException:  # also if it takes too long
             await self.broker.stop()
             raise
-        self._tasks = [asyncio.create_task(self._pulse()), asyncio.create_task(self._keep_members())]
+        self._tasks = [asyncio.create_task(self._pulse()), asyncio.create_task(self.members.run())]
 
     async def stop(self) -> None:
         """Say goodbye and disconnect."""
@@ -124,8 +129,10 @@ class Link:
         """Take a message."""
         if channel.kind == "pulse":
             self._hear(entry)
-        else:
-            self._bridge.post(partial(self._owner.on_message, channel, entry))
+            return
+        if channel.kind == "map":
+            self.members.on_entry(channel, entry)
+        self._bridge.post(partial(self._owner.on_message, channel, entry))
 
     def on_connected(self) -> None:
         """Note that a connection was made again."""
@@ -145,42 +152,63 @@ class Link:
     def _hear(self, entry: Entry) -> None:
         now = monotonic()
         worker = entry.data[:8].decode()
-        if entry.data[8:].startswith(_REMOVED):
-            if entry.data[8:].removeprefix(_REMOVED).decode() == self._worker:
-                self._mark_all_dirty()  # another worker took this one for dead, and removed what it had stored
+        said = entry.data[8:]
+        if said.startswith(_REMOVED):
+            if said.removeprefix(_REMOVED).decode() == self._worker:
+                self._removals += 1
+                self.members.keep_all_again()
             return
-        if entry.data[8:] == _GOODBYE:
+        if said == _GOODBYE:
+            self._forget(worker)
             if self._heard.pop(worker, None) is not None:
                 self._bridge.post(partial(self._owner.on_workers_gone, [worker]))
             return
         self._heard[worker] = now
         if worker != self._worker:
+            self._note_number(worker, said)
             return
         if self._state is not RoomsState.CONNECTED or now - self._own > _DEAF_AFTER * self._beat:
-            # It may have been silent for so long that the others hold it for dead, and have removed its members.
+            # It may have been silent for so long that the others hold it for dead, and have removed its members. One
+            # that is about to do so may end before it tells that.
             self._healthy_since = now
-            self._mark_all_dirty()
+            self.members.keep_all_again()
+            if self._state is not RoomsState.CONNECTING:
+                asyncio.get_running_loop().call_later(self._lease, self.members.keep_all_again)
         self._own = now
         self._set_state(RoomsState.CONNECTED)
+
+    def _note_number(self, worker: str, said: bytes) -> None:
+        """Note what another worker says of the removals that it has heard of."""
+        number = int(said.removeprefix(_HELLO))
+        self._told[worker] = number
+        if number > self._removed.get(worker, number):
+            del self._removed[worker]
+
+    def _forget(self, worker: str) -> None:
+        self._told.pop(worker, None)
+        self._removed.pop(worker, None)
 
     async def _pulse(self) -> None:
         while True:
             begun = monotonic()
-            with suppress(BrokerError, TimeoutError):  # what comes of that is seen by what is not heard
+            try:
                 async with asyncio.timeout(self._lease):
                     await self._beat_once()
+            except (BrokerError, TimeoutError) as exc:  # what comes of that is seen by what is not heard
+                _logger.debug("a sign of life: %s", exc)
+            except Exception:  # a broker that raises what it should not; without signs of life it counts as lost
+                _logger.exception("a sign of life failed")
             self._look(monotonic())
             await asyncio.sleep(max(self._beat - (monotonic() - begun), self._beat / 4))
 
     async def _beat_once(self) -> None:
-        await self.broker.publish(PULSE, self._worker.encode() + _HELLO)
+        await self.broker.publish(PULSE, self._worker.encode() + _HELLO + str(self._removals).encode())
+        for worker in [worker for worker in self._removed if worker in self._heard]:
+            await self.broker.publish(PULSE, self._worker.encode() + _REMOVED + worker.encode())
         if self._state is RoomsState.CONNECTED:
             for channel in list(self._maps)[:1]:  # all maps are stored together
                 epoch = await self.broker.epoch(channel)
-                stale = [what for what, kept_in in self._kept.items() if kept_in != epoch and what in self._members]
-                if stale:
-                    self._dirty.update(dict.fromkeys(stale))
-                    self._has_dirty.set()
+                self.members.on_epoch(epoch)
                 if self._epoch not in ("", epoch):
                     self._bridge.post(partial(self._owner.on_gap, None))
                 self._epoch = epoch
@@ -223,51 +251,14 @@ class Link:
         self._bridge.post(partial(self._owner.on_state, state))
 
     async def clear(self, channel: Channel, worker: str) -> None:
-        """Remove the members of a worker that is gone; tell it, for it may live after all."""
+        """Remove the members of a worker that is gone; the next signs of life tell it, if it lives after all."""
         try:
             await self.broker.clear(channel, worker)
         finally:  # it may have been done even if there was no answer
-            await self.broker.publish(PULSE, self._worker.encode() + _REMOVED + worker.encode())
-
-    # Members of this worker.
-
-    def set_member(self, channel: Channel, key: str, data: bytes) -> None:
-        """Have the broker keep a member of this worker; without data remove it."""
-        if data:
-            self._members[channel, key] = data
-        else:
-            self._members.pop((channel, key), None)
-        self._dirty[channel, key] = None
-        self._has_dirty.set()
-
-    def _mark_all_dirty(self) -> None:
-        if self._members:
-            self._dirty.update(dict.fromkeys(self._members))
-            self._has_dirty.set()
-
-    async def _keep_members(self) -> None:
-        while True:
-            await self._has_dirty.wait()
-            row = list(self._dirty)[:_AT_ONCE]
-            for what in row:
-                del self._dirty[what]
-            if not row:
-                self._has_dirty.clear()
-                continue
-            outcomes = await asyncio.gather(*map(self._keep_member, row), return_exceptions=True)
-            failed = [what for what, outcome in zip(row, outcomes, strict=True) if outcome is not None]
-            if failed:
-                self._dirty.update(dict.fromkeys(failed))
-                await asyncio.sleep(_SHORTEST_PAUSE)
-
-    async def _keep_member(self, what: tuple[Channel, str]) -> None:
-        channel, key = what
-        data = self._members.get(what, b"")
-        position = await self.broker.keep(channel, data, "", key)
-        if data:
-            self._kept[what] = position.epoch
-        else:
-            self._kept.pop(what, None)
+            self._removed.pop(worker, None)
+            self._removed[worker] = self._told.get(worker, 0)
+            if len(self._removed) > _MOST_REMOVED:
+                self._forget(next(iter(self._removed)))
 
     # Calls that are repeated.
 
@@ -299,8 +290,10 @@ class Link:
                 break
             except BrokerError as exc:
                 _logger.info("following %s: %s", channel.name, exc)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+            except Exception:  # a broker that raises what it should not
+                _logger.exception("following %s failed", channel.name)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
         if channel not in self._wanted:  # that changed in the meantime
             await self.broker.unsubscribe(channel)
         return page

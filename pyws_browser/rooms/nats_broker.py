@@ -101,10 +101,7 @@ class NatsBroker:
         self._streams = Streams(self._connected, name, self._storage, self._replicas)
         self._listener = listener
         await self._connect()
-        try:
-            await self._streams.check()
-        except BrokerError:
-            raise BrokerRefusedError("this NATS server has no JetStream: start it as `nats-server -js`") from None
+        await self._streams.check()
         self._runner = asyncio.create_task(self._run())
 
     async def stop(self) -> None:

@@ -319,8 +319,12 @@ class RedisBroker:
     async def unsubscribe(self, channel: Channel) -> None:
         """Undo `subscribe()`."""
         name = self._sent(channel).encode()
-        if self._wanted.pop(name, None) is not None and self._pubsub is not None:
-            with suppress(BrokerError):  # the connection is lost, and the subscription with it
+        if self._wanted.pop(name, None) is None:
+            return
+        with suppress(BrokerError):  # the connection is lost, and the subscription with it
+            if name in self._confirmed:  # who subscribes again meanwhile waits for the same confirmation
+                await self._subscribe(name)
+            if name not in self._wanted and self._pubsub is not None:
                 await self._send(self._pubsub, "UNSUBSCRIBE", name)
 
     async def epoch(self, channel: Channel) -> str:

@@ -79,7 +79,7 @@ class Topic(Followed):
             joined.member = Member(self._rooms.new_member_id(), member)
             self._present().add(joined.member)
             if self._rooms.link is not None:
-                self._rooms.run(partial(self._rooms.link.set_member, self._map, joined.member.id, data))
+                self._rooms.run(partial(self._rooms.link.members.set, self._map, joined.member.id, data))
         waiting = Waiting(host, handle, position, greet, joined)
         if self._log is None:
             self._groups.setdefault(host, {})[handle] = joined.member
@@ -161,7 +161,7 @@ class Topic(Followed):
         if member is not None:
             self._present().remove(member.id)
             if self._rooms.link is not None:
-                self._rooms.run(partial(self._rooms.link.set_member, self._map, member.id, b""))
+                self._rooms.run(partial(self._rooms.link.members.set, self._map, member.id, b""))
         if not self._groups and not self._waiting:
             self._stop()
 
