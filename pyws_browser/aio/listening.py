@@ -8,13 +8,14 @@ import socket
 import stat
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from warnings import warn
 
+from ..errors import InvalidOptionError
 from .pump import has_add_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Accepted = Callable[[socket.socket, Any], object]
 
@@ -28,10 +29,30 @@ _SHORTAGE_PAUSE: Final = 1.0
 """Seconds without accepting when the process has no descriptors left."""
 
 
-async def listening_sockets(
-    host: str | Sequence[str] | None, port: int | None, *, backlog: int = BACKLOG, reuse_port: bool = False
-) -> list[socket.socket]:
-    """Return sockets that listen, bound as `loop.create_server()` binds them.
+class Binding(NamedTuple):
+    """How to listen: the arguments of `loop.create_server()` besides host and port, which mean the same there."""
+
+    family: int = socket.AF_UNSPEC
+    flags: int = socket.AI_PASSIVE
+    backlog: int = BACKLOG
+    reuse_address: bool = os.name == "posix" and sys.platform != "cygwin"
+    reuse_port: bool = False
+    keep_alive: bool = False
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Binding:
+        """Return what is `given`, the rest as asyncio has it; raises InvalidOptionError for a bad value."""
+        binding = cls(**{name: given[name] for name in cls._fields if given.get(name) is not None})
+        for name in ("family", "flags", "backlog"):
+            if not isinstance(getattr(binding, name), int):
+                raise InvalidOptionError(f"{name} is an int, not {getattr(binding, name)!r}")
+        if binding.reuse_port and not hasattr(socket, "SO_REUSEPORT"):
+            raise InvalidOptionError("reuse_port is not supported by this platform: leave it out")
+        return binding
+
+
+async def bound_sockets(host: str | Sequence[str] | None, port: int | None, binding: Binding) -> list[socket.socket]:
+    """Return sockets that are bound as `loop.create_server()` binds them.
 
     `host` None or "" stands for all addresses, port 0 or None for any free one, each address its own. Raises OSError.
     """
@@ -41,10 +62,12 @@ async def listening_sockets(
     for name in hosts:
         try:
             if name is not None and "%" in name:  # an address with a zone, which uvloop's own look-up drops
-                flags = socket.AI_PASSIVE | socket.AI_NUMERICHOST
-                addresses = socket.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM, flags=flags)
+                flags = binding.flags | socket.AI_NUMERICHOST
+                addresses = socket.getaddrinfo(name, port or 0, binding.family, socket.SOCK_STREAM, 0, flags)
             else:
-                addresses = await loop.getaddrinfo(name, port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+                addresses = await loop.getaddrinfo(
+                    name, port or 0, family=binding.family, type=socket.SOCK_STREAM, flags=binding.flags
+                )
         except socket.gaierror as exc:
             raise socket.gaierror(exc.errno, f"cannot listen at {name}: {exc.strerror}") from exc
         except UnicodeError as exc:  # a label is longer than 63 characters, say
@@ -54,13 +77,11 @@ async def listening_sockets(
     sockets: list[socket.socket] = []
     try:
         for family, kind, protocol, address in found:
-            sock = _bound(family, kind, protocol, address, reuse_port=reuse_port)
+            sock = _bound(family, kind, protocol, address, binding)
             if sock is not None:
                 sockets.append(sock)
         if not sockets:
             raise OSError(f"cannot listen at {host!r}: the system has none of its address families")
-        for sock in sockets:
-            sock.listen(backlog)
     except OSError:
         for sock in sockets:
             sock.close()
@@ -84,6 +105,22 @@ def unix_socket(path: str | bytes) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+class SocketFile:
+    """The file of a unix socket, to be removed when its server has closed, unless another server has replaced it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        name = sock.getsockname()
+        is_file = isinstance(name, (str, bytes)) and name[:1] not in ("", b"", "\0", b"\0")
+        self._path: str | bytes = name if is_file else ""
+        self._inode = os.stat(self._path).st_ino if self._path else 0
+
+    def remove(self) -> None:
+        """Remove it, if it is there still."""
+        with suppress(FileNotFoundError):
+            if self._path and os.stat(self._path).st_ino == self._inode:
+                os.remove(self._path)
 
 
 class Listener:
@@ -112,7 +149,7 @@ class Listener:
             self._task.cancel()
         elif self._pause is not None:
             self._pause.cancel()
-        elif self.sock.fileno() >= 0:
+        elif self._has_add_reader and self.sock.fileno() >= 0:
             self._loop.remove_reader(self.sock.fileno())
         self.sock.close()
 
@@ -143,16 +180,18 @@ class Listener:
         warn(f"cannot accept another connection now: {exc.strerror}", ResourceWarning, stacklevel=3)
 
 
-def _bound(family: int, kind: int, protocol: int, address: Any, *, reuse_port: bool) -> socket.socket | None:
+def _bound(family: int, kind: int, protocol: int, address: Any, binding: Binding) -> socket.socket | None:
     try:
         sock = socket.socket(family, kind, protocol)
     except OSError:  # the resolver knows a family that the kernel does not
         return None
     try:
-        if os.name == "posix" and sys.platform != "cygwin":
+        if binding.reuse_address:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
-        if reuse_port:
+        if binding.reuse_port:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, True)
+        if binding.keep_alive:  # which each accepted socket has from this one
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, True)
         if family == socket.AF_INET6:  # IPv4 has a socket of its own
             with suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)

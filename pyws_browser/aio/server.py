@@ -6,6 +6,7 @@ import asyncio
 import logging
 from operator import attrgetter
 from os import fspath
+from socket import SOCK_STREAM
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -20,7 +21,7 @@ from ..transport.native import ServerTransport
 from ..transport.native.leaving import Lost
 from .auth import basic_auth
 from .broadcasting import broadcast
-from .listening import BACKLOG, Listener, listening_sockets, unix_socket
+from .listening import BACKLOG, Binding, Listener, SocketFile, bound_sockets, unix_socket
 from .server_connection import ServerConnection
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ class Server:
         factory: type[ServerConnection],
         sock: socket.socket | None,
         start_serving: bool,
-        backlog: int,
-        reuse_port: bool,
+        binding: Binding,
         max_handshakes: int,
     ) -> None:
         self.logger = logger
@@ -78,10 +78,11 @@ class Server:
         self._factory = factory
         self._sock = sock
         self._starts_at_once = start_serving
-        self._backlog = backlog
-        self._reuse_port = reuse_port
+        self._binding = binding
         self.unix_path: str | bytes | None = None
-        """Set by `unix_serve()`."""
+        self.removes_file: bool = False
+        """Set by `unix_serve()`: the path to listen at, and whether the file of the socket goes with the server."""
+        self._file: SocketFile | None = None
         self._listeners: list[Listener] | None = None
         self._is_serving = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -128,6 +129,8 @@ class Server:
         """Begin to accept connections, if `start_serving=False` kept it from that."""
         self._running_loop()
         if not self._is_serving and self._closing is None:
+            for listener in self._listeners or ():
+                listener.sock.listen(self._binding.backlog)
             self._is_serving = True
             for listener in self._listeners or ():
                 listener.start()
@@ -156,6 +159,8 @@ class Server:
             self._is_serving = False
             for listener in self._listeners or ():
                 listener.close()
+            if self._file is not None:
+                self._file.remove()
             self._goodbye = (code, reason) if close_connections else None
             self._closing = loop.create_task(self._close())
 
@@ -188,15 +193,19 @@ class Server:
             if self.unix_path is not None:
                 self._sock = unix_socket(self.unix_path)
             if self._sock is not None:
-                self._sock.listen(self._backlog)
                 sockets = [self._sock]
             else:
-                sockets = await listening_sockets(
-                    self._host, self._port, backlog=self._backlog, reuse_port=self._reuse_port
-                )
+                sockets = await bound_sockets(self._host, self._port, self._binding)
+            self._file = SocketFile(sockets[0]) if self.removes_file else None
             self._listeners = [Listener(sock, loop, self._accept) for sock in sockets]
             if self._starts_at_once:
-                await self.start_serving()
+                try:
+                    await self.start_serving()
+                except OSError:  # another one listens there since
+                    for listener in self._listeners:
+                        listener.close()
+                    self._listeners = None
+                    raise
         return self
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
@@ -302,7 +311,7 @@ def serve(
     sock: socket.socket | None = None,
     start_serving: bool = True,
     backlog: int = BACKLOG,
-    reuse_port: bool = False,
+    reuse_port: bool | None = None,
     max_handshakes: int = MAX_HANDSHAKES,
     trace: Trace | None = None,
     **others: Any,
@@ -319,26 +328,29 @@ def serve(
             await server.serve_forever()
 
     `handler` is called for every connection, in a task of its own; when it returns the connection is closed, with 1011
-    if it raised. The arguments are those of `websockets.asyncio.server.serve`; `docs/asyncio.md` goes through them.
+    if it raised. The arguments are those of `websockets.asyncio.server.serve`, and of asyncio's `create_server()`,
+    whose meaning they have; `docs/asyncio.md` goes through them.
 
     `max_handshakes` is how many clients may be there whose request is not complete. When another one comes, the oldest
     one of the address that has the most of them goes.
 
     Raises OSError when it starts to listen, if the address is not ours or the port is taken.
     """
-    arguments.check_others(others, function="serve()")
+    arguments.check_others(others, function="serve()", known=arguments.OF_CREATE_SERVER)
     if sock is not None and (host is not None or port is not None):
         raise InvalidOptionError("host/port and sock can not be specified at the same time")
+    if sock is not None and sock.type != SOCK_STREAM:
+        raise InvalidOptionError(f"sock is a stream socket, not {sock!r}")
     if port is not None and not 0 <= port <= MAX_PORT:
         raise InvalidOptionError(f"{port} is no port: they go up to {MAX_PORT}")
     limits, fields = arguments.limits(max_size, max_queue, write_limit, web=False)
     names = arguments.subprotocols_of(subprotocols)
     options = arguments.base_options(
         subprotocols=names,
-        tls=ssl,
         compression=arguments.compression_of(compression, extensions, is_client=False),
         **fields,
         **arguments.times(open_timeout, close_timeout, ping_interval, ping_timeout),
+        **arguments.serving_tls(others, ssl),
     )
     return Server(
         handler,
@@ -352,8 +364,7 @@ def serve(
         factory=create_connection or ServerConnection,
         sock=sock,
         start_serving=start_serving,
-        backlog=backlog,
-        reuse_port=reuse_port,
+        binding=Binding.of({**others, "backlog": backlog, "reuse_port": reuse_port}),
         max_handshakes=check_max_handshakes(max_handshakes),
     )
 
@@ -361,14 +372,20 @@ def serve(
 def unix_serve(handler: Handler, path: str | PathLike[str] | None = None, **arguments_: Any) -> Server:
     """Serve at a unix socket, which is made at `path`, or is `sock`; the arguments are those of `serve()`.
 
-    A socket that is left at `path` by a server that is gone is replaced. Raises OSError when it starts to listen, and
-    InvalidOptionError unless one of the two is given.
+    Of asyncio's arguments it takes those of `create_unix_server()`. A socket that is left at `path` by a server that is
+    gone is replaced. The server removes its file when it closes, unless `cleanup_socket` is False. Raises OSError when
+    it starts to listen, and InvalidOptionError unless one of the two is given.
     """
+    for name in ("host", "port", "family", "flags", "reuse_address", "reuse_port", "keep_alive"):
+        if name in arguments_:
+            raise TypeError(f"unix_serve() got an unexpected keyword argument {name!r}: it belongs to serve()")
+    removes_file = bool(arguments_.pop("cleanup_socket", True))
     if path is None and arguments_.get("sock") is None:
         raise InvalidOptionError("path was not specified, and no sock specified")
     if path is not None and arguments_.get("sock") is not None:
         raise InvalidOptionError("path and sock can not be specified at the same time")
     server = serve(handler, **arguments_)
+    server.removes_file = removes_file
     if path is not None:
         server.unix_path = fspath(path)
     return server

@@ -19,7 +19,7 @@ from ..protocol.options import Options
 from ..transport import IN_BROWSER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from ssl import SSLContext
 
     Marks: TypeAlias = int | tuple[int | None, int | None] | None
@@ -39,11 +39,17 @@ _MAX_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 _TCP: Final = 6
 """`socket.IPPROTO_TCP`, which a page does not load."""
 
-_OF_ASYNCIO: Final = frozenset({"flags", "ssl_handshake_timeout", "ssl_shutdown_timeout"})
-_OF_CONNECT: Final = frozenset(
-    {"proto", "happy_eyeballs_delay", "interleave", "all_errors", "proxy_ssl", "proxy_server_hostname"}
-)
-_OF_SERVE: Final = frozenset({"family", "reuse_address", "keep_alive"})
+_OF_TLS: Final = frozenset({"ssl_handshake_timeout", "ssl_shutdown_timeout"})
+OF_CONNECT: Final = _OF_TLS | {
+    *("flags", "proto", "happy_eyeballs_delay", "interleave", "all_errors"),
+    *("proxy_ssl", "proxy_server_hostname"),
+}
+OF_CREATE_SERVER: Final = _OF_TLS | {"family", "flags", "reuse_address", "keep_alive"}
+OF_CREATE_UNIX_SERVER: Final = _OF_TLS | {"cleanup_socket"}
+OF_SOCKET: Final = frozenset({"family", "backlog", "reuse_port", "dualstack_ipv6"})
+"""The arguments of asyncio's functions, and of `socket.create_server()`, that the signatures here do not name."""
+
+_OF_ASYNCIO_SERVERS: Final = OF_CREATE_SERVER | OF_CREATE_UNIX_SERVER | {"reuse_port", "start_serving"}
 
 DEFAULT_TLS: Final[Any] = object()
 """Stands for an `ssl` that was not given: None is another thing."""
@@ -162,20 +168,23 @@ def renamed_ssl(others: dict[str, Any], ssl: Any) -> Any:
     return others.pop("ssl_context")
 
 
-def check_others(others: dict[str, Any], *, function: str = "connect()") -> None:
-    """Raise TypeError for an argument that neither `websockets` nor asyncio knows, as any function does."""
-    for name in others.keys() - (_OF_ASYNCIO | (_OF_CONNECT if function == "connect()" else _OF_SERVE)):
-        meant = _FORMER_NAMES[function].get(name, "")
-        raise TypeError(
-            f"{function} got an unexpected keyword argument {name!r}{meant and f': did you mean {meant!r}?'}"
-        )
+def check_others(others: Mapping[str, Any], *, function: str = "connect()", known: frozenset[str] = OF_CONNECT) -> None:
+    """Raise TypeError for an argument that is not among those that `function` takes besides its own."""
+    for name in others.keys() - known:
+        meant = _FORMER_NAMES.get(function, {}).get(name)
+        hint = ""
+        if meant is not None:
+            hint = f": did you mean {meant!r}?"
+        elif name in _OF_ASYNCIO_SERVERS:
+            hint = ": asyncio has it, but not for this kind of server"
+        raise TypeError(f"{function} got an unexpected keyword argument {name!r}{hint}")
 
 
 def asyncio_arguments(others: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of the options for the arguments of asyncio's `create_connection()`.
 
-    Addresses are tried in turns of their families here, whatever `interleave` says, and one error names them all. TLS
-    has no time limits of its own: `open_timeout` and `close_timeout` count. Raises InvalidOptionError for a bad value.
+    Addresses are tried in turns of their families here, whatever `interleave` says, and one error names them all.
+    Raises InvalidOptionError for a bad value.
     """
     delay, flags, protocol = others.get("happy_eyeballs_delay"), others.get("flags") or 0, others.get("proto") or 0
     if delay is not None and (not isinstance(delay, (int, float)) or not delay > 0):
@@ -186,7 +195,26 @@ def asyncio_arguments(others: dict[str, Any]) -> dict[str, Any]:
         raise InvalidOptionError(f"proto is 0 or socket.IPPROTO_TCP, not {protocol!r}")
     if others.get("all_errors"):
         raise InvalidOptionError("all_errors is not supported: the one error here names every address that was tried")
-    return {"attempt_delay": delay or 0.0, "lookup_flags": int(flags)}
+    return {"attempt_delay": delay or 0.0, "lookup_flags": int(flags), **tls_times(others)}
+
+
+def tls_times(others: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the options that hold the time limits of TLS, in seconds.
+
+    Raises InvalidOptionError for one that is not above 0.
+    """
+    fields = {"tls_handshake_timeout": "ssl_handshake_timeout", "tls_shutdown_timeout": "ssl_shutdown_timeout"}
+    return {field: 0.0 if others.get(name) is None else _seconds(others[name], name) for field, name in fields.items()}
+
+
+def serving_tls(others: Mapping[str, Any], ssl: Any) -> dict[str, Any]:
+    """Return the fields of a server's options that are about TLS; raises InvalidOptionError for a bad value."""
+    for name in sorted(_OF_TLS):
+        if ssl is None and others.get(name) is not None:
+            raise InvalidOptionError(f"{name} is only meaningful with ssl")
+    if ssl is not None and not hasattr(ssl, "wrap_bio"):
+        raise ArgumentTypeError(f"ssl is an SSLContext or None, not {ssl!r}")
+    return {"tls": ssl, **tls_times(others)}
 
 
 def tls_of(ssl: SSLContext | bool | None, server_hostname: str | None = None, *, secure: bool) -> SSLContext | None:

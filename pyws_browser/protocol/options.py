@@ -80,6 +80,10 @@ class Options(NamedTuple):
     """The time until the next address is tried; 0 for that of RFC 8305."""
     lookup_flags: int = 0
     """The flags of `socket.getaddrinfo()`."""
+    tls_handshake_timeout: float = 0.0
+    """The time that TLS's handshake may take; 0 for what is left of `handshake_timeout`."""
+    tls_shutdown_timeout: float = 0.0
+    """The time in which the TCP connection has to end after the Close frames; 0 for that of the transport."""
 
     def __repr__(self) -> str:
         """Show what differs from the defaults, without passwords: not the headers' values, nor those of the proxy."""

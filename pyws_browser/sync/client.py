@@ -41,8 +41,8 @@ __all__ = ["ClientConnection", "connect", "reconnect", "unix_connect", "unix_rec
 
 MAX_REDIRECTS: Final = 10
 
-_SYSTEM_PATH: Final = {"address", "source_address", "timeout", "all_errors"}
-"""The arguments of `socket.create_connection()`."""
+_SYSTEM_PATH: Final = {"address", "source_address", "timeout"}
+"""The arguments of `socket.create_connection()`; `all_errors` is asyncio's as well."""
 
 
 class ClientConnection(Connection):
@@ -121,6 +121,10 @@ class reconnect:  # noqa: N801  it is called like a function
         path = {name: others.pop(name) for name in _SYSTEM_PATH & others.keys()}
         ssl = arguments.renamed_ssl(others, ssl)
         arguments.check_others(others)
+        if path.get("timeout") is not None:
+            raise InvalidOptionError(
+                "timeout is not supported: open_timeout covers name look-up, TCP, TLS and handshake"
+            )
         self.uri = uri
         self.logger: Logger | LoggerAdapter[Any] = logger or logging.getLogger("pyws_browser.client")
         self.process_exception = process_exception

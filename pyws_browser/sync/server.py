@@ -8,7 +8,7 @@ import selectors
 import socket
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..compat import arguments
 from ..compat.admission import Policy
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     Handler = Callable[["ServerConnection"], object]
 
 __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "unix_serve"]
-
-_OF_CREATE_SERVER: Final = {"family", "backlog", "reuse_port", "dualstack_ipv6"}
 
 
 class Server:
@@ -249,24 +247,23 @@ def serve(
 
     Raises OSError if the address is not ours or the port is taken.
     """
-    creating = {name: others.pop(name) for name in _OF_CREATE_SERVER & others.keys()}
     ssl = arguments.renamed_ssl(others, ssl)
-    arguments.check_others(others, function="serve()")
+    arguments.check_others(others, function="serve()", known=arguments.OF_SOCKET)
     limits, fields = arguments.limits(max_size, max_queue, 0, web=False)
     names = arguments.subprotocols_of(subprotocols)
     options = arguments.base_options(
         subprotocols=names,
-        tls=ssl,
         compression=arguments.compression_of(compression, extensions, is_client=False),
         **fields,
         **arguments.times(open_timeout, close_timeout, ping_interval, ping_timeout),
+        **arguments.serving_tls({}, ssl),
     )
     if sock is None:
         if unix_path is not None:
-            creating.setdefault("family", socket.AF_UNIX)
-            sock = socket.create_server(os.fspath(unix_path), **creating)
+            others.setdefault("family", socket.AF_UNIX)
+            sock = socket.create_server(os.fspath(unix_path), **others)
         else:
-            sock = socket.create_server((host, port or 0), **creating)
+            sock = socket.create_server((host, port or 0), **others)
     elif host is not None or port is not None or unix_path is not None:
         name = "host" if host is not None else "port" if port is not None else "path"
         raise InvalidOptionError(f"{name} is incompatible with sock")

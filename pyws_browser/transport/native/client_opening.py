@@ -88,7 +88,7 @@ class ClientOpening(Opening):
     @property
     def next_poll(self) -> float:
         """When another attempt is due, or the time limit is to be looked at."""
-        look = self._limit.next_look
+        look = super().next_poll
         return min(look, self._dialler.next_attempt) if self._stream is None else look
 
     def _step(self) -> bool:

@@ -55,6 +55,7 @@ class Opening(ABC):
 
     def __init__(self, url: WebSocketURL, options: Options, wake: Callable[[], None]) -> None:
         self._limit = TimeLimit(options.handshake_timeout, time.monotonic())
+        self._tls_limit: TimeLimit | None = None
         self.local_address: tuple[str, int] = ("", 0)
         self.remote_address: tuple[str, int] = ("", 0)
         self._url = url
@@ -72,8 +73,11 @@ class Opening(ABC):
         """
         while self._opened is None and self._step():
             pass
-        if self._opened is None and self._limit.is_over(time.monotonic()):
-            self._time_out()
+        if self._opened is None:
+            if self._tls_limit is not None and self._tls_limit.is_over(time.monotonic()):
+                raise ConnectTimeoutError(self._options.tls_handshake_timeout)
+            if self._limit.is_over(time.monotonic()):
+                self._time_out()
         return self._opened
 
     @abstractmethod
@@ -120,6 +124,8 @@ class Opening(ABC):
     @property
     def next_poll(self) -> float:
         """When `poll()` has something to do even if nothing happens, in `time.monotonic()`'s seconds."""
+        if self._tls_limit is not None:
+            return min(self._limit.next_look, self._tls_limit.next_look)
         return self._limit.next_look
 
     def _time_out(self) -> None:
@@ -143,9 +149,12 @@ class Opening(ABC):
         try:
             while not stream.handshake():
                 if self._has_to_stop(stream):
+                    if self._tls_limit is None and self._options.tls_handshake_timeout:
+                        self._tls_limit = TimeLimit(self._options.tls_handshake_timeout, time.monotonic())
                     return False
         except OSError as exc:
             raise tls_error(exc, host) from exc
+        self._tls_limit = None
         return True
 
     def _has_to_stop(self, stream: TCPStream | TLSStream) -> bool:

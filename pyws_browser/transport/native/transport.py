@@ -605,7 +605,7 @@ class NativeTransport(Transport):
 
     def _start_lingering(self) -> None:
         self._phase = Phase.LINGERING
-        self._limit = TimeLimit(LINGER_TIMEOUT, time.monotonic())
+        self._limit = TimeLimit(self.options.tls_shutdown_timeout or LINGER_TIMEOUT, time.monotonic())
 
     def _check_limit(self) -> None:
         if self._phase is Phase.EXCHANGE:
