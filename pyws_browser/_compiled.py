@@ -1,10 +1,10 @@
-"""Which of the two wheels this is: that in which mypyc compiled the inner loops, this module among them, or plain."""
+"""Which of the two wheels this is: the plain one, or the one in which mypyc compiled the inner loops."""
 
 from typing import Final
 
 
 def _probe() -> None:
-    """Have bytecode, or not."""
+    """Have bytecode unless the module is compiled."""
 
 
 compiled: Final = not hasattr(_probe, "__code__")

@@ -144,7 +144,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
-        """Load `Router`, which needs werkzeug, and what is that of `websockets` itself, at the first use."""
+        """Load `Router`, which needs werkzeug, and the names that come from `websockets`, at their first use."""
         if name == "Router" and not IN_BROWSER:
             from .router import Router
 
@@ -160,19 +160,19 @@ def __dir__() -> list[str]:
 if IN_BROWSER and not TYPE_CHECKING:
 
     def serve(*_arguments: object, **_named: object) -> None:
-        """Raise UnsupportedInBrowserError, for a page cannot listen."""
+        """Raise UnsupportedInBrowserError, because a page cannot listen."""
         raise rules.unsupported("serve()")
 
     basic_auth = route = unix_route = unix_serve = serve
 
     class Server:
-        """There is none in a page; the name is there for annotations."""
+        """Does not exist in a page; the name is there for annotations."""
 
         def __init__(self) -> None:
             serve()
 
     class Router(Server):
-        """There is none in a page; the name is there for annotations."""
+        """Does not exist in a page; the name is there for annotations."""
 
     class ServerConnection(Server):
-        """There is none in a page; the name is there for annotations."""
+        """Does not exist in a page; the name is there for annotations."""

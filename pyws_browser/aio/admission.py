@@ -1,4 +1,4 @@
-"""Asking `process_request` and `process_response` about a handshake, functions or coroutine functions."""
+"""Calls `process_request` and `process_response` during a handshake; each is a function or a coroutine function."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 async def judge(connection: Judged, pending: core.Request, policy: Policy) -> None:
-    """Ask those who have a say, and answer the request; what they raise is logged, and answered with 500.
+    """Call the hooks, and answer the request; an exception of a hook is logged, and answered with 500.
 
-    `process_response` is asked about every answer, that one included. Cancelled once nobody waits for an answer.
+    `process_response` is called for every answer, a 500 included. This is cancelled once nobody waits for an answer.
     """
     request = pending.original
     try:
@@ -25,7 +25,7 @@ async def judge(connection: Judged, pending: core.Request, policy: Policy) -> No
     except Exception as exc:
         response = refusal_of(connection, exc, "process_request failed")
     if response is None:
-        if pending.is_answered or pending.has_left:  # and the hook took no notice of its cancellation
+        if pending.is_answered or pending.has_left:  # and the hook ignored its cancellation
             return
         response = prepared(connection, pending)
     elif policy.server_header is not None and "Server" not in response.headers:

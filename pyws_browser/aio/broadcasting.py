@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .connection import Connection
 
 BACKLOG: Final = 16 * 1024 * 1024
-"""Bytes that may wait for one connection, if `broadcast()` is not told otherwise."""
+"""Bytes that may wait for one connection, unless the `limit` of `broadcast()` says otherwise."""
 
 
 def broadcast(
@@ -38,23 +38,24 @@ def broadcast(
 ) -> None:
     """Send a message to all of `connections` that are open, as `websockets.broadcast`.
 
-    On CPython it is framed, and where that was agreed on compressed, once for all of them. It never waits, and a slow
-    connection is no reason to raise. A connection in the middle of a fragmented message, or one that fails, is left
-    out; that is logged, or, with `raise_exceptions`, raised as an ExceptionGroup once all others have been served.
+    On CPython the message is framed once, and compressed once where that was negotiated, for all of them. It never
+    waits, and a slow connection never makes it raise. A connection in the middle of a fragmented message, or one that
+    fails, is left out; that is logged, or, with `raise_exceptions`, raised as an ExceptionGroup once all others have
+    been served.
 
-    A connection is slow from the message on that finds more than `limit` bytes waiting for it, each waiting message
-    counted as its size and 128 bytes, until it has taken in half of that. What happens to it is `slow`:
+    A connection becomes slow when a message finds more than `limit` bytes waiting for it; each waiting message counts
+    as its size and 128 bytes. It stays slow until half of that has been sent. `slow` says what happens to it:
 
     - "close": it is closed with 1013 (in a page with 4013), and that is logged. What waits goes out first.
-    - "drop": it misses messages. When it is slow no longer, `on_missed(connection, messages, bytes)` is called once.
-    - "latest": of the messages with the same `key` it gets the newest, when it is slow no longer. What is kept for that
-      may be `limit` bytes as well; if it is more, the connection is closed as under "close".
+    - "drop": it misses messages. Once it is no longer slow, `on_missed(connection, messages, bytes)` is called once.
+    - "latest": of the messages with the same `key` it gets the newest, once it is no longer slow. The kept messages may
+      take `limit` bytes as well; if they take more, the connection is closed as under "close".
 
-    Let the event loop turn between many large messages, for nobody is sent anything before.
+    Let the event loop run between many large messages: nothing is sent before it does.
 
     Raises:
-        InvalidMessageTypeError: it is no message.
-        InvalidOptionError: `slow` or `limit` is nothing of the kind.
+        InvalidMessageTypeError: `message` is neither str nor bytes-like.
+        InvalidOptionError: `slow` or `limit` has a value that cannot be used.
 
     """
     if not is_data(message):

@@ -48,14 +48,14 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS: Final = 10
 _LOOK: Final = 0.25
-"""Seconds between two looks whether the network or the page has come back."""
+"""Seconds between two checks whether the network or the page has come back."""
 
 
 class ClientConnection(Connection):
     """A client's connection, made by `connect()`."""
 
     async def opened(self, uri: str, open_timeout: float | None) -> None:
-        """Wait until it is open; raises what `connect()` raises, and then holds nothing any more."""
+        """Wait until it is open; if this raises what `connect()` raises, everything is released first."""
         self._opening = Waiter(self._loop)
         try:
             while self._transport.ready_state is State.CONNECTING:
@@ -85,9 +85,9 @@ class connect:  # noqa: N801  it is called like a function
 
     The arguments are those of `websockets.asyncio.client.connect`, whose defaults they have; `docs/asyncio.md` goes
     through them. Further ones: `backoff` says how `async for` reconnects, `connector` opens the transport, as that of
-    `WebSocketPeer` does, `trace(connection, frame)` is told of every frame, and `codec` is how `send_value()` and
-    `receive_value()` make messages. `uri`, `subprotocols` and `additional_headers` may be functions, or coroutine
-    functions, that are asked again for every attempt: for a token that expires, say.
+    `WebSocketPeer` does, `trace(connection, frame)` is called for every frame, and `codec` says how `send_value()` and
+    `receive_value()` make messages. `uri`, `subprotocols` and `additional_headers` may be functions or coroutine
+    functions, which are called again for every attempt: for a token that expires, for example.
 
     A redirect to another origin (scheme, host and port) is followed as by `connect(target)`: it carries no
     `additional_headers`, `subprotocols`, `origin`, `ssl`, `server_hostname` or `user_agent_header` that were given for
@@ -98,12 +98,12 @@ class connect:  # noqa: N801  it is called like a function
         InvalidURI: the URI is none that a WebSocket can be opened to (raised at once if it is a str).
         InvalidProxy: what `proxy`, or the system, names is no proxy.
         OSError: no connection came about; in a page this is all that is known.
-        InvalidHandshake: the server's answer, or the proxy's, was not the right one; InvalidStatus if the server
-            refused. A redirect that cannot be followed is an InvalidHandshake as well.
+        InvalidHandshake: the server's answer, or the proxy's, was wrong; InvalidStatus if the server refused. A
+            redirect that cannot be followed is an InvalidHandshake as well.
         InvalidOptionError, InvalidHeaderError, InvalidSubprotocolError: an argument has a value that cannot be used
             (raised at once unless a function gives it).
         TimeoutError: it took longer than `open_timeout`.
-        UnsupportedInBrowserError: an argument, other than at its default, that a page can do nothing about; at once.
+        UnsupportedInBrowserError: an argument was given that a page cannot honour; raised at once.
 
     """
 
@@ -182,7 +182,7 @@ class connect:  # noqa: N801  it is called like a function
         self.open_timeout = open_timeout
         self.trusted_origins: frozenset[tuple[str, str, int]] = frozenset()
         self.reconnection: Reconnection = Reconnection(backoff or Backoff(), reconnect_delays)
-        """What `async for` is at; its `changed` tells."""
+        """The state of `async for`; the signal `changed` reports each change."""
         self._asked_uri = uri if isinstance(uri, str) else ""
         self._ssl = ssl
         self._host = host
@@ -251,10 +251,10 @@ class connect:  # noqa: N801  it is called like a function
     # async for ... in connect(...)
 
     async def __aiter__(self) -> AsyncIterator[ClientConnection]:
-        """Connect again and again, as `backoff` says; `process_exception` decides which failures are final.
+        """Connect again after each end, as `backoff` says; `process_exception` decides which failures are final.
 
-        It goes on whatever the code of the close was, unless `backoff.final_codes` names it. Where the program gave up
-        an open connection, or closed it, the next attempt follows at once.
+        It goes on after any close code, unless `backoff.final_codes` names it. If the program left or closed an open
+        connection, the next attempt follows at once.
         """
         reconnection = self.reconnection
         try:
@@ -298,14 +298,14 @@ class connect:  # noqa: N801  it is called like a function
     def _raise_if_final(self, error: Exception) -> None:
         try:
             verdict = self.process_exception(error)
-        except Exception as exc:  # to raise is a frequent way of saying the same
+        except Exception as exc:  # many programs raise it in place of returning it
             verdict = exc
         if verdict is error:
             raise error
         if verdict is not None:
             raise verdict from error
 
-    # What connecting is made of.
+    # The steps of connecting.
 
     async def _connect(self) -> ClientConnection:
         uri = await _ask(self.uri)
@@ -349,7 +349,7 @@ class connect:  # noqa: N801  it is called like a function
     def process_redirect(self, exc: Exception) -> Exception | str:
         """Return the URI to connect to in place of the one that was refused, or the exception to raise.
 
-        As that of `websockets`, it can be overridden: one that returns `exc` follows no redirect.
+        It can be overridden, as in `websockets`: a method that returns `exc` follows no redirects.
         """
         from ..compat.reaching import redirect_target
 
@@ -377,7 +377,7 @@ class connect:  # noqa: N801  it is called like a function
         return connection
 
     def _parse(self, uri: str) -> WebSocketURL:
-        """Return the parts of a URI; raises InvalidURI. Only a page's own URL can complete a relative one."""
+        """Return the parts of a URI; raises InvalidURI. Only in a page can a relative URI be resolved."""
         try:
             return parse_url(uri, arguments.ANY_PAGE if IN_BROWSER else None)
         except InvalidURLError as exc:
@@ -389,8 +389,8 @@ def unix_connect(
 ) -> connect:
     """Connect to a server that listens at a unix socket, or by `sock`; the arguments are those of `connect()`.
 
-    `uri` says what is asked for there; it is ws://localhost/, or wss://localhost/ if there is an `ssl`. Raises
-    InvalidOptionError unless either `path` or `sock` is given.
+    `uri` gives the host and the path of the request; it is ws://localhost/, or wss://localhost/ if there is an `ssl`.
+    Raises InvalidOptionError unless either `path` or `sock` is given.
     """
     if path is None and arguments_.get("sock") is None:
         raise InvalidOptionError("no path and sock were specified")

@@ -1,8 +1,8 @@
 """Connection: one WebSocket connection to be awaited, as in `websockets.asyncio.connection`.
 
-It stands on a transport as `WebSocketPeer` does, and adds nothing to the protocol: a `Pump` has the transport polled,
-after which `_after_turn()` wakes whoever waits for what the poll brought. There is no task behind it. A message that is
-in the transport's inbox already is fetched without going through the event loop.
+It uses a transport as `WebSocketPeer` does, and adds nothing to the protocol: a `Pump` polls the transport, and
+`_after_turn()` then wakes the tasks that waited for what the poll brought. It runs no task of its own. A message that
+is already in the transport's inbox is returned without a turn of the event loop.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ _FRAGMENTS_FAILED: Final = "error in fragmented message"
 class Connection(Receiving, AwaitedValues):
     """What a client's and a server's connection have in common; `connect()` and `serve()` make them.
 
-    It can be iterated over for its messages, and is an asynchronous context manager that closes it. One task receives,
-    any number may send. `write_limit` is high and low water in bytes, `low_queue` the low water of the inbox, whose
-    high water is the transport's. `max_size` is in bytes; it counts where the transport's limit is a larger one, which
-    is that of a page.
+    It can be iterated over for its messages, and is an asynchronous context manager that closes it. Only one task may
+    receive at a time, any number may send. `write_limit` is the high and the low water mark in bytes; `low_queue` is
+    the low water mark of the inbox, whose high water mark the transport has. `max_size` is in bytes; it is checked here
+    where the transport's own limit is larger, as in a page.
     """
 
     # Sending.
@@ -58,9 +58,9 @@ class Connection(Receiving, AwaitedValues):
         """Send a message: str as text, bytes-like as binary; `text` True or False overrides that.
 
         An (asynchronous) iterable is sent as one message, each item a fragment of it; other tasks' messages wait until
-        it is over. In a page the message goes out as a whole at its end. Waits while more than `write_limit` bytes
-        wait to be sent. Cancelled while it waits, the message goes out nevertheless, unless it is a fragmented one
-        that is not over: the connection is then closed with 1011, for the rest cannot be left out (not in a page).
+        it is over. In a page the message goes out as a whole at its end. Waits while more than `write_limit` bytes wait
+        to be sent. If it is cancelled while it waits, the message still goes out. If a fragmented message is cancelled
+        before its end, the connection is closed with 1011, because the rest cannot be left out (not in a page).
 
         Raises:
             ConnectionClosed: the connection is closed.
@@ -79,13 +79,13 @@ class Connection(Receiving, AwaitedValues):
             await self._raise_closed()
         try:
             self._sender.put(message)
-        except NotConnectedError:  # the browser knows already what the page is still to be told
+        except NotConnectedError:  # the browser knows of the end before the page does
             await self._raise_closed()
         if self._sender.must_wait:
             await self._drain()
 
     def offer(self, message: Message, shared: SharedMessage | None, slowness: Slowness) -> None:
-        """Send without waiting, or do what is done to a slow connection; for `broadcast()`, which documents that.
+        """Send without waiting, or apply the policy for slow connections, which `broadcast()` documents.
 
         `shared` is the same message if it goes to others as well. Raises NotConnectedError unless it is open,
         ConcurrencyError while a fragmented message is sent.
@@ -99,7 +99,7 @@ class Connection(Receiving, AwaitedValues):
             raise ConcurrencyError("sending a fragmented message")
         if self._slow is None:
             if waiting_bytes(self._transport) > slowness.limit:
-                self._sender.flush()  # it may wait for the end of this turn only
+                self._sender.flush()  # it may only wait for the end of this turn
             if waiting_bytes(self._transport) <= slowness.limit:
                 self._sender.put(message, shared)
                 return
@@ -133,7 +133,7 @@ class Connection(Receiving, AwaitedValues):
         return self._pings.send(payload)
 
     async def pong(self, data: Data = b"") -> None:
-        """Send a pong of at most 125 bytes that nobody asked for, as a sign of life; raises as `ping()` does."""
+        """Send an unsolicited pong of at most 125 bytes, as a sign of life; raises as `ping()` does."""
         self._refuse_in_browser("pong()")
         payload = _control_payload(data)
         if self._transport.ready_state is not OPEN:

@@ -1,7 +1,6 @@
 """Coroutines that the compiled modules need.
 
-They are not compiled themselves: mypyc's coroutines pass an exception on in a form that Python
-3.12 deprecates and warns about.
+They are not compiled themselves: mypyc's coroutines pass exceptions on in a form that Python 3.12 deprecates.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 async def drain(sender: Sender) -> None:
-    """Wait until no more than the low water waits to be sent, or the connection is no longer open."""
+    """Wait until at most the low water mark waits to be sent, or the connection is no longer open."""
     while (waiter := sender.next_drain()) is not None:
         try:
             await waiter
@@ -27,9 +26,9 @@ async def drain(sender: Sender) -> None:
 
 
 async def when_readable(loop: asyncio.AbstractEventLoop, sock: socket.socket, tell: Callable[[], object]) -> None:
-    """Call `tell` when there is something to read, by a read of no bytes."""
+    """Call `tell` when there is something to read, which a read of zero bytes shows."""
     try:
-        with suppress(OSError):  # the poll meets it again, and knows what to make of it
+        with suppress(OSError):  # the poll gets the same error, and handles it
             await loop.sock_recv(sock, 0)
     except asyncio.CancelledError:
         return

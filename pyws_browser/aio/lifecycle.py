@@ -1,4 +1,4 @@
-"""The life of a connection under asyncio: what it is, how it ends, and what each poll of its transport brings."""
+"""The life of a connection under asyncio: its state, how it ends, and what happens after each poll of its transport."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
     Trace: TypeAlias = Callable[[Any, TracedFrame], object]
 
 LOOK: Final = 0.05
-"""Seconds between two looks at how much a browser has sent for a slow connection."""
+"""Seconds between two checks of how much a browser has sent for a slow connection."""
 
 
 class Lifecycle:
-    """A connection from its opening to its end, without its messages; `Connection` says what the arguments are."""
+    """A connection from its opening to its end, without its messages; `Connection` documents the arguments."""
 
     def __init__(
         self,
@@ -78,15 +78,14 @@ class Lifecycle:
         self._has_own_limit = max_size < transport.options.inbound_buffer_size
         self._checked = 0
         self._failure: WebSocketError | None = None
-        # In a flood nothing makes a task wait. While the inbox has more than `_mark` messages they are given without a
-        # look at anything else, which is never while a task receives; then it is seen whether the event loop's turn is
-        # over: see `turns.py`.
+        # In a flood a task never waits. While the inbox has more than `_mark` messages, `recv()` returns them without
+        # any other check; at `_mark` it checks whether the turn of the event loop is over: see `turns.py`.
         self._rows = Rows(self._loop)
         self._mark = 0
         self._receiver: Waiter | None = None
         self._is_streaming = False
         self._lost: asyncio.Future[None] = self._loop.create_future()
-        self._sending: asyncio.Future[None] | None = None  # while a message goes out in fragments
+        self._sending: asyncio.Future[None] | None = None  # held while a message goes out in fragments
         self._asked_to_close: Close | None = None
         self._seen_state = transport.ready_state
         self._pings = Pings(transport, self._loop)
@@ -99,7 +98,7 @@ class Lifecycle:
         self._pump = make_pump(transport, self._loop, self._after_turn)
         self._pump.start()
 
-    # What it is.
+    # The state.
 
     @property
     def state(self) -> State:
@@ -108,39 +107,39 @@ class Lifecycle:
 
     @property
     def subprotocol(self) -> str | None:
-        """The subprotocol that was agreed on, None if none was."""
+        """The negotiated subprotocol, None if there is none."""
         return self._transport.subprotocol or None
 
     @property
     def request(self) -> Request | None:
-        """The opening handshake's request; None in a page, which is not shown it."""
+        """The opening handshake's request; None in a page, which cannot see it."""
         return None if self._transport.options.web_limits else self._transport.handshake_request
 
     @property
     def response(self) -> Response | None:
-        """The answer to it; None in a page, which is not shown it."""
+        """The answer to the request; None in a page, which cannot see it."""
         return None if self._transport.options.web_limits else self._transport.handshake_response
 
     @property
     def protocol(self) -> ProtocolView:
-        """Its state once more, by the names of the protocol of `websockets`: `close_exc`, `uri` and the like."""
+        """Its state under the names of a `websockets` protocol: `close_exc`, `uri` and others."""
         return ProtocolView(self, str(self._transport.url))
 
     @property
     def local_address(self) -> tuple[str, int]:
-        """Host and port of this side; not in a page."""
+        """The host and the port of this side; not in a page."""
         self._refuse_in_browser("local_address")
         return self._transport.local_address()
 
     @property
     def remote_address(self) -> tuple[str, int]:
-        """Host and port of the other side; not in a page."""
+        """The host and the port of the other side; not in a page."""
         self._refuse_in_browser("remote_address")
         return self._transport.remote_address()
 
     @property
     def transport(self) -> SocketView:
-        """The socket below, for `get_extra_info()` and the like; not in a page."""
+        """The socket below, for `get_extra_info()` and similar; not in a page."""
         self._refuse_in_browser("transport")
         return SocketView(self._transport, self._abort)
 
@@ -151,19 +150,19 @@ class Lifecycle:
 
     @property
     def latency(self) -> float:
-        """Seconds between the last answered ping and its pong, 0.0 before the first; not in a page."""
+        """Seconds between the last answered ping and its pong; 0.0 before the first; not in a page."""
         self._refuse_in_browser("latency")
         return self._pings.latency
 
     @property
     def close_code(self) -> int | None:
-        """The code of the Close frame that came, 1005 for none in it and 1006 if none came; None before the end."""
+        """The code of the received Close frame: 1005 if it had none, 1006 if no frame came, None before the end."""
         close = self._received_close()
         return None if close is None else close.code
 
     @property
     def close_reason(self) -> str | None:
-        """The reason in the Close frame that came, "" if none did; None before the end."""
+        """The reason in the received Close frame, "" if no frame came; None before the end."""
         close = self._received_close()
         return None if close is None else close.reason
 
@@ -176,7 +175,7 @@ class Lifecycle:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close with 1000; if the block failed with 1011, in a page 4011, which it may send."""
+        """Close with 1000, or if the block raised with 1011 (in a page 4011, which it may send)."""
         if kind is None or issubclass(kind, GeneratorExit):  # a `break` out of `async for` is no failure
             await self.close()
         else:
@@ -185,9 +184,10 @@ class Lifecycle:
     # Closing.
 
     async def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
-        """Close the connection, and wait until it is closed, `close_timeout` at most; harmless the second time.
+        """Close the connection, and wait until it is closed, at most `close_timeout`; a second call does no harm.
 
-        What was sent before goes out first. What arrives from now on is discarded. A page may send 1000 and 3000–4999.
+        Messages that were sent before go out first. Messages that arrive later are discarded. A page may send 1000 and
+        3000–4999.
 
         Raises:
             InvalidCloseCodeError, InvalidCloseReasonError: nothing was sent, the connection stays open.
@@ -198,11 +198,11 @@ class Lifecycle:
         await self.wait_closed()
 
     def begin_to_close(self, code: int, reason: str) -> None:
-        """Begin what `close()` waits for."""
+        """Begin the closing that `close()` waits for."""
         self._look_and_close(code, reason)
 
     def when_closed(self, callback: Callable[[Self], object]) -> None:
-        """Call `callback(connection)` once the connection is closed, in a turn of the event loop of its own."""
+        """Call `callback(connection)` once the connection is closed, in a later turn of the event loop."""
         self._lost.add_done_callback(lambda _: callback(self))
 
     async def wait_closed(self) -> None:
@@ -211,17 +211,17 @@ class Lifecycle:
 
     @property
     def was_closed_here(self) -> bool:
-        """Whether this side began to close it, by `close()`."""
+        """Whether this side called `close()`."""
         return self._asked_to_close is not None and not self._is_closed_by_other_side()
 
     def closed_error(self) -> ConnectionClosed:
-        """Return how the connection ended, once it has."""
+        """Return how the connection ended; it has ended."""
         status = self._transport.close_status
         if status is None:
             raise InvalidStateError("the connection is not closed: wait_closed() waits for that")
         return closed_error(status, self._asked_to_close, self._failure)
 
-    # What the rest is made of.
+    # The internals.
 
     @property
     def _failure_code(self) -> CloseCode:
@@ -243,7 +243,7 @@ class Lifecycle:
             raise rules.unsupported(feature)
 
     def _look_and_close(self, code: int, reason: str) -> None:
-        """Take in what is here, which can still be received, and begin to close."""
+        """Read what has arrived, which can still be received, and begin to close."""
         rules.check_close(code, reason, web=self._transport.options.web_limits)
         if self._transport.ready_state is OPEN:
             self._pump.look()
@@ -274,13 +274,13 @@ class Lifecycle:
         raise self.closed_error()
 
     def _set_mark(self, count: int) -> None:
-        """Let the row end where the pump may go on, at the latest."""
+        """Let the row of messages end, at the latest, where the pump may go on."""
         mark = count - self._rows.length
         low = self._low_queue
         self._mark = mark if mark > low else low if count > low else 0
 
     def _resume(self) -> None:
-        """Look whether a slow connection is that no longer, and tell what it missed."""
+        """Check whether a slow connection has room again, and report what it missed."""
         slow = self._slow
         if slow is None or (self._transport.ready_state is OPEN and (self._sending is not None or not slow.resume())):
             return
@@ -293,13 +293,13 @@ class Lifecycle:
                 self.logger.exception("on_missed failed")
 
     def _look_at_slow(self) -> None:
-        """Look, where no event tells that something was handed on, as in a page."""
+        """Check again on a timer where no event reports that data was sent, as in a page."""
         self._resume()
         if self._slow is not None:
             self._loop.call_later(LOOK, self._look_at_slow)
 
     def _after_turn(self) -> None:
-        """See what a poll changed, and wake whoever waits for that."""
+        """Look at what a poll changed, and wake the tasks that wait for it."""
         if self._message_trace is not None:
             self._tell_messages(self._message_trace)
         if self._has_own_limit:
@@ -318,7 +318,7 @@ class Lifecycle:
             receiver.wake()
 
     def _start_trace(self, trace: Trace | None) -> None:
-        """Tell `trace` of every frame, the logger instead if it takes what is said for debugging."""
+        """Call `trace` for every frame, or log the frames if the logger is at DEBUG."""
         if trace is not None:
             tell: Callable[[TracedFrame], object] = _Tracer(trace, proxy(self))
         elif self.logger.isEnabledFor(logging.DEBUG):
@@ -329,9 +329,9 @@ class Lifecycle:
             self._message_trace = self._sender.trace = tell
 
     def fail_for_trace(self) -> None:
-        """Be told, within the exception, that the program's `trace` failed: it ends this connection, and is logged."""
+        """Handle an exception of the program's `trace`: log it, and end this connection."""
         self.logger.exception("trace function failed")
-        self._loop.call_soon(self._begin_to_close, self._failure_code, "")  # and not within a poll
+        self._loop.call_soon(self._begin_to_close, self._failure_code, "")  # not within a poll
 
     def _tell_messages(self, tell: Callable[[TracedFrame], object]) -> None:
         new = self._transport.received_count - self._told
@@ -340,7 +340,7 @@ class Lifecycle:
             tell(TracedFrame.of_message(False, message))
 
     def _check_sizes(self) -> None:
-        """Close with 4009 if a message came that is too large, and give that and those after it up."""
+        """Close with 4009 if a message was too large, and discard it and those after it."""
         inbox = self._inbox
         new = self._transport.received_count - self._checked
         self._checked += new
@@ -370,7 +370,7 @@ class Lifecycle:
 
 
 class _Tracer:
-    """Calls the program's `trace`, until that fails."""
+    """Calls the program's `trace` until it raises."""
 
     def __init__(self, trace: Trace, connection: Lifecycle) -> None:
         self._trace = trace

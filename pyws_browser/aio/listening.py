@@ -1,4 +1,4 @@
-"""Sockets that listen, and having them accept whenever somebody comes, on any event loop. CPython only."""
+"""Listening sockets, and accepting connections on any event loop. CPython only."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     Accepted = Callable[[socket.socket, Any], object]
 
 BACKLOG: Final = 1024
-"""How many connections may wait to be accepted: with asyncio's own 100, a storm of clients waits a second or more."""
+"""The backlog: with asyncio's own 100, many clients at once wait a second or more."""
 
 _PER_TURN: Final = 64
-"""How many are let in before the event loop has another go."""
+"""How many connections are accepted before the event loop runs again."""
 
 _SHORTAGE_PAUSE: Final = 1.0
 """Seconds without accepting when the process has no descriptors left."""
@@ -54,7 +54,7 @@ class Binding(NamedTuple):
 async def bound_sockets(host: str | Sequence[str] | None, port: int | None, binding: Binding) -> list[socket.socket]:
     """Return sockets that are bound as `loop.create_server()` binds them.
 
-    `host` None or "" stands for all addresses, port 0 or None for any free one, each address its own. Raises OSError.
+    `host` None or "" stands for all addresses, port 0 or None for a free port for each address. Raises OSError.
     """
     loop = asyncio.get_running_loop()
     hosts = [host or None] if host is None or isinstance(host, str) else list(host)
@@ -70,7 +70,7 @@ async def bound_sockets(host: str | Sequence[str] | None, port: int | None, bind
                 )
         except socket.gaierror as exc:
             raise socket.gaierror(exc.errno, f"cannot listen at {name}: {exc.strerror}") from exc
-        except UnicodeError as exc:  # a label is longer than 63 characters, say
+        except UnicodeError as exc:  # for example, a label is longer than 63 characters
             raise socket.gaierror(socket.EAI_NONAME, f"cannot listen at {name}: it is no host name") from exc
         for family, kind, protocol, _, address in addresses:
             found[family, kind, protocol, address] = None
@@ -90,9 +90,9 @@ async def bound_sockets(host: str | Sequence[str] | None, port: int | None, bind
 
 
 def unix_socket(path: str | bytes) -> socket.socket:
-    """Return a socket bound to `path`, where a server that is gone may have left one. Raises OSError.
+    """Return a socket bound to `path`, and replace the one that a dead server left there. Raises OSError.
 
-    As `loop.create_unix_server()` does it; a path that begins with a NUL is no file (unix(7), "abstract").
+    `loop.create_unix_server()` does the same; a path that begins with a NUL names no file (unix(7), "abstract").
     """
     is_file = path[:1] not in ("\0", b"\0")
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -124,7 +124,7 @@ class SocketFile:
 
 
 class Listener:
-    """Accepts at one socket, and hands on what it accepted; the socket is its own."""
+    """Accepts connections at one socket, which it owns, and hands them on."""
 
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop, accepted: Accepted) -> None:
         sock.setblocking(False)

@@ -42,7 +42,7 @@ class Pings:
         return answered
 
     def end(self, error: ConnectionClosed) -> None:
-        """Raise `error` in every task that still waits for a pong."""
+        """Raise `error` in every task that waits for a pong."""
         for answered, _ in self._waiting.values():
             if not answered.done():
                 answered.set_exception(error)
@@ -50,13 +50,13 @@ class Pings:
         self._waiting.clear()
 
     def _note(self, payload: bytes, at: float) -> None:
-        """Have the latency count from when the ping left: it may have waited behind other data."""
+        """Measure the latency from when the ping left: it may have waited behind other data."""
         waiting = self._waiting.get(payload)
         if waiting is not None:
             self._waiting[payload] = waiting[0], at
 
     def _answer(self, payload: bytes) -> None:
-        """Take a pong; it answers the pings before its own as well, since a pong may stand for several."""
+        """Match a pong with its ping and all earlier ones, since one pong may answer several pings."""
         if payload not in self._waiting:
             self.latency = self._transport.latency
             return

@@ -1,15 +1,14 @@
-"""Polling a transport from an event loop, when there is something to do and at no other time.
+"""Polling a transport from an event loop, only when there is something to do.
 
-A `Pump` belongs to one transport. Each of its turns polls, then tells the connection to look at what changed. What
-brings a turn about depends on where it runs:
+A `Pump` belongs to one transport. In each of its turns it polls, then lets the connection look at what changed. What
+starts a turn depends on the platform:
 
-- `EventPump`: nothing but the transport's wake-up. In a page that is a JavaScript event, and the turn runs inside it;
-  no timer runs there but the one of a time limit.
+- `EventPump`: only the transport's wake-up. In a page that is a JavaScript event, and the turn runs inside it; the only
+  timer there is that of a time limit.
 - `ReaderPump`: a socket that the loop watches with `add_reader()` and `add_writer()`; asyncio's selector loops and
-  uvloop. A connection whose messages are fetched slowly is not watched, so that TCP holds the sender back.
-- `CompletionPump`: a socket on a loop that knows no `add_reader()`, which is Windows' Proactor. A read of no bytes is
-  completed when there is something to be read; for what is to be written, and while connecting, it looks again after
-  a moment.
+  uvloop. A connection with a full inbox is not watched, so that TCP holds the sender back.
+- `CompletionPump`: a socket on a loop without `add_reader()`: Windows' Proactor. A read of zero bytes completes when
+  there is something to read; for writing, and while connecting, it polls again after a moment.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ if TYPE_CHECKING:
     from ..transport.native import NativeTransport
 
 _MOMENT: Final = 0.015
-"""Seconds until a `CompletionPump` looks again at what no read shows: the resolution of Windows' clock."""
+"""Seconds until a `CompletionPump` polls again for what no read shows: the resolution of Windows' clock."""
 
 
 class Pump:
-    """Polls one transport, and calls `after_turn` after each poll, when no code of the transport runs."""
+    """Polls one transport, and calls `after_turn` after each poll, outside of the transport's code."""
 
     def __init__(self, transport: Transport, loop: asyncio.AbstractEventLoop, after_turn: Callable[[], None]) -> None:
         self._transport = transport
@@ -47,9 +46,9 @@ class Pump:
         self._owner = get_ident()
         self._turns = turns_of(loop)
         self.is_paused: bool = False
-        """Whether it waits for `resume()`, since the inbox is full."""
+        """Whether it waits for `resume()`, because the inbox is full."""
         self.is_expected: bool = False
-        """Whether messages will be fetched in the loop's next turn, so that it is not worth the while to pause."""
+        """Whether messages will be fetched in the loop's next turn, so that pausing would not pay."""
         self._is_scheduled = False
         self._is_greedy = False
         self._is_in_turn = False
@@ -57,7 +56,7 @@ class Pump:
         self._timer_at = inf
 
     def start(self) -> None:
-        """Begin, with a turn as soon as the loop comes to it."""
+        """Begin with a turn as soon as the loop runs it."""
         self._transport.set_wakeup(self.wake)
         self.wake()
 
@@ -72,11 +71,11 @@ class Pump:
             else:
                 self._loop.call_soon(self._scheduled_turn)
         else:
-            with suppress(RuntimeError):  # the loop is closed, and nobody waits for this any more
+            with suppress(RuntimeError):  # the loop is closed, so nobody waits for this any more
                 self._loop.call_soon_threadsafe(self._scheduled_turn)
 
     def turn(self) -> None:
-        """Poll, and have the connection look at what changed."""
+        """Poll, and let the connection look at what changed."""
         self._is_in_turn = True
         try:
             self._transport.poll()
@@ -87,34 +86,34 @@ class Pump:
         self._after_turn()
 
     def _note_greed(self) -> None:
-        """Note whether the poll that is over had so much to do that it asked for another one."""
+        """Record whether the last poll asked for another one, because it had too much to do."""
         self._is_greedy = self._is_scheduled
         if self._is_greedy:
             self._turns.charge()
 
     @property
     def may_have_more(self) -> bool:
-        """Whether a turn may bring what had no room before, and no wake-up tells of it."""
+        """Whether a turn may bring messages that had no room before, which no wake-up reports."""
         return self._transport.is_held_back
 
     def look(self) -> None:
-        """Take in what has arrived by now; without effect from within a poll."""
+        """Read what has arrived by now; does nothing within a poll."""
         if not self._is_in_turn and self._transport.ready_state is not CLOSED:
             self.turn()
 
     def resume(self) -> None:
-        """Go on, since there is room in the inbox again."""
+        """Go on, because there is room in the inbox again."""
         self.is_paused = False
         self.wake()
 
     def update(self) -> None:
-        """Watch for what the transport needs now, which is nothing once it is CLOSED."""
+        """Watch for what the transport needs now: nothing once it is CLOSED."""
         if self._transport.ready_state is CLOSED:
             self._transport.set_wakeup(None)
             self._set_timer(inf)
 
     def stop(self) -> None:
-        """Refer no more to the connection, whose transport is CLOSED."""
+        """Drop the reference to the connection, whose transport is CLOSED."""
         self._after_turn = _nothing
 
     def _scheduled_turn(self) -> None:
@@ -126,7 +125,7 @@ class Pump:
             self.turn()
 
     def _set_timer(self, at: float) -> None:
-        """Have a turn at a time of `time.monotonic()`; one that comes too early does no harm, and is not moved."""
+        """Schedule a turn at a time of `time.monotonic()`. An earlier one is left as it is, for it does no harm."""
         if at >= self._timer_at and at != inf:
             return
         if self._timer is not None:
@@ -146,7 +145,7 @@ class EventPump(Pump):
     """For a transport without a descriptor: the browser's, and the one in memory."""
 
     def wake(self) -> None:
-        """Take the turn here and now if this is a JavaScript event; it may not be one, and a task may be running."""
+        """Take the turn at once within a JavaScript event; else, or while a task runs, schedule it."""
         if IN_BROWSER and not self._is_in_turn and asyncio.current_task(self._loop) is None:
             self.turn()
         else:
@@ -154,16 +153,16 @@ class EventPump(Pump):
 
     @property
     def may_have_more(self) -> bool:
-        """As above; a page tells of it by itself as long as it holds nothing back."""
+        """As above; a page wakes the pump by itself unless it holds the sender back."""
         return not self._is_in_turn and (not IN_BROWSER or self._transport.is_held_back)
 
     def start(self) -> None:
-        """Begin; the first event is still to come."""
+        """Begin, and wait for the first event."""
         self._transport.set_wakeup(self.wake)
         self.update()
 
     def update(self) -> None:
-        """Set a timer for the time limits of opening and closing: an open connection has none."""
+        """Set a timer for the time limits of opening and closing; an open connection needs none."""
         super().update()
         if self._transport.ready_state is not CLOSED:
             self._set_timer(self._transport.deadline)
@@ -185,7 +184,7 @@ class ReaderPump(Pump):
         self._dialling: tuple[int, ...] = ()
 
     def update(self) -> None:
-        """Bring what the loop watches to what the transport needs."""
+        """Let the loop watch what the transport needs."""
         super().update()
         native = self._native
         if native.ready_state is CLOSED:
@@ -206,7 +205,7 @@ class ReaderPump(Pump):
     def _on_readable(self) -> None:
         native = self._native
         if self._is_greedy and (self._is_scheduled or (self._turns.is_under_way and self._turns.is_over(monotonic()))):
-            self.wake()  # or it would take more than its share
+            self.wake()  # else it would take more than its share
             return
         if native.is_held_back and not native.can_resume:
             if self.is_expected:
@@ -218,8 +217,8 @@ class ReaderPump(Pump):
         native.poll()
         if self._is_scheduled:
             self._note_greed()
-        # Nothing changes on the way that nearly every read takes. One that fills the queue stays watched, for its
-        # messages will be fetched before the loop comes round in most cases.
+        # After nearly every read nothing changes. A socket stays watched although the inbox is full, because its
+        # messages are usually fetched before the next turn of the loop.
         if not was_open or native.ready_state is not OPEN or native.wants_write is not self._is_writing:
             self.update()
         self._after_turn()
@@ -239,20 +238,20 @@ class ReaderPump(Pump):
                 self._loop.remove_writer(self._fd)
 
     def _watch_nothing(self) -> None:
-        """Once the socket is closed it would be too late: asyncio cannot take back one of two watches then."""
+        """Unwatch before the socket is closed: afterwards asyncio cannot remove one of two watches."""
         self._watch_dialling(())
         self._watch(reading=False, writing=False)
 
     def _watch_dialling(self, descriptors: tuple[int, ...]) -> None:
         before, self._dialling = self._dialling, descriptors
-        for fd in before:  # all of them, since one may have been closed and another socket have its number now
+        for fd in before:  # all of them, because another socket may have the number of a closed one by now
             self._loop.remove_writer(fd)
         for fd in descriptors:
             self._loop.add_writer(fd, self.turn)
 
 
 class CompletionPump(Pump):
-    """For a socket, on a loop that offers nothing but reads that complete."""
+    """For a socket, on a loop that only offers reads that complete."""
 
     def __init__(
         self, transport: NativeTransport, loop: asyncio.AbstractEventLoop, after_turn: Callable[[], None]
@@ -263,7 +262,7 @@ class CompletionPump(Pump):
         self._read: asyncio.Task[None] | None = None
 
     def update(self) -> None:
-        """Have a read under way while there is a socket and room for what it brings."""
+        """Keep a read pending while there is a socket, and room for what it brings."""
         super().update()
         native = self._native
         if native.ready_state is CLOSED:
@@ -282,7 +281,7 @@ class CompletionPump(Pump):
 
     def _on_readable(self) -> None:
         self._read = None
-        # In a callback of its own, where no task is running: a task that waits for a message is then woken at once.
+        # In a callback of its own, where no task runs: so a task that waits for a message can be woken at once.
         self._loop.call_soon(self._on_input)
 
     def _on_input(self) -> None:
@@ -291,7 +290,7 @@ class CompletionPump(Pump):
 
 
 def _nothing() -> None:
-    """Do what is left to do after the last turn."""
+    """Finish the work of the last turn."""
 
 
 def make_pump(transport: Transport, loop: asyncio.AbstractEventLoop, after_turn: Callable[[], None]) -> Pump:
@@ -304,10 +303,10 @@ def make_pump(transport: Transport, loop: asyncio.AbstractEventLoop, after_turn:
 
 
 def has_add_reader(loop: asyncio.AbstractEventLoop) -> bool:
-    """Tell whether the loop watches sockets for others: Windows' Proactor does not."""
+    """Tell whether the loop has `add_reader()`: Windows' Proactor does not."""
     try:
         return not loop.remove_reader(-1)
     except NotImplementedError:
         return False
-    except (OSError, ValueError):  # what a loop that does says of such a descriptor
+    except (OSError, ValueError):  # what a loop with `add_reader()` raises for such a descriptor
         return True

@@ -190,7 +190,7 @@ def as_bytes(data: Buffer) -> bytes:
         return data
     try:
         view = memoryview(data)
-        if view.format == "O":  # pointers to Python's objects, as in numpy
+        if view.format.endswith("O"):  # pointers to Python objects, as in arrays of numpy ("O") and ctypes ("<O")
             raise TypeError
         return bytes(view)
     except (TypeError, ValueError):  # ValueError for a memoryview that was released

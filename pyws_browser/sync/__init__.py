@@ -10,8 +10,9 @@
 
 The names are those of `websockets.sync`. On CPython a connection may be used by several threads, without an event loop;
 a thread of its own answers pings while the program does something else. In Pyodide it waits by `run_sync`, where
-`pyodide.ffi.can_run_sync()` says that this is possible (JSPI, in code that was started by `runPythonAsync` say).
-Elsewhere it raises UnsupportedInBrowserError, which says to await. There nothing happens between two calls.
+`pyodide.ffi.can_run_sync()` says that this is possible (JSPI, for example in code that `runPythonAsync` started).
+Elsewhere it raises UnsupportedInBrowserError, which says to use await instead. In Pyodide the connection makes progress
+only during calls.
 """
 
 from __future__ import annotations
@@ -44,16 +45,16 @@ __all__ = [
 if IN_BROWSER and not TYPE_CHECKING:
 
     def serve(*_arguments: object, **_named: object) -> None:
-        """Raise UnsupportedInBrowserError, for a page cannot listen."""
+        """Raise UnsupportedInBrowserError, because a page cannot listen."""
         raise rules.unsupported("serve()")
 
     basic_auth = broadcast = unix_serve = serve
 
     class Server:
-        """There is none in a page; the name is there for annotations."""
+        """Does not exist in a page; the name is there for annotations."""
 
         def __init__(self) -> None:
             serve()
 
     class ServerConnection(Server):
-        """There is none in a page; the name is there for annotations."""
+        """Does not exist in a page; the name is there for annotations."""

@@ -1,4 +1,4 @@
-"""basic_auth(): let in who knows a name and a password (RFC 7617), as `websockets.sync.server.basic_auth`."""
+"""basic_auth(): ask clients for a name and a password (RFC 7617), as `websockets.sync.server.basic_auth`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def basic_auth(
     """Return a `process_request` for `serve()` that asks for HTTP Basic Authentication.
 
     `credentials` are a pair of name and password, or several; or `check_credentials(name, password)` tells whether they
-    are right. Who is let in stands in the connection's `username`.
+    are right. The connection's `username` is the name of the authenticated user.
 
     Raises InvalidOptionError unless exactly one of the two is given, in its form.
     """

@@ -49,7 +49,7 @@ class ClientConnection(Connection):
     """A client's connection, made by `connect()`."""
 
     def opened(self, uri: str, open_timeout: float | None) -> None:
-        """Wait until it is open; raises what `connect()` raises, and then holds nothing any more."""
+        """Wait until it is open; if this raises what `connect()` raises, everything is released first."""
         transport = self._transport
         with self._driver:
             try:
@@ -71,7 +71,7 @@ class ClientConnection(Connection):
 
 
 class reconnect:  # noqa: N801  it is called like a function
-    """Connect to the WebSocket server at `uri`: `with`, or `for`, which connects again and again.
+    """Connect to the WebSocket server at `uri`: `with`, or `for`, which connects again after each end.
 
     ::
 
@@ -131,7 +131,7 @@ class reconnect:  # noqa: N801  it is called like a function
         self.open_timeout = open_timeout
         self.trusted_origins: frozenset[tuple[str, str, int]] = frozenset()
         self.reconnection: Reconnection = Reconnection(backoff or Backoff(), reconnect_delays)
-        """What the loop is at; its `changed` tells."""
+        """The state of the loop; the signal `changed` reports each change."""
         self.connection: ClientConnection | None = None
         self._asked_uri = uri
         self._ssl = None if ssl is None and IN_BROWSER else ssl
@@ -169,7 +169,7 @@ class reconnect:  # noqa: N801  it is called like a function
                 "dial": reaching.local_addr_of(path.get("address")),
                 "local_addr": reaching.local_addr_of(path.get("source_address")),
             }
-        # As `sendall()`, unless the program says how much may wait.
+        # Like `sendall()`, unless the program says how much may wait.
         marks = (32 * 1024, 8 * 1024) if IN_BROWSER else (0, 0)
         self._limits, limits = arguments.limits(
             max_size, max_queue, marks if write_limit is None else write_limit, web=web
@@ -209,7 +209,7 @@ class reconnect:  # noqa: N801  it is called like a function
     # for ... in reconnect(...)
 
     def __iter__(self) -> Iterator[ClientConnection]:
-        """Connect again and again, as `backoff` says; `process_exception` decides which failures are final."""
+        """Connect again after each end, as `backoff` says; `process_exception` decides which failures are final."""
         reconnection = self.reconnection
         try:
             while True:
@@ -298,7 +298,7 @@ class reconnect:  # noqa: N801  it is called like a function
     def _raise_if_final(self, error: Exception) -> None:
         try:
             verdict = self.process_exception(error)
-        except Exception as exc:  # to raise is a frequent way of saying the same
+        except Exception as exc:  # many programs raise it in place of returning it
             verdict = exc
         if verdict is error:
             raise error
@@ -335,7 +335,7 @@ def connect(uri: str, *, legacy: bool | None = None, **arguments_: Any) -> Clien
     `proxy_ssl`, `proxy_server_hostname`, `open_timeout`, `ping_interval`, `ping_timeout`, `close_timeout`, `max_size`,
     `max_queue`, `logger`, `create_connection`, `sock`, and `address` and `source_address` of
     `socket.create_connection()`; `write_limit`, `connector` and `trusted_origins` are as those of `aio.connect()`. With
-    `legacy` False it gives what `reconnect()` gives. It raises what `aio.connect()` raises.
+    `legacy=False` it returns what `reconnect()` returns. It raises what `aio.connect()` raises.
     """
     if IN_BROWSER:
         from ..transport.page.waiting import check_can_wait
@@ -350,8 +350,8 @@ def unix_connect(
 ) -> ClientConnection:
     """Connect to a server that listens at a unix socket, or by `sock`; the arguments are those of `connect()`.
 
-    `uri` says what is asked for there; it is ws://localhost/, or wss://localhost/ if there is an `ssl`. Raises
-    InvalidOptionError unless either `path` or `sock` is given.
+    `uri` gives the host and the path of the request; it is ws://localhost/, or wss://localhost/ if there is an `ssl`.
+    Raises InvalidOptionError unless either `path` or `sock` is given.
     """
     target = _at_unix_socket(path, uri, arguments_)
     connection: ClientConnection = connect(target, **arguments_)
@@ -359,7 +359,7 @@ def unix_connect(
 
 
 def unix_reconnect(path: str | PathLike[str] | None = None, uri: str | None = None, **arguments_: Any) -> reconnect:
-    """Do as `reconnect()` at a unix socket, as `unix_connect()`."""
+    """Do what `reconnect()` does, at a unix socket."""
     uri = _at_unix_socket(path, uri, arguments_)
     return reconnect(uri, **arguments_)
 

@@ -1,7 +1,7 @@
 """Connection: one WebSocket connection whose methods wait, as in `websockets.sync.connection`.
 
-It stands on a transport as `WebSocketPeer` does; a `Driver` polls that. On CPython one thread may receive while others
-send, and any may close. In a page there are no threads: it waits where the engine can suspend Python.
+It uses a transport as `WebSocketPeer` does; a `Driver` polls it. On CPython one thread may receive while others send,
+and any thread may close. In a page there are no threads: it waits where the engine can suspend Python.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ class Connection(Lifecycle, BlockingValues):
     """What a client's and a server's connection have in common; `connect()` and `serve()` make them.
 
     It can be iterated over for its messages, and is a context manager that closes it. On CPython its methods may be
-    called from any thread: one receives, others send. `limits` are those of its arguments.
+    called from any thread: one may receive while others send. `limits` come from the arguments of `connect()` or
+    `serve()`.
     """
 
     # Receiving.
 
     def __iter__(self) -> Iterator[Message]:
-        """Receive until the connection was closed as it should be; raises as `recv()` for another end."""
+        """Receive until the connection is closed normally; raises as `recv()` does for any other end."""
         while True:
             try:
                 message = self.recv()
@@ -54,10 +55,10 @@ class Connection(Lifecycle, BlockingValues):
             yield message
 
     def recv(self, timeout: float | None = None, decode: bool | None = None) -> Message:
-        """Wait for the next message: text as str, binary as bytes; `decode` True gives str, False bytes, for either.
+        """Wait for the next message: text as str, binary as bytes; `decode` True returns str, False bytes, for both.
 
         Raises:
-            TimeoutError: none came within `timeout` seconds; 0 and less look at what is here.
+            TimeoutError: none came within `timeout` seconds; 0 or less does not wait.
             ConnectionClosed: there is no message, and there will be none. It is closed with 1007, in a page with 4007,
                 if `decode` is True and the message is not UTF-8.
             ConcurrencyError: another thread is receiving.
@@ -85,7 +86,7 @@ class Connection(Lifecycle, BlockingValues):
     def recv_streaming(self, decode: bool | None = None) -> Iterator[Message]:
         """Receive the next message fragment by fragment, as they come; `decode` and what it raises are as for `recv()`.
 
-        A page is not told of fragments: there the message comes as one. The message has to be taken to its end.
+        A page does not see fragments: there the message comes as one. Iterate to the end of the message.
         """
         decoder = Decoder(decode)
         try:
@@ -109,12 +110,12 @@ class Connection(Lifecycle, BlockingValues):
                     is_begun = True
                     yield fragment
         finally:
-            # A message that was begun has to be taken to its end, or its rest would be taken for the next one.
+            # A message has to be read to its end, or its rest would be taken for the next message.
             if is_over or not is_begun or self._transport.ready_state is CLOSED:
                 self._is_receiving = False
 
     def _next_fragments(self) -> tuple[list[Message], bool]:
-        """Return the fragments that have come of the next message, and whether they are its last; waits for some."""
+        """Wait for fragments of the next message; return them, and whether they are its last."""
         transport, inbox = self._transport, self._inbox
         taken: list[Message] = []
 
@@ -135,7 +136,7 @@ class Connection(Lifecycle, BlockingValues):
         return fragments, True
 
     def _wait_to_receive(self, timeout: float | None) -> None:
-        """Wait until a message is here; raises TimeoutError, and ConnectionClosed if there will be none."""
+        """Wait until a message is there; raises TimeoutError, and ConnectionClosed if none will come."""
         transport, inbox = self._transport, self._inbox
         self._is_receiving = True
         try:
@@ -153,7 +154,7 @@ class Connection(Lifecycle, BlockingValues):
         """Send a message: str as text, bytes-like as binary; `text` True or False overrides that.
 
         An iterable is sent as one message, each item a fragment of it; in a page as a whole at its end. Waits until the
-        kernel has taken it, in a page while more than `write_limit` bytes wait to be sent.
+        kernel has taken it; in a page, while more than `write_limit` bytes wait to be sent.
 
         Raises:
             ConnectionClosed: the connection is closed.
@@ -200,7 +201,7 @@ class Connection(Lifecycle, BlockingValues):
         self._is_sending_fragments = False
 
     def _put(self, message: Message, is_last: bool | None) -> None:
-        """Hand a message, or a fragment of one, to the transport, and wait while too much waits. The lock is held."""
+        """Give a message or a fragment to the transport, and wait while too many bytes wait. The lock is held."""
         transport = self._transport
         try:
             if transport.ready_state is not OPEN:
@@ -220,7 +221,7 @@ class Connection(Lifecycle, BlockingValues):
                 raise self.closed_error()
 
     def offer(self, message: Message) -> Exception | None:
-        """Send without waiting, if it is open; return what keeps it from that, for `broadcast()`."""
+        """Send without waiting, for `broadcast()`; return the reason if that is not possible."""
         with self._driver:
             if self._transport.ready_state is not OPEN:
                 return None
@@ -232,7 +233,7 @@ class Connection(Lifecycle, BlockingValues):
     def ping(self, data: Data | None = None, ack_on_close: bool = False) -> Event:
         """Send a ping of at most 125 bytes, four random ones if `data` is None; not in a page.
 
-        Returns an event that is set when the pong has come; with `ack_on_close` when the connection has ended, too.
+        Returns an event that is set when the pong has come, and with `ack_on_close` also when the connection has ended.
 
         Raises:
             ConnectionClosed: the connection is closed.
@@ -248,7 +249,7 @@ class Connection(Lifecycle, BlockingValues):
             return self._pings.send(payload, ack_on_close=ack_on_close)
 
     def pong(self, data: Data = b"") -> None:
-        """Send a pong of at most 125 bytes that nobody asked for, as a sign of life; raises as `ping()` does."""
+        """Send an unsolicited pong of at most 125 bytes, as a sign of life; raises as `ping()` does."""
         self._refuse_in_browser("pong()")
         payload = rules.check_ping(data.encode() if isinstance(data, str) else data)
         with self._driver:
@@ -262,7 +263,7 @@ class Connection(Lifecycle, BlockingValues):
         self._fail(failure, CloseCode.INBOUND_TEXT_INVALID if web else CloseCode.INVALID_PAYLOAD_DATA)
 
     def _fail(self, failure: WebSocketError, code: int) -> NoReturn:
-        """Close because of a message that came."""
+        """Close because of a message that was received."""
         self._failure = failure
         with self._driver:
             self._begin_to_close(code, "")

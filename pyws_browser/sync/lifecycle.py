@@ -1,4 +1,4 @@
-"""The life of a connection whose methods wait: what it is, and how it ends."""
+"""The life of a connection whose methods wait: its state, and how it ends."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Lifecycle:
-    """A connection from its opening to its end, without its messages; `Connection` says what the arguments are."""
+    """A connection from its opening to its end, without its messages; `Connection` documents the arguments."""
 
     def __init__(
         self, transport: Transport, limits: Limits, *, logger: Logger | LoggerAdapter[Any] | None = None
@@ -61,7 +61,7 @@ class Lifecycle:
         self._pings = Pings(transport)
         self._driver = Driver(transport)
 
-    # What it is.
+    # The state.
 
     @property
     def state(self) -> State:
@@ -70,39 +70,39 @@ class Lifecycle:
 
     @property
     def subprotocol(self) -> str | None:
-        """The subprotocol that was agreed on, None if none was."""
+        """The negotiated subprotocol, None if there is none."""
         return self._transport.subprotocol or None
 
     @property
     def request(self) -> Request | None:
-        """The opening handshake's request; None in a page, which is not shown it."""
+        """The opening handshake's request; None in a page, which cannot see it."""
         return None if self._transport.options.web_limits else self._transport.handshake_request
 
     @property
     def response(self) -> Response | None:
-        """The answer to it; None in a page, which is not shown it."""
+        """The answer to the request; None in a page, which cannot see it."""
         return None if self._transport.options.web_limits else self._transport.handshake_response
 
     @property
     def protocol(self) -> ProtocolView:
-        """Its state once more, by the names of the protocol of `websockets`: `close_exc`, `uri` and the like."""
+        """Its state under the names of a `websockets` protocol: `close_exc`, `uri` and others."""
         return ProtocolView(self, str(self._transport.url))
 
     @property
     def local_address(self) -> tuple[str, int]:
-        """Host and port of this side; not in a page."""
+        """The host and the port of this side; not in a page."""
         self._refuse_in_browser("local_address")
         return self._transport.local_address()
 
     @property
     def remote_address(self) -> tuple[str, int]:
-        """Host and port of the other side; not in a page."""
+        """The host and the port of the other side; not in a page."""
         self._refuse_in_browser("remote_address")
         return self._transport.remote_address()
 
     @property
     def socket(self) -> socket | SecureSocket:
-        """The socket below, for `getpeername()` and the like; not in a page. Raises NotConnectedError after the end."""
+        """The socket below, for `getpeername()` and similar; not in a page. Raises NotConnectedError after the end."""
         self._refuse_in_browser("transport")
         sock: socket | None = getattr(self._transport, "sock", None)
         if sock is None:
@@ -118,13 +118,13 @@ class Lifecycle:
 
     @property
     def close_code(self) -> int | None:
-        """The code of the Close frame that came, 1005 for none in it and 1006 if none came; None before the end."""
+        """The code of the received Close frame: 1005 if it had none, 1006 if no frame came, None before the end."""
         close = self._received_close()
         return None if close is None else close.code
 
     @property
     def close_reason(self) -> str | None:
-        """The reason in the Close frame that came, "" if none did; None before the end."""
+        """The reason in the received Close frame, "" if no frame came; None before the end."""
         close = self._received_close()
         return None if close is None else close.reason
 
@@ -137,16 +137,17 @@ class Lifecycle:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close with 1000; if the block failed with 1011, in a page 4011."""
+        """Close with 1000, or if the block raised with 1011 (in a page 4011)."""
         failed = CloseCode.PROGRAM_FAILED if self._transport.options.web_limits else CloseCode.INTERNAL_ERROR
         self.close(CloseCode.NORMAL_CLOSURE if kind is None else failed)
 
     # Closing.
 
     def close(self, code: int = CloseCode.NORMAL_CLOSURE, reason: str = "") -> None:
-        """Close the connection, and wait until it is closed, `close_timeout` at most; harmless the second time.
+        """Close the connection, and wait until it is closed, at most `close_timeout`; a second call does no harm.
 
-        What was sent before goes out first. What arrives from now on is discarded. A page may send 1000 and 3000–4999.
+        Messages that were sent before go out first. Messages that arrive later are discarded. A page may send 1000 and
+        3000–4999.
 
         Raises:
             InvalidCloseCodeError, InvalidCloseReasonError: nothing was sent, the connection stays open.
@@ -160,24 +161,24 @@ class Lifecycle:
 
     @property
     def was_closed_here(self) -> bool:
-        """Whether this side began to close it, by `close()`."""
+        """Whether this side called `close()`."""
         status = self._transport.close_status
         return self._asked_to_close is not None and (status is None or not status.by_other_side)
 
     def closed_error(self) -> ConnectionClosed:
-        """Return how the connection ended, once it has."""
+        """Return how the connection ended; it has ended."""
         status = self._transport.close_status
         if status is None:
             raise InvalidStateError("the connection is not closed: close() ends it")
         return closed_error(status, self._asked_to_close, self._failure)
 
-    # What the rest is made of.
+    # The internals.
 
     def _begin_to_close(self, code: int, reason: str) -> None:
-        """Begin what `close()` waits for. The lock is held."""
+        """Begin the closing that `close()` waits for. The lock is held."""
         transport = self._transport
         if transport.ready_state is OPEN:
-            transport.poll()  # what is here can still be received
+            transport.poll()  # what has arrived can still be received
         if transport.ready_state not in (State.CONNECTING, OPEN):
             return
         if self._is_sending_fragments and not transport.drop_fragments():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Pings:
-    """Those of one connection, in the order in which they were sent; the lock of the connection guards them."""
+    """The pings of one connection, in the order in which they were sent; the connection's lock guards them."""
 
     def __init__(self, transport: Transport) -> None:
         self.latency: float = 0.0
@@ -41,14 +41,14 @@ class Pings:
         return answered
 
     def end(self) -> None:
-        """Set the events that asked for it: the connection has ended."""
+        """Set the events of pings with `ack_on_close`: the connection has ended."""
         waiting, self._waiting = self._waiting, {}
         for answered, _, ack_on_close in waiting.values():
             if ack_on_close:
                 answered.set()
 
     def _answer(self, payload: bytes) -> None:
-        """Take a pong; it answers the pings before its own as well, since a pong may stand for several."""
+        """Match a pong with its ping and all earlier ones, since one pong may answer several pings."""
         if payload not in self._waiting:
             self.latency = self._transport.latency
             return

@@ -26,6 +26,7 @@ from pyws_browser import (
     State,
 )
 from pyws_browser.aio import ConnectionClosed, ConnectionClosedError, connect
+from pyws_browser.peer import reconnecting_peer
 
 from ..support import pump
 from .parties import served
@@ -362,6 +363,20 @@ class TestPolled:
         peer.poll()
         assert peer.receive() == "last words"
         pump(peer, until=lambda: listener.waiting)
+
+    def test_it_connects_at_once_when_the_network_comes_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        peer, server, listener = self.connected(Backoff(first_delay=3600.0, max_delay=3600.0))
+        peer.poll()
+        server.abort()
+        pump(peer, until=lambda: peer.reconnection.state is WAITING)
+        peer.reconnection.next_attempt = time.monotonic() + 3600.0  # the random delay may be any part of an hour
+        peer.poll()
+        assert peer.reconnection.state is WAITING
+        monkeypatch.setattr(reconnecting_peer, "count_returns", lambda: 1)
+        peer.poll()
+        assert peer.reconnection.state is CONNECTING
+        assert listener.waiting
+        peer.abort()
 
     @pytest.mark.parametrize("how", ["close", "abort"])
     def test_after_close_or_abort_it_stays_closed(self, how: str) -> None:

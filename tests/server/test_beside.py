@@ -7,6 +7,7 @@ import select
 import selectors
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -342,3 +343,43 @@ def test_where_the_selector_has_no_descriptor_the_way_round_is_named(monkeypatch
             server.fileno()
         server.wake()
         assert server.wait(None)
+
+
+def test_the_descriptor_shows_what_a_poll_had_no_time_for(
+    server: WebSocketServer, join: Callable[[], WebSocketPeer]
+) -> None:
+    served: list[int] = []
+
+    def serve(id_: int) -> None:
+        served.append(id_)
+        time.sleep(0.1)  # longer than the time that one poll has for the functions of the program
+
+    server.data_received.connect(serve)
+    descriptor = server.fileno()
+    for peer in [join() for _ in range(4)]:
+        peer.send("x")
+    transports = [server._clients[id_].transport for id_ in server.peer_ids]
+    while not all(transport.shows_more() for transport in transports):
+        select.select([], [], [], 0.001)
+    server.poll()
+    assert len(served) < 4
+    while len(served) < 4:
+        assert select.select([descriptor], [], [], 0)[0]
+        server.poll()
+    assert sorted(served) == sorted(server.peer_ids)
+
+
+def test_a_descriptor_is_watched_no_longer_though_the_server_does_not_listen(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    near, far = pair
+    told: list[bytes] = []
+    server = WebSocketServer()
+    server.bind_ip = "127.0.0.1"
+    server.watch(near, lambda: told.append(near.recv(1)))
+    server.unwatch(near)
+    far.send(b"x")
+    with server:
+        server.listen(0)
+        server.poll()
+    assert told == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from array import array
 from typing import Any
 
@@ -93,6 +94,13 @@ def test_bytes_are_not_copied_and_other_buffers_are() -> None:
 def test_what_is_no_packet(wrong: object, advice: str) -> None:
     with pytest.raises(InvalidMessageTypeError, match=advice):
         rules.as_bytes(wrong)  # type: ignore[arg-type]
+
+
+def test_an_array_of_python_objects_is_no_message() -> None:
+    array = (ctypes.py_object * 2)("a", "b")
+    for check in (rules.as_bytes, rules.as_message):
+        with pytest.raises(InvalidMessageTypeError, match="encode it"):
+            check(array)
 
 
 def test_a_view_that_was_released_is_no_message() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyws_browser import InvalidOptionError, MemoryNetwork, UnsupportedInBrowserError, WebSocketPeer, WebSocketServer
+from pyws_browser.protocol.options import Options
 
 
 def test_the_defaults_are_generous_and_bounded() -> None:
@@ -121,3 +122,15 @@ def test_a_change_holds_for_the_next_connection() -> None:
         server.send("x")
     peer.poll()
     assert peer.get_available_packet_count() == 3
+
+
+def test_options_show_what_differs_from_the_defaults_and_no_secrets() -> None:
+    options = Options(
+        max_queued_packets=5,
+        headers=(("Authorization", "Bearer secret"),),
+        proxy="http://user:secret@proxy.example:3128",
+    )
+    assert repr(options) == (
+        "Options(headers=['Authorization'], max_queued_packets=5, proxy='http://user:****@proxy.example:3128')"
+    )
+    assert repr(Options(proxy=None)) == "Options(proxy=None)"

@@ -13,6 +13,7 @@ from pyws_browser import InvalidOptionError, State, UnsupportedInBrowserError, W
 from pyws_browser.errors import MessageTooBigError
 from pyws_browser.protocol.compression import Compression
 from pyws_browser.wire.deflate import BLOCK_SIZE, MAX_FINAL_BLOCKS, Deflater, DeflateTerms, Inflater
+from pyws_browser.wire.frames import FIN
 from pyws_browser.wire.messages import BINARY, INFLATED_IN_A_ROW, TEXT, MessageStream
 
 from .raw import CONTINUATION, RSV1, frame
@@ -307,3 +308,9 @@ class TestSetting:
                 peer.poll()
                 received += peer
             assert received == messages
+
+
+def test_with_a_window_that_zlib_does_not_have_messages_go_out_as_they_are() -> None:
+    stream = client(DeflateTerms(8, True, 15, True))
+    stream.send(TEXT, b"a" * 1000)
+    assert stream.outbox == [(FIN | TEXT, b"a" * 1000)]

@@ -105,6 +105,14 @@ class TestClientsRequest:
         assert headers["sec-websocket-protocol"] == "chat, game"
         assert headers["cookie"] == "a=b"
 
+    def test_a_host_of_ones_own_stands_in_place_of_the_urls(self) -> None:
+        request = client("ws://192.0.2.1/", headers=(("host", "game.example"), ("Connection", "keep-alive, Upgrade")))
+        lines = request.request.lower().split(b"\r\n")
+        assert [line for line in lines if line.startswith((b"host:", b"connection:"))] == [
+            b"host: game.example",
+            b"connection: keep-alive, upgrade",
+        ]
+
 
 class TestServersAnswer:
     @pytest.mark.parametrize(
