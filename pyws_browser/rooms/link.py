@@ -269,7 +269,11 @@ class Link:
     def drop(self, channel: Channel) -> None:
         """Note that a channel is wanted no longer."""
         self._wanted.discard(channel)
-        self._bridge.call(partial(self.broker.unsubscribe, channel), _ignore)
+        self._bridge.call(partial(self._leave, channel), _ignore)
+
+    async def _leave(self, channel: Channel) -> None:
+        if channel not in self._wanted:  # or somebody joined meanwhile, and has subscribed already
+            await self.broker.unsubscribe(channel)
 
     async def follow(self, channel: Channel, after: Position | None) -> Page | None:
         """Subscribe to a channel, and return what is stored of it; None for a plain one, or if nobody wants it more."""
@@ -294,8 +298,7 @@ class Link:
                 _logger.exception("following %s failed", channel.name)
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-        if channel not in self._wanted:  # that changed in the meantime
-            await self.broker.unsubscribe(channel)
+        await self._leave(channel)  # that may have changed in the meantime
         return page
 
     async def keep(self, channel: Channel, data: bytes, id_: str) -> Position:

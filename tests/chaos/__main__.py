@@ -1,4 +1,7 @@
-"""Chaos by hand: `./build.sh chaos --seeds N`, seeds 1 to N for each broker, or `--seed S` for one."""
+"""Chaos by hand: `./build.sh chaos --seeds N`, seeds 1 to N for each broker, or `--seed S` for one.
+
+The seeds that ever failed come first.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 
 from ..rooms.kinds import KINDS
 from .driver import Run
+from .seeds import KEPT
 
 
 def main() -> int:
@@ -19,12 +23,12 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=7, help="accidents of a seed (default: 7)")
     parser.add_argument("--broker", choices=[kind.name for kind in KINDS], help="this broker only")
     options = parser.parse_args()
-    seeds = [options.seed] if options.seed is not None else list(range(1, options.seeds + 1))
     failed = 0
     for kind in KINDS:
         if options.broker not in (None, kind.name):
             continue
-        for seed in seeds:
+        seeds = [*KEPT[kind.name], *range(1, options.seeds + 1)] if options.seed is None else [options.seed]
+        for seed in dict.fromkeys(seeds):
             with tempfile.TemporaryDirectory() as folder:
                 engine = kind.engine(Path(folder))
                 engine.start()

@@ -27,7 +27,8 @@ from ..rooms.kinds import Kind
 from .checks import Seen
 from .proxy import Proxy
 
-LEASE = 6.0
+LEASE = 3.0
+WORKERS = 3
 CLIENTS = 6
 LIMIT = 60.0
 LEAST = 30
@@ -149,7 +150,7 @@ class Run:
         self._engine = engine
         self._dice = random.Random(seed)
         self._events = events
-        self._workers = [Worker(kind, engine) for _ in range(2)]
+        self._workers = [Worker(kind, engine) for _ in range(WORKERS)]
         self._clients = [Client(number, self._workers, random.Random(seed * 100 + number)) for number in range(CLIENTS)]
         self._publisher = Publisher(self._workers, random.Random(seed * 100 + 99))
         self.log: list[str] = []
@@ -234,7 +235,7 @@ class Run:
         await self._pause(0.2)
 
     async def _settle(self, least: int = 0) -> None:
-        """Wait until all clients have all messages again, `least` at least, and both workers know who is present."""
+        """Wait until all clients have all messages again, `least` at least, and all workers know who is present."""
         end = time.monotonic() + LIMIT
         wanted = max(len(self._publisher.stored) + 10, least)
         while len(self._publisher.stored) < wanted or not await self._is_settled():

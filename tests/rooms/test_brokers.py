@@ -393,6 +393,21 @@ def test_members_come_back_when_the_broker_has_lost_them(
     assert chat.members == late.members
 
 
+def test_who_joins_leaves_and_joins_again_at_once_hears_the_others(world: World, start: Start) -> None:
+    (first, first_server), (second, _) = start(), start()
+    ann, peer = world.connect(first_server)
+    chat = first.topic("chat")
+    chat.join(peer)
+    chat.leave(peer)
+    joined = chat.join(peer)
+    world.until(lambda: joined.is_done)
+    chats = second.topic("chat")
+    for text in ("one", "two"):
+        published = chats.publish(text)
+        world.until(lambda published=published: published.is_done)
+        assert world.received(ann, 1) == [text]
+
+
 def test_a_message_over_the_limit_of_the_broker_is_refused(world: World, start: Start) -> None:
     rooms, server = start()
     assert rooms.link is not None
@@ -453,6 +468,34 @@ class Deaf:
 
     def on_connected(self) -> None:
         """Note that it is made again."""
+
+
+class Hearing(Deaf):
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def on_message(self, channel: Channel, entry: Entry) -> None:
+        """Take a message."""
+        self.heard.put_nowait(entry.data)
+
+
+def test_the_last_of_calls_that_overlap_says_whether_a_channel_is_subscribed_to(kind: Kind, engine: Engine) -> None:
+    async def main() -> list[bytes]:
+        broker, listener = kind.broker(engine.url), Hearing()
+        await broker.start("game", listener)
+        one, other = Channel("plain", "one"), Channel("plain", "other")
+        calls = (broker.subscribe(one), broker.unsubscribe(one), broker.subscribe(one))
+        await asyncio.gather(*calls, broker.subscribe(other), broker.unsubscribe(other))
+        for text in (b"a", b"b"):
+            await broker.publish(other, b"not heard")
+            await broker.publish(one, text)
+        heard = [await asyncio.wait_for(listener.heard.get(), 30) for _ in range(2)]
+        await broker.stop()
+        return heard
+
+    assert asyncio.run(main()) == [b"a", b"b"]
 
 
 def test_a_broker_that_is_stopped_while_it_connects_anew_leaves_no_connection(kind: Kind, engine: Engine) -> None:
