@@ -56,20 +56,16 @@ class Bridge(Protocol):
         """Run nothing more."""
 
 
-class LoopBridge:
-    """Both are on one event loop."""
+class Tasks:
+    """The coroutines that run on the broker's loop, and what is posted when they are done."""
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._is_closed = False
+    def __init__(self, loop: asyncio.AbstractEventLoop, post: Callable[[Callable[[], object]], None]) -> None:
+        self._loop = loop
+        self._post = post
+        self._tasks: set[asyncio.Task[Any]] = set()  # a loop keeps weak references to them only
 
-    def call(
-        self,
-        make: Callable[[], Coroutine[Any, Any, T]],
-        done: Done[T],
-    ) -> None:
-        """Run a coroutine on the loop of the broker."""
+    def start(self, make: Callable[[], Coroutine[Any, Any, T]], done: Done[T]) -> None:
+        """Run a coroutine; `done(result, error)` is posted."""
         task = self._loop.create_task(make())
         self._tasks.add(task)
         task.add_done_callback(partial(self._finish, done))
@@ -78,7 +74,29 @@ class LoopBridge:
         self._tasks.discard(task)
         if not task.cancelled():
             error = task.exception()
-            self.post(partial(done, None if error is not None else task.result(), error))
+            self._post(partial(done, None if error is not None else task.result(), error))
+
+    def cancel(self) -> None:
+        """Cancel those that are not done; nothing is posted of them."""
+        for task in self._tasks:
+            task.cancel()
+
+
+class LoopBridge:
+    """Both are on one event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._tasks = Tasks(self._loop, self.post)
+        self._is_closed = False
+
+    def call(
+        self,
+        make: Callable[[], Coroutine[Any, Any, T]],
+        done: Done[T],
+    ) -> None:
+        """Run a coroutine on the loop of the broker."""
+        self._tasks.start(make, done)
 
     def run(self, function: Callable[[], object]) -> None:
         """Call a function on the loop of the broker."""
@@ -99,8 +117,7 @@ class LoopBridge:
     def close(self) -> None:
         """Run nothing more."""
         self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
+        self._tasks.cancel()
 
 
 class ThreadBridge:
@@ -114,8 +131,8 @@ class ThreadBridge:
         self._far.setblocking(False)
         self._is_signalled = False
         self._is_closed = False
-        self._tasks: set[asyncio.Task[Any]] = set()  # a loop keeps weak references to them only
         self._loop = asyncio.new_event_loop()
+        self._tasks = Tasks(self._loop, self.post)
         self._thread = threading.Thread(target=self._run_loop, name="pyws_browser rooms", daemon=True)
         self._thread.start()
         server.watch(self._near, self._drain)
@@ -138,22 +155,7 @@ class ThreadBridge:
         done: Done[T],
     ) -> None:
         """Run a coroutine on the loop of the broker."""
-        self.run(partial(self._start, make, done))
-
-    def _start(
-        self,
-        make: Callable[[], Coroutine[Any, Any, T]],
-        done: Done[T],
-    ) -> None:
-        task = self._loop.create_task(make())
-        self._tasks.add(task)
-        task.add_done_callback(partial(self._finish, done))
-
-    def _finish(self, done: Done[T], task: asyncio.Task[T]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            error = task.exception()
-            self.post(partial(done, None if error is not None else task.result(), error))
+        self.run(partial(self._tasks.start, make, done))
 
     def run(self, function: Callable[[], object]) -> None:
         """Call a function on the loop of the broker."""
