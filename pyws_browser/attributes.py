@@ -1,4 +1,4 @@
-"""Refusing attributes that a class does not have: a misspelt setting would be taken in silence, and change nothing."""
+"""Refuses attributes that a class does not have: otherwise a misspelt setting would silently do nothing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _set: Final = object.__setattr__
 
 
 class KnownAttributes:
-    """A base of public classes, whose instances take no attributes but those that the class has.
+    """A base of public classes: their instances accept only the attributes that the class has.
 
-    A program's own subclass may have attributes of its own. What begins with an underscore is not looked at. A signal
-    cannot be replaced. What is assigned with every message does not come by here where it can be helped, for this
-    takes ten times as long as an assignment.
+    A program's own subclass may have attributes of its own. Names that begin with an underscore are not checked. A
+    signal cannot be replaced. This takes ten times as long as a plain assignment, so attributes that change with every
+    message avoid it where possible.
     """
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -47,7 +47,7 @@ def _name_of(value: object) -> str:
 
 
 def _suggestion(owner: object, name: str) -> str:
-    """Return the names that may have been meant: those that can be set, and the signals."""
+    """Return the names that may have been meant: settable attributes, and signals."""
     from difflib import get_close_matches
 
     cls = type(owner)

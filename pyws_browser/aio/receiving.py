@@ -31,17 +31,17 @@ _RECEIVING: Final = "cannot call {} while another coroutine is already running r
 
 
 class Receiving(Lifecycle):
-    """The part of a connection that messages come out of."""
+    """The receiving part of a connection."""
 
     # Receiving.
 
     async def __aiter__(self) -> AsyncGenerator[Message]:
-        """Give the messages until the connection was closed as it should be; raises as `recv()` if it was not."""
+        """Yield messages until the connection is closed normally; raises as `recv()` does for any other end."""
         inbox = self._inbox
-        has_own_recv = type(self).recv is not Receiving.recv  # which is called for every message, then
+        has_own_recv = type(self).recv is not Receiving.recv  # called for every message in that case
         while True:
             row = self._begin_row() if inbox and not has_own_recv else 0
-            if row:  # as nearly always in a flood
+            if row:  # nearly always so in a flood
                 for _ in range(row):
                     if not inbox or self._receiver is not None:  # the body of the program's loop may receive as well
                         break
@@ -54,9 +54,9 @@ class Receiving(Lifecycle):
             yield message
 
     async def recv(self, decode: bool | None = None) -> Message:
-        """Receive the next message: text as str, binary as bytes; `decode` True gives str, False bytes, for either.
+        """Receive the next message: text as str, binary as bytes; `decode` True returns str, False bytes, for both.
 
-        What arrived before the end can be received after it. Cancelling it loses nothing.
+        Messages that arrived before the end can be received after it. Cancelling this loses nothing.
 
         Raises:
             ConnectionClosed: there is no message, and there will be none.
@@ -85,8 +85,8 @@ class Receiving(Lifecycle):
     async def recv_streaming(self, decode: bool | None = None) -> AsyncIterator[Message]:
         """Receive the next message fragment by fragment, as they come; `decode` and what it raises are as for `recv()`.
 
-        A page is not told of fragments: there the message comes as one. Once the first fragment was given the message
-        has to be taken to its end; until then nothing else can be received.
+        A page does not see fragments: there the message comes as one. After the first fragment, iterate to the end of
+        the message; nothing else can be received until then.
         """
         decoder = Decoder(decode)
         async with aclosing(self._receive_fragments()) as fragments:
@@ -133,7 +133,7 @@ class Receiving(Lifecycle):
             self._set_mark(len(self._inbox))
 
     async def _fail_text(self, error: UnicodeDecodeError) -> NoReturn:
-        """Close because a message that was to be text is none."""
+        """Close because a message that should be text is not UTF-8."""
         self._failure = InvalidTextError(f"the message is no UTF-8, which decode=True asks for: {error}")
         web = self._transport.options.web_limits
         code = CloseCode.INBOUND_TEXT_INVALID if web else CloseCode.INVALID_PAYLOAD_DATA
@@ -142,13 +142,13 @@ class Receiving(Lifecycle):
         raise self.closed_error()
 
     def _keep_to_itself(self) -> None:
-        """Let no other task receive, since this one has a part of a message."""
+        """Keep other tasks from receiving, because this one has a part of a message."""
         self._receiver = waiter = Waiter(self._loop)
         waiter.is_done = True
         self._mark = sys.maxsize
 
     def _begin_row(self) -> int:
-        """Look at the clock; return how many messages may be given until the next look, 0 if the turn is over."""
+        """Look at the clock; return how many messages may be returned until the next look, 0 if the turn is over."""
         pump = self._pump
         count = len(self._inbox)
         if pump.is_paused and count <= self._low_queue:
@@ -168,7 +168,7 @@ class Receiving(Lifecycle):
             pump.is_expected = False
 
     def _look_for_message(self, *, streams: bool) -> None:
-        """Begin to receive, a message or, if somebody `streams`, a part of one; it may be here already."""
+        """Begin to receive a message, or with `streams` a part of one; it may be there already."""
         if self._receiver is not None:
             raise ConcurrencyError(_RECEIVING.format("recv"))
         self._transport.is_streamed = self._is_streaming = streams
@@ -179,7 +179,7 @@ class Receiving(Lifecycle):
                 self._pump.turn()
 
     def _next_news(self) -> Waiter:
-        """Return what to await for a turn that brings a message, or raise ConnectionClosed if none will."""
+        """Return the waiter for the next message, or raise ConnectionClosed if none will come."""
         if self._transport.ready_state is CLOSED:
             raise self.closed_error()
         self._rows.end()
@@ -190,7 +190,7 @@ class Receiving(Lifecycle):
         return waiter
 
     async def _wait_for_fragments(self) -> list[Message]:
-        """Return the fragments that have come of the next message, none if all of it is here."""
+        """Return the fragments of the next message that have come; none if it is complete."""
         self._look_for_message(streams=True)
         while not self._inbox:
             fragments = self._transport.take_fragments()

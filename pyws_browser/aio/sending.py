@@ -1,4 +1,4 @@
-"""Handing messages to a transport: gathered where that saves system calls, held back where the other side is slow."""
+"""Passing messages to a transport: gathered to save system calls, and held back where the other side is slow."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
     from ..wire.shared import SharedMessage
 
 GATHER_SIZE: Final = 32 * 1024
-"""Bytes at which gathered messages go out, however long the program keeps the event loop waiting."""
+"""Gathered messages of this many bytes go out at once, even if the program blocks the event loop."""
 
 _GATHER_TIME: Final = 0.001
-"""Seconds for which messages are gathered. After a pause of that length a message goes out at once."""
+"""Seconds for which messages are gathered. After a pause that long, a message goes out at once."""
 
 _BURST: Final = 32
-"""Messages without such a pause that go out each by itself, until it counts as a flood."""
+"""A flood begins after this many messages without such a pause; each of them goes out by itself."""
 
 _CALM: Final = 0.05
-"""Seconds without a message after which there is no flood any more."""
+"""A flood ends after this many seconds without a message."""
 
 _SHORTEST_WAIT: Final = 0.005
 _LONGEST_WAIT: Final = 0.05
-"""Seconds between two looks at how much has been sent where there is no event for that: in a page, and in memory."""
+"""Seconds between two checks of how much was sent, where no event reports it: in a page, and in memory."""
 
 
 class Sender:
-    """The way out of one connection.
+    """The sending part of one connection.
 
-    A message goes out at once, however long the program keeps the event loop from turning. Only in a flood, when many
-    messages come in a row, the first of a turn goes at once, and further ones are gathered until the turn ends, until
-    they are many bytes, or until they have taken some time.
+    A message goes out at once, even if the program blocks the event loop. Only in a flood, when many messages follow
+    each other, the first of a turn goes out at once, and further ones are gathered until the turn ends, until they are
+    many bytes, or until some time has passed.
     """
 
     def __init__(self, transport: Transport, loop: AbstractEventLoop, write_limit: tuple[int, int]) -> None:
         self.high: int = write_limit[0]
         self._low = write_limit[1]
         self.trace: Callable[[TracedFrame], object] | None = None
-        """Told of each message, where nobody knows the frames."""
+        """Called for each message where the transport does not know frames."""
         self._transport = transport
         self._loop = loop
         self._row = 0
@@ -62,7 +62,7 @@ class Sender:
         self._has_event = hasattr(transport, "wants_write")
 
     def put(self, message: Message, shared: SharedMessage | None = None) -> None:
-        """Hand the message to the transport, whose state is OPEN; as `shared` if it goes to others as well."""
+        """Give the message to the transport, whose state is OPEN; as `shared` if other connections get it too."""
         transport = self._transport
         if self.trace is not None:
             self.trace(TracedFrame.of_message(True, message))
@@ -103,7 +103,7 @@ class Sender:
         return True
 
     def flush(self) -> None:
-        """Send what was gathered."""
+        """Send the gathered messages."""
         transport = self._transport
         if transport.is_held:
             transport.is_held = False
@@ -112,11 +112,11 @@ class Sender:
 
     @property
     def must_wait(self) -> bool:
-        """Whether more than the high water waits to be sent."""
+        """Whether more than the high water mark waits to be sent."""
         return self._transport.buffered_amount > self.high
 
     def next_drain(self) -> Waiter | None:
-        """Return what to await before asking again; None if no more than the low water waits, or it is not open.
+        """Return a waiter to await before asking again; None if at most the low water mark waits, or it is not open.
 
         `coroutines.drain()` does that. Call `forget()` when the waiter is no longer awaited.
         """
@@ -130,12 +130,12 @@ class Sender:
         return waiter
 
     def forget(self, waiter: Waiter) -> None:
-        """Wake this waiter no more."""
+        """Do not wake this waiter any more."""
         if waiter in self._waiting:
             self._waiting.remove(waiter)
 
     def end_turn(self) -> None:
-        """Note that a turn of the loop is over: wake the tasks that may send again."""
+        """Record that a turn of the loop is over: wake the tasks that may send again."""
         self._row = 0
         if self._waiting:
             self._look()

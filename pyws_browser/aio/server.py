@@ -45,7 +45,7 @@ __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "un
 
 
 class Server:
-    """What `serve()` gives: awaited, or entered by `async with`, it listens.
+    """The server that `serve()` returns; it listens once awaited or entered by `async with`.
 
     Its methods are those of `asyncio.Server`; `close()` also closes the connections, and waits for their handlers.
     """
@@ -114,7 +114,7 @@ class Server:
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
-        """The sockets that it listens at."""
+        """The listening sockets."""
         return tuple(listener.sock for listener in self._listeners or () if listener.sock.fileno() >= 0)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
@@ -126,7 +126,7 @@ class Server:
         return self._is_serving
 
     async def start_serving(self) -> None:
-        """Begin to accept connections, if `start_serving=False` kept it from that."""
+        """Begin to accept connections, after `start_serving=False`."""
         self._running_loop()
         if not self._is_serving and self._closing is None:
             for listener in self._listeners or ():
@@ -147,10 +147,10 @@ class Server:
             raise
 
     def close(self, close_connections: bool = True, code: int = CloseCode.GOING_AWAY, reason: str = "") -> None:
-        """Stop accepting, close the connections with `code`, and have `wait_closed()` wait for them and their handlers.
+        """Stop accepting, and close the connections with `code`; `wait_closed()` waits for them and their handlers.
 
-        With `close_connections` False, the clients are left to end their connections themselves. What a client did not
-        take in within `close_timeout` is lost, and the logger is told how much. Without effect the second time. Raises
+        With `close_connections=False`, connections stay open until the clients end them. Data that a client did not
+        receive within `close_timeout` is lost, and the number of bytes is logged. A second call does nothing. Raises
         InvalidCloseCodeError and InvalidCloseReasonError.
         """
         check_close(code, reason, web=False)
@@ -170,21 +170,21 @@ class Server:
         assert self._closed is not None  # noqa: S101  made together with the loop
         await asyncio.shield(self._closed)
 
-    # What its connections tell it.
+    # Called by its connections.
 
     def has_opened(self, connection: ServerConnection) -> None:
         """Start the handler of a connection."""
         if connection in self._opening:
             self._opening.discard(connection)
             self._handled[connection] = self._running_loop().create_task(self._handle(connection))
-            if self._goodbye is not None:  # it was let in at the last moment
+            if self._goodbye is not None:  # it was accepted at the last moment
                 connection.begin_to_close(*self._goodbye)
 
     def has_closed(self, connection: ServerConnection) -> None:
-        """Forget a connection that never was open."""
+        """Forget a connection that never opened."""
         self._opening.discard(connection)
 
-    # What the rest is made of.
+    # The internals.
 
     async def _listen(self) -> Self:
         if self._listeners is None:
@@ -218,7 +218,7 @@ class Server:
         self._make_way()
 
         def choose(offered: Sequence[str]) -> str | None:
-            connection = reference()  # the connection refers to its request, and that to this function
+            connection = reference()  # the connection refers to its request, and the request to this function
             return None if connection is None else policy.choose(connection, offered)
 
         try:
@@ -247,7 +247,7 @@ class Server:
         self._opening.add(connection, transport.remote_address()[0])
 
     def _make_way(self) -> None:
-        """See to it that another handshake may begin; requests that wait for the program do not count."""
+        """Make room for another handshake; requests that wait for the program do not count."""
         while len(self._opening) >= self._max_handshakes:
             oldest = self._opening.next_to_go(attrgetter("waits_for_its_client"))
             if oldest is None:
@@ -331,10 +331,10 @@ def serve(
     if it raised. The arguments are those of `websockets.asyncio.server.serve`, and of asyncio's `create_server()`,
     whose meaning they have; `docs/asyncio.md` goes through them.
 
-    `max_handshakes` is how many clients may be there whose request is not complete. When another one comes, the oldest
-    one of the address that has the most of them goes.
+    `max_handshakes` is how many clients may be connected without a complete request. When another one comes, the oldest
+    of those from the address with the most of them is dropped.
 
-    Raises OSError when it starts to listen, if the address is not ours or the port is taken.
+    Raises OSError when it starts to listen, if the address is not this machine's or the port is taken.
     """
     arguments.check_others(others, function="serve()", known=arguments.OF_CREATE_SERVER)
     if sock is not None and (host is not None or port is not None):
@@ -370,11 +370,11 @@ def serve(
 
 
 def unix_serve(handler: Handler, path: str | PathLike[str] | None = None, **arguments_: Any) -> Server:
-    """Serve at a unix socket, which is made at `path`, or is `sock`; the arguments are those of `serve()`.
+    """Serve at a unix socket: `sock`, or a new one at `path`. The arguments are those of `serve()`.
 
-    Of asyncio's arguments it takes those of `create_unix_server()`. A socket that is left at `path` by a server that is
-    gone is replaced. The server removes its file when it closes, unless `cleanup_socket` is False. Raises OSError when
-    it starts to listen, and InvalidOptionError unless one of the two is given.
+    Of asyncio's arguments it takes those of `create_unix_server()`. A socket that a dead server left at `path` is
+    replaced. The server removes its file when it closes, unless `cleanup_socket` is False. Raises OSError when it
+    starts to listen, and InvalidOptionError unless one of the two is given.
     """
     for name in ("host", "port", "family", "flags", "reuse_address", "reuse_port", "keep_alive"):
         if name in arguments_:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Registry(Protocol):
-    """What a connection asks of its server, and tells it."""
+    """The server as its connections use it."""
 
     logger: Logger | LoggerAdapter[Any]
 
@@ -39,7 +39,7 @@ class Registry(Protocol):
         """Start the handler of a connection."""
 
     def has_closed(self, connection: Any) -> None:
-        """Forget a connection that never was open."""
+        """Forget a connection that never opened."""
 
 
 class ServerConnection(Connection):
@@ -54,13 +54,13 @@ class ServerConnection(Connection):
         trace: Trace | None = None,
     ) -> None:
         self.server: Registry = server
-        """The server that it came to."""
+        """The server that accepted it."""
         self._native = transport
         self._policy = policy
         self._pending: admission.Request | None = None
         self._judging: asyncio.Task[None] | None = None
         self.lost: int = 0
-        """Payload bytes that were not sent when the server had closed it."""
+        """Payload bytes that were lost because the server closed it."""
         self.username = ""
         """Set by `basic_auth()`."""
         super().__init__(transport, **limits._asdict(), logger=server.logger, trace=trace)
@@ -81,7 +81,10 @@ class ServerConnection(Connection):
         self._abort()
 
     def give_up_opening(self) -> None:
-        """Answer a request with 503 because the server closes; hang up on a client that has not asked, or downloads."""
+        """Answer a request with 503 because the server closes.
+
+        Cut a client that has sent no request, or that downloads.
+        """
         if self._pending is None:
             self._abort()
         elif not (self._pending.is_answered or self._pending.has_left):
@@ -91,17 +94,17 @@ class ServerConnection(Connection):
 
     @property
     def waits_for_its_client(self) -> bool:
-        """Whether, not being open, the client has to send or to take something, and not the program to decide."""
+        """Whether an unopened connection waits for the client, and not for a decision of the program."""
         return self._pending is None or (self._pending.is_answered and not self._native.is_streaming)
 
     def begin_to_close(self, code: int, reason: str) -> None:
-        """Begin what `close()` waits for, and note in `lost` how many bytes are not sent by the end."""
+        """Begin the closing that `close()` waits for, and count in `lost` the bytes that were never sent."""
         native = self._native
         before = native.on_release
 
         def note() -> None:
             self.lost = native.buffered_amount
-            native.on_release = None  # which refers to this connection
+            native.on_release = None  # it refers to this connection
             if before is not None:
                 before()
 
@@ -120,7 +123,7 @@ class ServerConnection(Connection):
             self._stop_judging(self._judging, self._pending)
 
     def _stop_judging(self, judging: asyncio.Task[None], pending: admission.Request) -> None:
-        """Cancel the hooks if the client has left, or if the time limit or the server's end answered for them."""
+        """Cancel the hooks if the client has left, or if the request was answered without them."""
         if (pending.is_answered or pending.has_left) and not judging.cancelling():
             judging.cancel()
 

@@ -1,4 +1,4 @@
-"""What programs ask of `connection.transport`, which is an asyncio transport in `websockets`. CPython only."""
+"""A `connection.transport` for programs that expect an asyncio transport, as in `websockets`. CPython only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class SocketView:
-    """The socket below a connection: `asyncio.Transport`, as far as it makes sense beside a WebSocket."""
+    """The socket below a connection, with the methods of `asyncio.Transport` that make sense for a WebSocket."""
 
     def __init__(self, transport: Transport, abort: Callable[[], None]) -> None:
         self._transport = transport
@@ -23,7 +23,7 @@ class SocketView:
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return "socket", "peername", "sockname", "ssl_object", "sslcontext", "peercert", "cipher" or `default`.
 
-        What is not known, or no longer, is `default`, as for every other name.
+        Returns `default` for what is unknown, and for every other name.
         """
         try:
             found = self._extra_info(name)
@@ -36,11 +36,11 @@ class SocketView:
         return self._transport.buffered_amount
 
     def is_closing(self) -> bool:
-        """Tell whether the connection closes, or is closed."""
+        """Tell whether the connection is closing or closed."""
         return self._transport.ready_state in (State.CLOSING, State.CLOSED)
 
     def close(self) -> None:
-        """Cut the connection, without a closing handshake, once what waits was handed on as far as it goes."""
+        """Send what the kernel takes now, and cut the connection without a closing handshake."""
         if self._transport.ready_state is State.OPEN:
             self._transport.release()
         self._abort()
@@ -50,7 +50,7 @@ class SocketView:
         self._abort()
 
     def _address(self, name: str) -> Any:
-        """Return what is known of an address after the end: asyncio keeps it too."""
+        """Return an address that stays known after the end, as in asyncio."""
         if name not in ("peername", "sockname"):
             return None
         transport = self._transport

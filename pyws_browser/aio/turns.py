@@ -1,9 +1,9 @@
-"""How long one turn of an event loop may take for all connections together, so that everything else gets its turn.
+"""Limits the time that all connections together may take of one turn of an event loop.
 
-A connection in a flood would never let the event loop go on by itself: there is always a message in its inbox, and to
-fetch one waits for nothing. So a connection that has more to do looks at the clock now and then. When the turn is over
-it joins a queue. The next turn of the loop calls the connections in the queue one after the other, each for its share
-of the time. Those for which no time was left come first in the turn after that.
+A connection in a flood would never let the event loop go on: there is always a message in its inbox, and fetching one
+does not wait. So a busy connection looks at the clock now and then. When the time of the turn is used up, it joins a
+queue. The next turn of the loop calls the connections in the queue one after the other, each for its share of the time.
+Connections for which no time was left come first in the turn after that.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ TURN_TIME: Final = 0.006
 """Seconds that one turn of the event loop may take for all connections."""
 
 SHARE: Final = 0.002
-"""Seconds that a connection may take of it, or less where many of them have more to do."""
+"""Seconds of it for one connection, less where many connections are busy."""
 
 _LEAST_SHARE: Final = 0.0002
 
 LONGEST_ROW: Final = 64
-"""Messages that a connection gives at most until it looks at the clock."""
+"""The most messages that a connection returns without a look at the clock."""
 
 _LONG: Final = 0.0005
-"""Seconds that a row of messages should take at most: the next one is shorter if the program took longer over it."""
+"""Seconds that a row of messages should take at most: if the program took longer, the next row is shorter."""
 
 _SHORT: Final = 0.0003
-"""Seconds after which a connection that has not waited looks whether the turn of the event loop is over."""
+"""Seconds after which a connection that has not waited checks whether the turn of the event loop is over."""
 
 
 class Turns:
-    """The turns of one event loop; `turns_of()` gives them."""
+    """The turns of one event loop; `turns_of()` returns this object."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop: ref[asyncio.AbstractEventLoop] = ref(loop)
         self.is_under_way: bool = False
-        """Whether somebody has looked at the clock in this turn of the loop."""
+        """Whether a connection has looked at the clock in this turn of the loop."""
         self._end = 0.0
         self._queue: deque[Callable[[], object]] = deque()
 
     def is_over(self, now: float) -> bool:
-        """Tell whether the one who asks has to let others go on; the first one to ask begins the turn."""
+        """Tell whether the caller has to let others run; the first caller begins the turn."""
         if self.is_under_way:
             return now >= self._end
         self._begin(now + SHARE)
         return False
 
     def charge(self) -> None:
-        """Count a connection's share, which it has used up."""
+        """Count a connection that has used up its share."""
         if not self.is_under_way:
             self._begin(monotonic() + TURN_TIME - SHARE)
 
     def queue(self, callback: Callable[[], object]) -> None:
-        """Have `callback` called in the next turn, or in a later one; a turn is under way."""
+        """Call `callback` in the next turn or a later one; a turn is under way."""
         self._queue.append(callback)
 
     async def wait(self) -> None:
@@ -73,7 +73,7 @@ class Turns:
     def _begin(self, end: float) -> None:
         self.is_under_way = True
         self._end = end
-        # Before anything that is put off to the loop's next turn, which begins with this.
+        # Scheduled before anything else, so that the loop's next turn begins with it.
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
@@ -84,7 +84,7 @@ class Turns:
         now = monotonic()
         end = now + TURN_TIME
         share = min(SHARE, max(TURN_TIME / len(queue), _LEAST_SHARE))
-        self._begin(end)  # first, for what is called may raise
+        self._begin(end)  # first, because a callback may raise
         for _ in range(len(queue)):
             self._end = now + share
             queue.popleft()()
@@ -106,7 +106,7 @@ def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
 
 
 class Rows:
-    """The rows of messages that one connection gives without a look at the clock, and without waiting."""
+    """The rows of messages that one connection returns without a look at the clock, and without waiting."""
 
     __slots__ = ("_begun_at", "_seen_at", "_turns", "length")
 
@@ -118,11 +118,11 @@ class Rows:
         self._seen_at = 0.0
 
     def end(self) -> None:
-        """Begin anew after this, for the connection waits for something to arrive."""
+        """Start over after this: the connection waits for something to arrive."""
         self._seen_at = 0.0
 
     def is_turn_over(self, *, after_row: bool = False) -> bool:
-        """Look at the clock; return whether others are to go on first. After a row, see how long the next may be."""
+        """Look at the clock; return whether others must run first. After a row, set the length of the next."""
         now = monotonic()
         seen, self._seen_at = self._seen_at, now
         if not seen:
@@ -136,6 +136,6 @@ class Rows:
         return now - self._begun_at > _SHORT and self._turns.is_over(now)
 
     async def wait_for_turn(self) -> None:
-        """Let others go on, which have just been found to come first."""
+        """Let the others run that must run first."""
         await self._turns.wait()
         self._seen_at = monotonic()

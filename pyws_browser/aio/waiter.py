@@ -1,11 +1,12 @@
-"""What one task waits for, and how it is woken without a turn of the event loop in between.
+"""A waiter that wakes its task at once, without a turn of the event loop in between.
 
 An asyncio future wakes its task in the next turn of the loop. In a page that turn is most of what a message costs, and
 on the desktop it is one more system call: a task takes 8.9 µs of CPU time to be woken by a future and 6.1 µs by this on
-CPython 3.11, 7.4 µs and 4.8 µs on 3.13. A `Waiter` runs the task's next step at once instead, within the callback
-that brought the news. It speaks the protocol that `asyncio.Task` speaks with every future-like object it is given
+CPython 3.11, 7.4 µs and 4.8 µs on 3.13. A `Waiter` runs the task's next step at once instead, within the callback that
+brought the news. It speaks the protocol that `asyncio.Task` speaks with every future-like object it is given
 (`_asyncio_future_blocking`, `add_done_callback()`, `result()`, `cancel()`), so cancellation and time limits work as
-ever. Where a task runs already, as when one task closes what another one reads, it leaves the step to the loop.
+ever. If a task is running already, for example if one task closes what another one reads, it leaves the step to the
+loop.
 """
 
 from __future__ import annotations
@@ -28,18 +29,18 @@ class Waiter:
         self._loop = loop
         self._callback: Callable[[Waiter], object] | None = None
         self._context: Context | None = None
-        # What CancelledError is raised with. The message is not ours to drop: anyio knows its own cancellation by it.
+        # The message of the CancelledError. It is kept because anyio recognises its own cancellation by it.
         self._cancelled_with: tuple[object, ...] | None = None
         self.is_done: bool = False
         """Whether it was woken or cancelled."""
 
     def wake(self) -> None:
-        """Let the task go on, now if no other task is running; without effect the second time."""
+        """Let the task go on, at once if no other task is running; a second call does nothing."""
         if self.is_done:
             return
         self.is_done = True
         callback, context = self._callback, self._context
-        if callback is None or context is None:  # nobody awaits it yet
+        if callback is None or context is None:  # no task awaits it yet
             return
         if current_task(self._loop) is None:
             self._callback = None
@@ -53,14 +54,14 @@ class Waiter:
             yield self
         self.result()
 
-    # What `asyncio.Task` asks of what its coroutine yields.
+    # The protocol that `asyncio.Task` expects of what its coroutine yields.
 
     def get_loop(self) -> AbstractEventLoop:
         """Return the loop of the task."""
         return self._loop
 
     def add_done_callback(self, callback: Callable[[Any], object], *, context: Context | None = None) -> None:
-        """Be told how to run the task's next step."""
+        """Store the callback that runs the task's next step."""
         self._callback, self._context = callback, context
         if self.is_done:
             self._schedule()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _COMMANDS: Final = {"connect": connect, "serve": serve, "bench": bench, "info": info}
 
 FAILURE: Final = 1
-"""The exit status if something failed that was not the arguments' fault; theirs is 2."""
+"""The exit status of a failure; that of wrong arguments is 2."""
 
 INTERRUPTED: Final = 130
 
@@ -40,16 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.run is serve.run and (options.workers > 1 or options.broker is not None):
-            from . import relay  # and with it what rooms need
+            from . import relay  # and loaded with it what rooms need
 
             relay.check(options)
             return relay.run(options)
         return int(asyncio.run(options.run(options)))
     except KeyboardInterrupt:
         return INTERRUPTED
-    except argparse.ArgumentError as exc:  # about arguments that do not go together
+    except argparse.ArgumentError as exc:  # for arguments that contradict each other
         options.refuse(str(exc))
-    except BrokenPipeError:  # the reader of our output has left, and Python must not try to write the rest
+    except BrokenPipeError:  # the reader of the output has left, so Python must not write the rest
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     except (OSError, WebSocketError, UsageError) as exc:
         print(f"{parser.prog}: {printable(reason_of(exc), None)}", file=sys.stderr)
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _see_to_streams() -> None:
-    """Open the streams that the process was started without, and have the output escape what its encoding lacks."""
+    """Open streams that are missing, and let the output escape characters that its encoding lacks."""
     if sys.stdin is None:
         sys.stdin = open(os.devnull)  # noqa: SIM115
     if sys.stdout is None:
@@ -65,4 +65,4 @@ def _see_to_streams() -> None:
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as the standard error does it
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does

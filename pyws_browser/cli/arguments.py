@@ -32,7 +32,7 @@ _MAX_SIZE: Final = 16 * 1024 * 1024
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in a line, and where the help is, without the whole usage before it."""
+    """A parser whose errors are one line, which names the problem and the help, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with 2."""
@@ -40,11 +40,11 @@ class Parser(argparse.ArgumentParser):
 
 
 class UsageError(Exception):
-    """What somebody typed, or a file that was named, cannot be understood."""
+    """Input or a named file that cannot be used."""
 
 
 def reason_of(exc: Exception) -> str:
-    """Return what an exception says to somebody at a terminal."""
+    """Return the text of an exception for a terminal."""
     if isinstance(exc, ssl.SSLCertVerificationError) or isinstance(exc.__cause__, UntrustedCertificateError):
         return f"{exc}; --ca FILE trusts the certificates in a file, and -k whatever the server shows"
     if isinstance(exc, InvalidURI):
@@ -75,7 +75,7 @@ def header(text: str) -> tuple[str, str]:
 
 
 def origin(text: str) -> str:
-    """Return what an Origin header may hold."""
+    """Return a valid value of an Origin header."""
     try:
         check_headers([("Origin", text)])
     except InvalidHeaderError:
@@ -86,7 +86,7 @@ def origin(text: str) -> str:
 
 
 def page_origin(text: str) -> str:
-    """Return an origin of pages that are let in, "null" or "*"."""
+    """Return an origin whose pages may connect, "null" or "*"."""
     if text not in ("*", "null") and _ORIGIN.fullmatch(text) is None:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not an origin: give scheme and host, and the port if it is not the default, as in "
@@ -96,7 +96,7 @@ def page_origin(text: str) -> str:
 
 
 def host_name(text: str) -> str:
-    """Return a name that a server answers to, or "*"."""
+    """Return a host name of the server, or "*"."""
     if _HOST_NAME.fullmatch(text) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not a host's name: give it without a port, as in example.com")
     return text
@@ -146,7 +146,7 @@ def positive(text: str) -> int:
 
 
 def port(text: str) -> int:
-    """Return the number of a port to listen at, 0 for any."""
+    """Return a port number to listen at, 0 for any."""
     number = int(text)
     if not 0 <= number <= MAX_PORT:
         raise argparse.ArgumentTypeError(f"{number} is no port: they go up to {MAX_PORT}")
@@ -156,7 +156,7 @@ def port(text: str) -> int:
 
 
 def add_connecting(parser: argparse.ArgumentParser, *, limited: str = "connecting") -> None:
-    """Add what says how to connect; `limited` is what `--timeout` is for."""
+    """Add the arguments that say how to connect; `limited` names what `--timeout` limits."""
     parser.add_argument("url", type=url, help="where to connect: ws, wss, http or https")
     parser.add_argument(
         "-s", "--subprotocol", action="append", metavar="NAME", help="offer this one; may be given again"
@@ -195,7 +195,7 @@ def add_connecting(parser: argparse.ArgumentParser, *, limited: str = "connectin
 def connecting(options: argparse.Namespace) -> dict[str, Any]:
     """Return the arguments of `aio.connect()` that were given.
 
-    Raises ArgumentError for those that do not go together, and UsageError for a file that holds no certificate.
+    Raises ArgumentError for contradicting arguments, and UsageError for a file without a certificate.
     """
     try:
         check_subprotocols(options.subprotocol or ())
@@ -240,7 +240,7 @@ def _connecting_tls(options: argparse.Namespace) -> SSLContext:
 
 
 def _no_password() -> str:
-    """Refuse to ask for a key's password, which OpenSSL would do at the terminal."""
+    """Refuse to ask for a key's password; OpenSSL would ask at the terminal."""
     raise ValueError("the key is encrypted: decrypt it")
 
 
@@ -253,7 +253,7 @@ def _basic(text: str) -> str:
 
 
 def add_listening(parser: argparse.ArgumentParser) -> None:
-    """Add what says where to listen."""
+    """Add the arguments that say where to listen."""
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
     parser.add_argument(
         "-p", "--port", type=port, default=8765, help="the port, 0 for any that is free (default: 8765)"
@@ -265,7 +265,7 @@ def add_listening(parser: argparse.ArgumentParser) -> None:
 def listening_tls(options: argparse.Namespace) -> SSLContext | None:
     """Return the context of `--certificate` and `--key`.
 
-    Raises ArgumentError for a key without a certificate, and UsageError for files that are no such.
+    Raises ArgumentError for a key without a certificate, and UsageError for files that hold neither.
     """
     if not options.certificate:
         if options.key:
@@ -279,7 +279,7 @@ def listening_tls(options: argparse.Namespace) -> SSLContext | None:
 
 
 def _cause_of(exc: InvalidOptionError) -> str:
-    """Return why files with certificates or keys were not accepted, without the names that settings have elsewhere."""
+    """Return why certificate or key files were rejected, in the command line's own terms."""
     cause = exc.__cause__
     if cause is None:
         return "the key is encrypted: decrypt it"

@@ -1,4 +1,4 @@
-"""Measure an echo server: round trips one after the other, then messages as fast as they come back."""
+"""Measure an echo server: round trips one by one, then messages as fast as they come back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Measure, and print what came out."""
+    """Measure, and print the results."""
     message = "x" * options.size if options.text else bytes(options.size)
     arguments = connecting(options)
     arguments["max_size"] = max(arguments["max_size"], options.size)
@@ -90,7 +90,7 @@ async def _flood(connection: ClientConnection, message: str | bytes, count: int,
         async with asyncio.timeout(limit) as patience:
             for number in range(count):
                 _check(await connection.recv(), message)
-                if loop.time() > renewed + limit / 10:  # each time, it would be measured too
+                if loop.time() > renewed + limit / 10:  # otherwise its time would be measured too
                     renewed = loop.time()
                     patience.reschedule(renewed + limit)
                 room.release()

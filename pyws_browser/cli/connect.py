@@ -1,7 +1,7 @@
-"""Connect to a server: what is typed goes out, what comes in is shown.
+"""Connect to a server: typed lines go out, received messages are shown.
 
-At a terminal, lines that begin with a slash are commands; `/help` lists them. In a pipe every line of the input is
-sent as it is, messages are written to the output, one a line, and everything else to the standard error.
+At a terminal, lines that begin with a slash are commands; `/help` lists them. In a pipe every line of the input is sent
+as it is, messages are written to stdout, one a line, and everything else to stderr.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _CLOSE_CODE_DIGITS: Final = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own."""
+    """Add the arguments of the command."""
     add_connecting(parser)
     parser.add_argument(
         "-x",
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Hold the conversation; return 0 if the connection was closed as it should be."""
+    """Run the conversation; return 0 if the connection was closed normally."""
 
     def trace(_: object, frame: TracedFrame) -> None:
         screen.note(str(frame))
@@ -98,7 +98,7 @@ async def run(options: argparse.Namespace) -> int:
 
 
 async def _converse_again_and_again(connector: Connector, screen: Screen, options: argparse.Namespace) -> int:
-    """Connect again after each loss, until the lines end, or the program asks for the end."""
+    """Connect again after each loss, until the input ends or asks for the end."""
 
     def tell(state: ReconnectState) -> None:
         if state is ReconnectState.WAITING:
@@ -130,7 +130,7 @@ class _Conversation:
         self._is_hex: bool = options.hex
         self._patience: float | None = None if options.wait < 0 else options.wait
         self._last_message = 0.0
-        self._code = 1000  # that this side asked for
+        self._code = 1000  # asked for by this side
 
     async def run(self) -> int:
         receiving = asyncio.create_task(self._receive())
@@ -138,7 +138,7 @@ class _Conversation:
         try:
             await asyncio.wait((receiving, sending), return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
-                await sending  # raises what went wrong
+                await sending  # raises the cause
                 await self._connection.close()
             await receiving
         finally:
@@ -179,7 +179,7 @@ class _Conversation:
             await self._wait_for_quiet()
 
     async def _act(self, line: str) -> bool:
-        """Do what a line says; return whether to go on."""
+        """Run one line; return whether to go on."""
         if not self._screen.is_terminal or not line.startswith("/"):
             await self._connection.send(_from_hex(line) if self._is_hex else line)
             return True
@@ -207,7 +207,7 @@ class _Conversation:
         return True
 
     async def _wait_for_quiet(self) -> None:
-        """Wait until no more answers to the last lines of a pipe come."""
+        """Wait until the answers to the last lines of a pipe have come."""
         if self._patience is None:
             await self._connection.wait_closed()
             return
@@ -232,5 +232,5 @@ def _read(path: str) -> bytes:
         raise UsageError("there is no path: /file PATH")
     try:
         return Path(path).read_bytes()
-    except ValueError:  # it has a NUL, say
+    except ValueError:  # for example, it has a NUL
         raise UsageError(f"{path!r} is no path") from None

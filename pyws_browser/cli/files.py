@@ -1,4 +1,4 @@
-"""The files of a folder over HTTP, by Werkzeug: which there are, of what type, whole or in parts."""
+"""Serves the files of a folder over HTTP with Werkzeug, whole or in parts."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from websockets.datastructures import Headers
 
 ISOLATED: Final = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
-"""What makes a page cross-origin isolated, so that it has SharedArrayBuffer and its threads."""
+"""Headers that make a page cross-origin isolated, so that it has SharedArrayBuffer and threads."""
 
 MAX_DOWNLOADS: Final = 256
-"""Files that are sent at the same time. Each takes two descriptors."""
+"""The most files that are sent at the same time. Each takes two descriptors."""
 
 _INDEX: Final = "index.html"
 _METHODS: Final = ("GET", "HEAD")
 _BLOCK_SIZE: Final = 64 * 1024
 _ONE_PART: Final = re.compile(r"bytes=(?:\d+-\d*|-\d+)", re.IGNORECASE)
-"""The one kind of Range that is heeded; for others the whole file is sent, as RFC 9110 §14.2 allows."""
+"""The only supported form of Range; for others the whole file is sent, as RFC 9110 §14.2 allows."""
 
 _TYPES: Final = {
     ".css": "text/css",
@@ -44,14 +44,14 @@ _TYPES: Final = {
 """The types on which a page depends, since the system's own table may have others."""
 
 _OWN_HEADERS: Final = {
-    "Cache-Control": "no-cache",  # a browser keeps a file, and asks each time whether it has changed
-    "Cross-Origin-Resource-Policy": "same-site",  # or a foreign page could run a script from here, and see its data
+    "Cache-Control": "no-cache",  # browsers may keep a file, but ask each time whether it has changed
+    "Cross-Origin-Resource-Policy": "same-site",  # else a foreign page could load a script from here and see its data
     "X-Content-Type-Options": "nosniff",
 }
 
 
 class Files:
-    """Answers requests with the files of a folder; nothing whose name begins with a dot, and nothing outside of it.
+    """Answers requests with the files of a folder, but no names with a leading dot and nothing outside of it.
 
     Both are judged once symbolic links are followed. Every answer has `headers`. Raises NotADirectoryError, and
     UsageError if Werkzeug is not installed.
@@ -82,20 +82,20 @@ class Files:
             if os.path.isdir(file) and not path.endswith("/"):
                 # Without the slash, the URLs in its index would be relative to the folder above.
                 return self.reply(301, "", {"Location": f"./{path.rpartition('/')[2]}/{mark}{query}"})
-            if not os.path.isfile(file):  # a pipe would not end
+            if not os.path.isfile(file):  # a pipe would never end
                 raise FileNotFoundError
             if not self._has_room():
                 return self.reply(503, "Too many files are being sent: try again later.\n", {"Retry-After": "5"})
             return self._send(file, method, headers)
-        except (OSError, ValueError):  # there is none, its name cannot be one, or it may not be read
+        except (OSError, ValueError):  # it does not exist, its name is invalid, or it may not be read
             return self.reply(404, "There is no such file.\n")
 
     def reply(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-        """Return an answer that is not a file, with the headers that all have."""
+        """Return an answer that is not a file, with the common headers."""
         return Response(status, text, self._headers | dict(headers or {}))
 
     def _find(self, path: str) -> str:
-        """Return the file or the folder that a path names; raises OSError or ValueError if there is none for all."""
+        """Return the file or the folder that a path names; raises OSError or ValueError if none may be served."""
         from werkzeug.security import safe_join
 
         name = unquote(path).lstrip("/") + (_INDEX if path.endswith("/") else "")
@@ -123,7 +123,7 @@ class Files:
         if method == "HEAD" or response.status_code == 304:
             response.close()
             content = ()
-        # A 304 has it too: what a browser keeps takes over the headers.
+        # A 304 has it too: its headers replace those of the copy in the browser.
         fields = {"Content-Type": str(response.content_type)} | dict(response.get_wsgi_headers(environ)) | self._headers
         fields.pop("Content-Disposition", None)
         return Response(response.status_code, headers=fields, content=content)
@@ -138,7 +138,7 @@ class Files:
 
 
 class _Blocks:
-    """The blocks of a file, up to the size that it has now: what is appended to it meanwhile is left out."""
+    """The blocks of a file, up to its present size: data that is appended later is left out."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -176,13 +176,13 @@ def _type_of(file: str) -> str:
     if known is not None:
         return known
     kind, encoding = mimetypes.guess_type(file)
-    if encoding is not None:  # the file is what is compressed; a browser would decompress it by Content-Encoding
+    if encoding is not None:  # the file itself is compressed; with Content-Encoding a browser would decompress it
         return "application/gzip" if encoding == "gzip" else "application/octet-stream"
     return kind or "application/octet-stream"
 
 
 def _environ(method: str, headers: Headers) -> dict[str, Any]:
-    """Return what Werkzeug looks at, of a request; a header that comes twice is left out."""
+    """Return the WSGI environment of a request for Werkzeug, without headers that come twice."""
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "wsgi.url_scheme": "http", "HTTP_HOST": "localhost"}
     for name in ("Range", "If-Range", "If-None-Match", "If-Modified-Since"):
         values = headers.get_all(name)

@@ -1,8 +1,7 @@
-"""Which requests a server answers: those that name it by a name of its own, and not those of foreign pages.
+"""Decides which requests a server answers: only those to its own names, and not those of foreign pages.
 
-A page of anybody's can reach a server on the machine that it is shown on, by a WebSocket or under a DNS name that it
-points at this machine ("DNS rebinding"). The Host header tells the second, the Origin header the first; a page cannot
-change either.
+Any page can reach a server on the user's machine, by a WebSocket or under a DNS name that points at this machine ("DNS
+rebinding"). The Origin header reveals the first, the Host header the second; a page can change neither.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from websockets.datastructures import Headers
 
 ANY: Final = "*"
-"""Among the hosts it stands for every Host header, among the origins for every page."""
+"""Allows every Host header, or as an origin every page."""
 
 _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::[0-9]*)?")
 
@@ -28,10 +27,10 @@ _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+)(?::[0-9]*)
 class Guard:
     """Judges the Host and the Origin header of requests.
 
-    `hosts` are the names that the server has and the addresses at which it listens. A Host is let in if it is one of
+    `hosts` are the names that the server has and the addresses at which it listens. A Host is accepted if it is one of
     them, or a loopback name or address. Where the server listens at an unspecified address, such as 0.0.0.0, any IP
-    address and this machine's name are let in as well. A request without an Origin does not come from a page. A page
-    is let in that comes from the same host, at whatever port, from a loopback name or address, or from `origins`.
+    address and this machine's name are accepted as well. A request without an Origin does not come from a page. A page
+    is accepted if it comes from the same host at any port, from a loopback name or address, or from `origins`.
     """
 
     def __init__(self, hosts: Iterable[str], origins: Iterable[str] = ()) -> None:
@@ -43,7 +42,7 @@ class Guard:
             self._names.add(_plain(socket.gethostname()))
 
     def refusal_of(self, headers: Headers) -> Response | None:
-        """Return the answer to a request that is not let in, None for one that is."""
+        """Return the refusal of a request, or None if it is accepted."""
         hosts = headers.get_all("Host")
         if len(hosts) > 1 or (hosts and _AUTHORITY.fullmatch(hosts[0]) is None):
             return Response(400, "A request has one Host, which names the server.\n")

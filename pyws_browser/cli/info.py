@@ -1,4 +1,4 @@
-"""Tell what runs here: versions, whether the compiled form, what is missing, and what a page would refuse."""
+"""Show the environment: versions, whether the package is compiled, what is missing, what a page would refuse."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _EXTRAS: Final = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own."""
+    """Add the arguments of the command."""
     parser.add_argument("--json", action="store_true", help="write it as JSON")
 
 
@@ -52,7 +52,7 @@ async def run(options: argparse.Namespace) -> int:
 
 
 def _found(module: str, package: str) -> str | None:
-    """Return the version of what is installed."""
+    """Return the version of an installed package."""
     try:
         return version(package) if find_spec(module) is not None else None
     except (ModuleNotFoundError, PackageNotFoundError):

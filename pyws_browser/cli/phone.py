@@ -9,14 +9,14 @@ from typing import Final
 from .arguments import UsageError
 
 EVERY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  they are compared with
-"""What a server listens at that is reached from everywhere; no machine can connect to them."""
+"""Addresses that stand for all interfaces; no machine can connect to them."""
 
 _ELSEWHERE: Final = ("192.0.2.1", 9)
-"""An address for documentation (RFC 5737), which is asked for the way to it. Nothing is sent."""
+"""An address for documentation (RFC 5737): the route to it shows this machine's address. Nothing is sent."""
 
 
 def address_in_network() -> str | None:
-    """Return this machine's address as others in its network see it, None if it is in none."""
+    """Return this machine's address in its network, None without a network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         try:
             sock.connect(_ELSEWHERE)
@@ -26,7 +26,7 @@ def address_in_network() -> str | None:
 
 
 def check_code() -> None:
-    """Raise UsageError if the library for QR codes is not there."""
+    """Raise UsageError if the library for QR codes is not installed."""
     try:
         import qrcode  # noqa: F401
     except ImportError as exc:

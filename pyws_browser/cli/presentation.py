@@ -24,11 +24,11 @@ class Presentation:
         self.is_terminal: bool = screen.is_terminal and lines is None
 
     def lines(self) -> AsyncIterator[str]:
-        """Return the lines that were given, or those of the screen."""
+        """Return the given lines, or those of the screen."""
         return self._screen.lines() if self._lines is None else _each(self._lines)
 
     def show(self, message: Message) -> None:
-        """Show a message; what is no JSON is shown as it came."""
+        """Show a message; text that is not JSON is shown as it came."""
         text = _indented(message) if self._pretty else None
         shown = message if text is None else text
         if self._timestamps:
@@ -41,7 +41,7 @@ class Presentation:
 
 
 def _indented(message: Message) -> str | None:
-    """Return JSON with a line for each value, None if it is no JSON."""
+    """Return JSON with a line for each value, None for invalid JSON."""
     try:
         return json.dumps(json.loads(message), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):

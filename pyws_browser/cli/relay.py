@@ -1,4 +1,4 @@
-"""A relay of several workers: what one client sends goes to all others, at whichever worker they are."""
+"""A relay of several workers: each client's messages go to all other clients, at every worker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TOPIC: Final = "relay"
 
 _FOR_WORKERS: Final = ("host", "broker", "allow_host", "origin", "certificate", "key")
-"""What workers need of the command line; the rest cannot be handed to another process."""
+"""The arguments that workers need; the others cannot be passed to another process."""
 
 _NO_BROKER = (
     "several workers need a broker, or a message would reach the clients of one worker only: add --broker "
@@ -48,14 +48,14 @@ def broker_url(text: str) -> str:
 
 
 def make_broker(url: str) -> Broker:
-    """Return the broker of a URL. Raises ValueError if it names none."""
+    """Return the broker for a URL. Raises ValueError for an unknown scheme."""
     if urlsplit(url).scheme.startswith("redis"):
         return RedisBroker(url)
     return NatsBroker(url)
 
 
 def check(options: argparse.Namespace) -> None:
-    """Raise ArgumentError for what does not go together with several workers."""
+    """Raise ArgumentError for options that several workers do not support."""
     if options.workers > 1 and options.broker is None:
         raise argparse.ArgumentError(None, _NO_BROKER)
     if not options.relay:
@@ -68,7 +68,7 @@ def check(options: argparse.Namespace) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the workers until a signal."""
-    scheme = "ws" if listening_tls(options) is None else "wss"  # it raises here, and not in each worker
+    scheme = "ws" if listening_tls(options) is None else "wss"  # an error is raised here, and not in each worker
 
     def tell(host: str, port: int) -> None:
         print(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/", flush=True)
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _try_broker(url: str | None) -> None:
-    """Raise UsageError if there is no such broker, once, and not in each worker again and again."""
+    """Raise UsageError if the broker cannot be reached: once here, and not repeatedly in each worker."""
     if url is None:
         return
     broker = make_broker(url)
@@ -122,7 +122,7 @@ def serve_worker(sock: socket.socket, index: int, options: argparse.Namespace) -
 
 async def _serve(sock: socket.socket, options: argparse.Namespace) -> None:
     over = asyncio.Event()
-    with suppress(NotImplementedError):  # Windows, where a worker is ended without being asked
+    with suppress(NotImplementedError):  # Windows, where a worker is ended without a signal
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     guard = Guard([sock.getsockname()[0], options.host, *options.allow_host], options.origin)
     rooms = Rooms(None if options.broker is None else make_broker(options.broker), name="relay")

@@ -1,4 +1,4 @@
-"""Where lines come from and messages go to: a terminal, with prompt_toolkit if it is installed, or a pipe."""
+"""Reads lines and shows messages: at a terminal, with prompt_toolkit if it is installed, or in a pipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ try:
 except ImportError:
     prompt_toolkit = None  # type: ignore[assignment]
 
-try:  # it also makes input() an editor
+try:  # importing it gives input() line editing
     from readline import get_line_buffer
 except ImportError:  # Windows
     get_line_buffer = None  # type: ignore[assignment]
@@ -35,21 +35,21 @@ PROMPT: Final = "> "
 _CLEAR_LINE: Final = "\r\x1b[K"
 _CHUNK: Final = 65536  # bytes, as many as a pipe holds
 _MAX_WAITING: Final = 1024
-"""How many lines are read before they can be sent."""
+"""How many lines are read ahead."""
 _LINES_AND_TABS: Final = re.compile("([\n\t])")
 
 
 class Screen(Protocol):
-    """What a conversation is held at."""
+    """Where a conversation takes place."""
 
     is_terminal: bool
-    """Whether a person sits there, whose lines may be commands."""
+    """Whether a person types there, so that lines may be commands."""
 
     def lines(self) -> AsyncIterator[str]:
         """Return the lines of the input as they come, without their ends."""
 
     def show(self, message: Message) -> None:
-        """Show a message that came."""
+        """Show a received message."""
 
     def note(self, text: str) -> None:
         """Show anything else."""
@@ -57,7 +57,7 @@ class Screen(Protocol):
 
 @contextmanager
 def open_screen(stdin: TextIO, stdout: TextIO, stderr: TextIO) -> Iterator[Screen]:
-    """Give what suits these streams, and leave the terminal as it was."""
+    """Yield the screen for these streams, and restore the terminal at the end."""
     if not stdin.isatty() or not stdout.isatty():
         yield Pipe(stdin, stdout, stderr)
     elif prompt_toolkit is not None:
@@ -93,7 +93,7 @@ class Pipe:
         self._stdout.flush()
 
     def note(self, text: str) -> None:
-        """Write to the standard error, for the output is for messages."""
+        """Write to stderr: stdout is for messages."""
         self._stderr.write(printable(text, None) + "\n")
         self._stderr.flush()
 
@@ -119,7 +119,7 @@ class ToolkitTerminal(_Terminal):
     """A terminal with a line editor, and a history that is kept."""
 
     async def lines(self) -> AsyncIterator[str]:
-        """Return what is typed, until the end of input."""
+        """Return typed lines, until the end of input."""
         session: prompt_toolkit.PromptSession[str] = prompt_toolkit.PromptSession(history=self._history())
         with suppress(EOFError):
             while True:
@@ -139,17 +139,17 @@ class ToolkitTerminal(_Terminal):
 
 
 class PlainTerminal(_Terminal):
-    """A terminal with what Python's own `input()` brings: a history for as long as the program runs."""
+    """A terminal with the line editing of Python's `input()`: its history lasts as long as the program."""
 
     def __init__(self) -> None:
         self._is_reading = False
 
     def lines(self) -> AsyncIterator[str]:
-        """Return what is typed, until the end of input."""
+        """Return typed lines, until the end of input."""
         return _in_thread(self._typed())
 
     def leave(self) -> None:
-        """Take the prompt away."""
+        """Remove the prompt."""
         if self._is_reading:
             print(_CLEAR_LINE, end="", flush=True)
 
@@ -169,7 +169,7 @@ class PlainTerminal(_Terminal):
 
 
 def printable_lines(text: str) -> str:
-    """Return text as `printable()` does, but for its line ends and tabs, which a terminal shows as they are meant."""
+    """Return text as `printable()` does, but keep line ends and tabs."""
     return "".join(part if part in ("\n", "\t") else printable(part, None) for part in _LINES_AND_TABS.split(text))
 
 
@@ -191,14 +191,14 @@ def _text_of(parts: list[bytes]) -> str:
 
 
 async def _in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
-    """Read in a thread, which no end of the program waits for, since nothing could end its reading."""
+    """Read in a daemon thread: nothing can interrupt its reading at the end of the program."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[str | OSError | None] = asyncio.Queue()
     room = Semaphore(_MAX_WAITING)
 
     def read() -> None:
         end: OSError | None = None
-        with suppress(RuntimeError):  # the loop is closed: the program ends
+        with suppress(RuntimeError):  # the loop is closed: the program is ending
             try:
                 for line in lines:
                     room.acquire()
@@ -217,7 +217,7 @@ async def _in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
 
 @contextmanager
 def _restored(stdin: TextIO) -> Iterator[None]:
-    """See to it that a line editor that is left in the middle of a line leaves the terminal as it found it."""
+    """Restore the terminal if a line editor is left in the middle of a line."""
     with ExitStack() as stack:
         if sys.platform != "win32":
             import termios

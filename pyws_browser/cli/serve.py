@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from ..protocol.trace import TracedFrame
 
 _DESCRIPTORS: Final = 2**16
-"""As many as it asks for; macOS refuses to have no limit."""
+"""The limit to ask for; macOS refuses "no limit"."""
 
 _PATIENCE: Final = 0.7
-"""Seconds that clients have to close their connections at the end; then those are cut."""
+"""Seconds that clients have at the end to close their connections, which are cut then."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's own."""
+    """Add the arguments of the command."""
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--echo", action="store_true", help="send every message back")
     kind.add_argument("--relay", action="store_true", help="send every message to all others")
@@ -90,7 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Serve until interrupted, then close the connections with 1001, and cut those that are not closed soon."""
+    """Serve until interrupted, then close the connections with 1001, and cut those that stay open."""
     if not options.echo and not options.relay and options.static is None:
         raise argparse.ArgumentError(
             None, "say what to serve: --echo, --relay, --static DIR, or one of the first two with it"
@@ -121,7 +121,7 @@ async def run(options: argparse.Namespace) -> int:
         await server.start_serving()
         urls = _urls_of(server, options, is_secure=tls is not None)
         with _until_told(over):
-            # Not before the signals are seen to: a script may send one as soon as it has read this.
+            # Only after the signal handlers are installed: a script may send a signal as soon as it has read this.
             print("\n".join(urls), flush=True)
             if options.qr:
                 show_code(urls[-1])
@@ -131,9 +131,9 @@ async def run(options: argparse.Namespace) -> int:
 
 
 def _urls_of(server: Server, options: argparse.Namespace, *, is_secure: bool) -> list[str]:
-    """Return where the server is reached: as a program does, then as a browser does if there are files."""
+    """Return the URLs of the server: one for programs, and one for browsers if it serves files."""
     host, port = server.sockets[0].getsockname()[:2]
-    if host in EVERY_ADDRESS:  # which no other machine can connect to
+    if host in EVERY_ADDRESS:  # no other machine can connect to it
         host = address_in_network() or host
     address = f"://{f'[{host}]' if ':' in host else host}:{port}/"
     urls = [("wss" if is_secure else "ws") + address] if options.echo or options.relay else []
@@ -143,7 +143,7 @@ def _urls_of(server: Server, options: argparse.Namespace, *, is_secure: bool) ->
 
 
 class _Door:
-    """Lets connections in and answers other requests; cuts what is left of them at the end."""
+    """Accepts connections and answers other requests; cuts the remaining ones at the end."""
 
     def __init__(self, files: Files | None, *, takes_websockets: bool) -> None:
         self._files = files
@@ -152,7 +152,7 @@ class _Door:
         self.guard: Guard | None = None
 
     def judge(self, connection: ServerConnection, request: Request) -> Response | None:
-        """Return the answer to a request, None for a WebSocket's that is let in."""
+        """Return the answer to a request, None for an accepted WebSocket."""
         assert self.guard is not None  # noqa: S101  it is there before anybody is served
         self._connections.add(connection)
         refusal = self.guard.refusal_of(request.headers)
@@ -165,7 +165,7 @@ class _Door:
         return self._files.answer(request.method, request.path, request.headers)
 
     async def shut(self, server: Server) -> None:
-        """Close the server, and cut the connections that others keep open."""
+        """Close the server, and cut the connections that clients keep open."""
         server.close()
         closed = asyncio.ensure_future(server.wait_closed())
         if not (await asyncio.wait([closed], timeout=_PATIENCE))[0]:
@@ -175,7 +175,7 @@ class _Door:
 
 
 def _raise_descriptor_limit() -> None:
-    """Let the process have as many descriptors as it may: each client takes one, each file that is sent another one."""
+    """Raise the limit of descriptors as far as allowed: each client takes one, each file in transfer another."""
     if sys.platform == "win32":
         return
     import resource
@@ -204,7 +204,7 @@ def _trace(connection: Connection, frame: TracedFrame) -> None:
 
 
 class _until_told:  # noqa: N801  it is entered, as a function with @contextmanager would be
-    """Sets an event at the first SIGINT or SIGTERM, where the event loop can handle signals."""
+    """Sets an event at the first SIGINT or SIGTERM, if the event loop can handle signals."""
 
     def __init__(self, over: asyncio.Event) -> None:
         self._over = over

@@ -1,4 +1,4 @@
-"""Lines that outlive a connection: what was typed while there was none is sent over the next one."""
+"""Lines that outlive a connection: lines typed without a connection go out over the next one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Lines:
-    """The lines of an input, read by a task of their own; use it with `async with`."""
+    """The lines of an input, read by a task; use it with `async with`."""
 
     def __init__(self, lines: AsyncIterator[str]) -> None:
         self._lines = lines
@@ -20,22 +20,22 @@ class Lines:
         self._error: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
         self.has_ended: bool = False
-        """Whether there are no more."""
+        """Whether the input has ended."""
         self.is_left: bool = False
-        """Whether one of them asked for the end."""
+        """Whether a line asked for the end."""
 
     async def __aenter__(self) -> Lines:
         self._task = asyncio.create_task(self._read())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Read no further."""
+        """Stop reading."""
         assert self._task is not None  # noqa: S101
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def next(self) -> str | None:
-        """Return the next line, None behind the last one. It may be cancelled, and loses no line."""
+        """Return the next line, None after the last one. Cancelling it loses no line."""
         if self._returned:
             return self._returned.popleft()
         if self.has_ended:
@@ -48,7 +48,7 @@ class Lines:
         return line
 
     def put_back(self, line: str) -> None:
-        """Have `next()` return a line that was not sent."""
+        """Let `next()` return a line again that was not sent."""
         self._returned.appendleft(line)
 
     async def _read(self) -> None:

@@ -24,7 +24,7 @@ _NO_HOST: Final = "The header Host names no server.\n"
 
 
 def __getattr__(name: str) -> type[Router]:
-    """Give `Router`, which `create_router` takes a subclass of, to who asks: it loads werkzeug."""
+    """Load `Router`, the base of a `create_router` argument, at its first use: it needs werkzeug."""
     if name == "Router":
         from websockets.sync.router import Router
 
@@ -49,8 +49,8 @@ def route(
         with route(url_map, "localhost", 8765) as server:
             server.serve_forever()
 
-    A handler is given what the URL says as keyword arguments. `server_name`, as clients see it, and `ssl`, True if a
-    proxy in front has the certificate, are for the redirects of the map. `process_request` is asked first.
+    A handler gets the values in the URL as keyword arguments. `server_name`, as clients see it, and `ssl`, True if a
+    proxy in front terminates TLS, are for the redirects of the map. `process_request` is called first.
 
     Raises ImportError where werkzeug is not installed.
     """
@@ -67,7 +67,7 @@ def unix_route(
     create_router: type[Router] | None = None,
     **named: Any,
 ) -> Server:
-    """Do as `route()` at a unix socket, as `unix_serve()`."""
+    """Do what `route()` does, at a unix socket."""
     process_request, handle = _router(url_map, server_name, ssl, create_router, named)
     return unix_serve(handle, path, process_request=process_request, ssl=_context(ssl), **named)
 
@@ -79,7 +79,7 @@ def _context(ssl: SSLContext | Literal[True] | None) -> SSLContext | None:
 def _router(
     url_map: Map, server_name: str | None, ssl: object, create_router: type[Router] | None, named: dict[str, Any]
 ) -> tuple[ProcessRequest, Any]:
-    """Return what judges requests, and the handler; `process_request` is taken out of `named`."""
+    """Return the function that judges requests, and the handler; removes `process_request` from `named`."""
     try:
         import werkzeug.routing  # noqa: F401  Router is there without it, but of no use
         from websockets.sync.router import Router
@@ -95,9 +95,9 @@ def _router(
             answer = first(connection, request)
             if answer is not None:
                 return cast("Answer", answer)
-        if request.path.startswith("//"):  # it would be read as a host, and the rest of it be taken for the path
+        if request.path.startswith("//"):  # it would be read as a host, followed by the path
             return connection.respond(HTTPStatus.NOT_FOUND, "There is no such path.\n")
-        if server_name is None and "Host" not in request.headers:  # HTTP/1.0 need not have one
+        if server_name is None and "Host" not in request.headers:  # HTTP/1.0 requests may have no Host
             return connection.respond(HTTPStatus.BAD_REQUEST, _NO_HOST)
         try:
             response: Response | None = router.route_request(cast("Any", connection), request)

@@ -38,7 +38,7 @@ __all__ = ["Server", "ServerConnection", "basic_auth", "broadcast", "serve", "un
 
 
 class Server:
-    """What `serve()` gives; its methods are those of `socketserver.BaseServer`. In a `with` block it shuts down."""
+    """The server that `serve()` returns: a `socketserver.BaseServer` in its methods. A `with` block shuts it down."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Server:
         factory: type[ServerConnection],
     ) -> None:
         self.socket: socket.socket = sock
-        """The socket that it listens at."""
+        """The listening socket."""
         self.logger: Logger | LoggerAdapter[Any] = logger
         self.tls: SSLContext | None = options.tls
         self._handler = handler
@@ -67,7 +67,7 @@ class Server:
         self._threads: set[threading.Thread] = set()
         self._is_running = False
         self.socket_closed: threading.Event = threading.Event()
-        """Set once it accepts no more."""
+        """Set once it no longer accepts."""
 
     @property
     def connections(self) -> set[ServerConnection]:
@@ -82,11 +82,11 @@ class Server:
             return set(self._threads)
 
     def is_serving(self) -> bool:
-        """Tell whether it lets connections in."""
+        """Tell whether it accepts connections."""
         return not self._is_closing
 
     def fileno(self) -> int:
-        """Return the descriptor of the socket that it listens at."""
+        """Return the descriptor of the listening socket."""
         return self.socket.fileno()
 
     def serve_forever(self) -> None:
@@ -111,8 +111,8 @@ class Server:
     def shutdown(self, close_connections: bool = True, code: int = CloseCode.GOING_AWAY, reason: str = "") -> None:
         """Stop accepting, close the connections with `code`, and wait for their handlers.
 
-        A client in the middle of its handshake is answered with 503. With `close_connections` False, the clients are
-        left to end their connections themselves. Without effect the second time. Raises InvalidCloseCodeError and
+        A client in the middle of its handshake is answered with 503. With `close_connections=False`, connections stay
+        open until the clients end them. A second call does nothing. Raises InvalidCloseCodeError and
         InvalidCloseReasonError.
         """
         check_close(code, reason, web=False)
@@ -154,7 +154,7 @@ class Server:
     def _accept(self) -> None:
         try:
             sock, address = self.socket.accept()
-        except OSError:  # the client has left again, or there are no descriptors
+        except OSError:  # the client has left, or there are no descriptors
             return
         thread = threading.Thread(target=self._serve, args=(sock, address))
         with self._lock:
@@ -162,7 +162,7 @@ class Server:
         thread.start()
 
     def _serve(self, sock: socket.socket, address: Any) -> None:
-        """Have one connection opened, and its handler run."""
+        """Open one connection, and run its handler."""
         connection: ServerConnection | None = None
         try:
             connection = self._take_in(sock, address)
@@ -245,7 +245,7 @@ def serve(
     1011 if it raised. The arguments are those of `websockets.sync.server.serve`, further ones those of
     `socket.create_server()`.
 
-    Raises OSError if the address is not ours or the port is taken.
+    Raises OSError if the address is not this machine's or the port is taken.
     """
     ssl = arguments.renamed_ssl(others, ssl)
     arguments.check_others(others, function="serve()", known=arguments.OF_SOCKET)
@@ -279,7 +279,7 @@ def serve(
 
 
 def unix_serve(handler: Handler, path: str | os.PathLike[str] | None = None, **arguments_: Any) -> Server:
-    """Serve at a unix socket, which is made at `path`, or is `sock`; the arguments are those of `serve()`.
+    """Serve at a unix socket: `sock`, or a new one at `path`. The arguments are those of `serve()`.
 
     Raises OSError if the socket cannot be made, and InvalidOptionError unless one of the two is given.
     """

@@ -23,7 +23,7 @@ class ServerConnection(Connection):
     def __init__(self, transport: ServerTransport, server: Serving, limits: Limits, policy: Policy) -> None:
         super().__init__(transport, limits, logger=server.logger)
         self.server: Serving = server
-        """The server that it came to."""
+        """The server that accepted it."""
         self.username: str = ""
         """Set by `basic_auth()`."""
         self._native = transport
@@ -45,7 +45,7 @@ class ServerConnection(Connection):
         with self._driver:
             self._driver.wait(lambda: transport.request is not None or transport.ready_state is CLOSED)
             self._pending = transport.request
-        self._driver.start()  # from now on somebody notices that the client leaves
+        self._driver.start()  # from now on it is noticed if the client leaves
         if self._pending is None:
             self._log_no_request()
             return False
@@ -62,7 +62,7 @@ class ServerConnection(Connection):
         return transport.has_opened
 
     def give_up_opening(self) -> None:
-        """Answer a request with 503 because the server closes; hang up on a client that has not asked."""
+        """Answer a request with 503 because the server closes; cut a client that has sent no request."""
         with self._driver:
             if self._transport.has_opened or self._transport.ready_state is CLOSED:
                 return
@@ -74,19 +74,19 @@ class ServerConnection(Connection):
                 self._driver.wake()
 
     def begin_to_close(self, code: int, reason: str) -> None:
-        """Begin what `close()` waits for, if the connection is open."""
+        """Begin the closing that `close()` waits for, if the connection is open."""
         with self._driver:
             if self._transport.has_opened:
                 self._begin_to_close(code, reason)
 
     def hang_up(self) -> None:
-        """Cut the connection, if it is there still."""
+        """Cut the connection unless it has ended."""
         with self._driver:
             if self._transport.ready_state is not CLOSED:
                 self._abort()
 
     def _judge(self, pending: admission.Request) -> Response | None:
-        """Ask those who have a say; what they raise is logged, and answered with 500. None if nobody waits any more."""
+        """Call the hooks; an exception is logged, and answered with 500. Returns None if the client has left."""
         policy, request = self._policy, pending.original
         response = self._ask(policy.process_request, "process_request failed", request)
         if response is None:
