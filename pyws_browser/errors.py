@@ -50,7 +50,7 @@
         └── VariantDecodeError
 
 A `LocalProtocolError` is raised by the call that caused it, before anything was sent. The others describe how a
-connection ended: they are raised by no call, but stand in `WebSocketPeer.close_cause`.
+connection ended: no call raises them; `WebSocketPeer.close_cause` holds them.
 """
 
 from __future__ import annotations
@@ -122,17 +122,17 @@ class WebSocketError(Exception):
     error: Error = Error.FAILED
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Have it copied and pickled as it is; Exception's own way asks `__init__` to make the message once more."""
+        """Copy and pickle it as it is: Exception would call `__init__`, which would build the message again."""
         return _bare, (type(self), self.args), {"args": self.args, **self.__dict__}
 
 
 def _bare(cls: type[WebSocketError], args: tuple[object, ...]) -> WebSocketError:
-    # What is an OSError as well takes its `errno` from there.
+    # OSError subclasses take their `errno` from the arguments.
     return cls.__new__(cls, *args)
 
 
 class LocalProtocolError(WebSocketError):
-    """The program asked for something that may not be; nothing was sent, and the connection is as it was."""
+    """The program asked for something invalid; nothing was sent, and the connection is unchanged."""
 
     error = Error.ERR_INVALID_PARAMETER
 
@@ -146,7 +146,7 @@ class BlockedPortError(InvalidURLError):
 
 
 class InvalidSubprotocolError(LocalProtocolError, ValueError):
-    """A subprotocol is no token, or is named twice (WHATWG WebSockets, constructor: `SyntaxError`)."""
+    """A subprotocol is not a token, or is named twice (WHATWG WebSockets, constructor: `SyntaxError`)."""
 
 
 class InvalidHeaderError(LocalProtocolError, ValueError):
@@ -168,7 +168,7 @@ class InvalidOptionError(LocalProtocolError, ValueError):
 
 
 class InvalidProxyError(InvalidOptionError):
-    """What was set as the proxy, or is in the environment, is none."""
+    """The proxy that was set, or that the environment names, is invalid."""
 
 
 class InvalidMessageTypeError(LocalProtocolError, TypeError):
@@ -198,7 +198,7 @@ class AlreadyConnectedError(InvalidStateError):
 
 
 class NotMultiplayerError(InvalidStateError):
-    """A client or a server sends and receives packets itself only in multiplayer mode; its peers always do."""
+    """Only in multiplayer mode does a client or a server itself send packets; otherwise use its peers."""
 
     error = Error.ERR_UNCONFIGURED
 
@@ -222,7 +222,7 @@ class OutboundBufferFullError(LocalProtocolError):
 
 
 class UnsupportedInBrowserError(LocalProtocolError):
-    """A page cannot do this; the message says why, and what to do instead."""
+    """A page cannot do this. The message says why, and what to do instead."""
 
     error = Error.ERR_UNAVAILABLE
 
@@ -242,7 +242,7 @@ class RemoteProtocolError(WebSocketError):
 
 
 class MessageTooBigError(RemoteProtocolError):
-    """A message came that is larger than `inbound_buffer_size`."""
+    """A received message is larger than `inbound_buffer_size`."""
 
     error = Error.ERR_OUT_OF_MEMORY
 
@@ -255,7 +255,7 @@ class MessageTooBigError(RemoteProtocolError):
 
 
 class ConnectError(WebSocketError):
-    """No connection came about."""
+    """The connection failed before it was open."""
 
     error = Error.ERR_CANT_CONNECT
 
@@ -269,8 +269,8 @@ class NameResolutionError(ConnectError):
 class HandshakeError(ConnectError):
     """The opening handshake failed (RFC 6455 §4).
 
-    `status` is the HTTP status (0 if there was no valid answer), `headers` its fields in their order, `body` what
-    came of its content.
+    `status` is the HTTP status (0 if there was no valid answer), `headers` the fields in order, `body` the part of the
+    content that was received.
     """
 
     error = Error.ERR_CONNECTION_ERROR
@@ -278,14 +278,14 @@ class HandshakeError(ConnectError):
     def __init__(
         self, message: str, status: int = 0, headers: Sequence[tuple[str, str]] = (), body: bytes = b""
     ) -> None:
-        Exception.__init__(self, message)  # those of `aio` have further bases, which take other arguments
+        Exception.__init__(self, message)  # subclasses in `aio` have further bases, which take other arguments
         self.status = status
         self.headers: tuple[tuple[str, str], ...] = tuple(headers)
         self.body = body
 
 
 class ProxyError(ConnectError):
-    """The proxy cannot be reached, or it did not connect.
+    """The proxy cannot be reached, or it did not connect to the server.
 
     `status` is the status of an HTTP proxy's answer (0 if there was none), `headers` its fields in their order.
     """
@@ -307,11 +307,11 @@ class CertificateError(TLSError):
 
 
 class ExpiredCertificateError(CertificateError):
-    """The time of the other side's certificate, or of one above it, is over or has not begun."""
+    """The other side's certificate, or one above it, has expired or is not valid yet."""
 
 
 class UntrustedCertificateError(CertificateError):
-    """The other side's certificate comes from an authority that is not trusted here, or is its own authority."""
+    """The other side's certificate is self-signed, or its authority is not trusted here."""
 
 
 class WrongHostError(CertificateError):
@@ -341,8 +341,8 @@ class ConnectionLostError(WebSocketError):
 class CloseTimeoutError(ConnectionLostError, TimeoutError):
     """The other side did not answer the Close frame within `close_timeout`.
 
-    With `unsent`, the Close frame never left: the other side took in nothing for that long, and `unsent` bytes of what
-    was sent before were still to go, so that they are lost.
+    If `unsent` is set, the Close frame never left: the other side read nothing for that long, and `unsent` bytes of
+    earlier messages are lost.
     """
 
     error = Error.ERR_TIMEOUT
@@ -362,7 +362,7 @@ class CloseTimeoutError(ConnectionLostError, TimeoutError):
 class HeartbeatTimeoutError(ConnectionLostError):
     """The other side gave no sign of life for a whole `heartbeat_interval` after a ping.
 
-    A sign is anything that comes. While data waits to be sent, it is also that the other side takes in some of it.
+    Any received data is a sign of life. While data waits to be sent, so is progress in sending it.
     """
 
     error = Error.ERR_TIMEOUT
@@ -388,7 +388,7 @@ class ListenError(WebSocketError):
 
 
 class MultiplayerProtocolError(WebSocketError, ValueError):
-    """A peer sent what is no multiplayer packet, or none that it may send; it was dropped, the connection stays."""
+    """A peer sent an invalid or forbidden multiplayer packet. It was dropped; the connection stays open."""
 
     error = Error.ERR_INVALID_DATA
 
@@ -400,17 +400,17 @@ class NoSuchPeerError(WebSocketError, LookupError):
 
 
 class CodecError(WebSocketError, ValueError):
-    """A value that a codec cannot make a message of, or a message that holds no value."""
+    """A value that a codec cannot encode, or a message that it cannot decode."""
 
     error = Error.ERR_INVALID_DATA
 
 
 class CodecEncodeError(CodecError):
-    """The codec has no message for the value; nothing was sent."""
+    """The codec cannot encode the value; nothing was sent."""
 
 
 class CodecDecodeError(CodecError):
-    """The message holds no value that the codec can read; `received` is the message, which is not lost."""
+    """The codec cannot decode the message; `received` keeps the message."""
 
     def __init__(self, why: str, received: str | bytes) -> None:
         kind, unit = ("text", "characters") if isinstance(received, str) else ("packet", "bytes")
@@ -419,7 +419,7 @@ class CodecDecodeError(CodecError):
 
 
 class VariantError(WebSocketError, ValueError):
-    """A value that Godot's Variant format cannot carry, or bytes that are no Variant."""
+    """A value that Godot's Variant format cannot hold, or bytes that are not a Variant."""
 
     error: Error = Error.ERR_INVALID_DATA
 
@@ -439,8 +439,8 @@ class VariantDecodeError(VariantError):
 def forget_frames(error: BaseException) -> None:
     """Drop the tracebacks of an error and of its causes.
 
-    Their frames refer to the connection and to the data that was worked on; so does what was in hand when an error was
-    raised `from None`, as an invalid text is.
+    Their frames refer to the connection and to its data; so does the context of an error that was raised `from None`,
+    such as that of an invalid text.
     """
     seen: set[int] = set()
     problem: BaseException | None = error

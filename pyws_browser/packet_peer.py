@@ -16,11 +16,11 @@ _VARIANT_VERSIONS: Final = (3, 4)
 
 
 class PacketPeer(ABC):
-    """What sends and receives whole packets."""
+    """Sends and receives whole packets."""
 
     Error = errors.Error
     allow_object_decoding: bool = False
-    """Whether `get_var()` takes objects and `put_var()` sends them whole without being told each time (Godot)."""
+    """Whether `get_var()` accepts and `put_var()` sends whole objects by default (Godot)."""
 
     def __init__(self) -> None:
         self._packet_error = errors.Error.OK
@@ -53,10 +53,10 @@ class PacketPeer(ABC):
 
         Raises:
             NoPacketError: there is no packet.
-            VariantDecodeError: the packet holds no Variant, or an object that was not allowed; it is gone.
+            VariantDecodeError: the packet holds no Variant, or an object that was not allowed; it has been removed.
 
         """
-        # Here and not above, for a page that uses no Variants need not wait until their codec is loaded.
+        # Imported here, so that a page without Variants need not load their codec.
         from .variant.codec import decode
 
         packet = self.get_packet()
@@ -89,7 +89,7 @@ class PacketPeer(ABC):
             InvalidTextError: the peer writes text, and the Variant is not UTF-8. Godot sends it all the same, and
                 its receiver has to end the connection with 1007.
 
-        It raises what `put_packet()` does besides. Nothing was sent in all these cases.
+        It also raises what `put_packet()` raises. In all these cases nothing was sent.
 
         """
         from .variant.codec import encode
@@ -105,7 +105,7 @@ class PacketPeer(ABC):
 
     @property
     def encode_buffer_max_size(self) -> int:
-        """Bytes that the encoding of one Variant may have (Godot); 8 MiB at first.
+        """The most bytes that the encoding of one Variant may have (Godot); 8 MiB by default.
 
         From 1,024 to 268,435,456; what is assigned is rounded up to the next power of two.
         """
@@ -119,7 +119,7 @@ class PacketPeer(ABC):
 
     @property
     def variant_version(self) -> int:
-        """Which Godot's format `put_var()` writes and `get_var()` reads: 3, as at first, or 4."""
+        """The version of Godot whose format `put_var()` writes and `get_var()` reads: 3 (the default) or 4."""
         return self._variant_version
 
     @variant_version.setter

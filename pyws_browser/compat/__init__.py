@@ -1,1 +1,1 @@
-"""What is named after `websockets` and serves `aio` and `sync` alike."""
+"""Code with the names of `websockets`, shared by `aio` and `sync`."""

@@ -1,4 +1,4 @@
-"""Whom a server lets in, and what it answers: what servers of asyncio and of threads have in common."""
+"""Which requests a server accepts, and its answers; shared by the servers of `aio` and `sync`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Serving(Protocol):
         """The connections that are open, for `broadcast()`."""
 
     def is_serving(self) -> bool:
-        """Tell whether it takes connections."""
+        """Tell whether it accepts connections."""
 
 
 class Judged(Protocol):
@@ -58,7 +58,7 @@ class Judged(Protocol):
 
 
 class Policy(NamedTuple):
-    """What a server was told about handshakes."""
+    """The arguments of a server that concern handshakes."""
 
     origins: Origins | None = None
     subprotocols: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class Policy(NamedTuple):
 
     @property
     def is_immediate(self) -> bool:
-        """Whether nobody has to be asked who might make us wait."""
+        """Whether no hook can block."""
         return self.process_request is None and self.process_response is None
 
     def choose(self, connection: Judged, offered: Sequence[str]) -> str | None:
@@ -102,14 +102,14 @@ def respond(status: int, text: str, server_header: str | None) -> Response:
 
 
 def judge_at_once(connection: Judged, pending: core.Request) -> None:
-    """As `judge()`, where nobody has to be asked."""
+    """Like `judge()`, without hooks that wait."""
     give(connection, pending, prepared(connection, pending))
 
 
 def give(connection: Judged, pending: core.Request, response: Response) -> None:
-    """Send the answer, if anybody still waits for it; nobody is let in once the server closes.
+    """Send the answer if the client still waits for it; no client is accepted once the server closes.
 
-    What cannot be sent, as an upgrade of the program's own, is answered with 500.
+    An answer that cannot be sent, such as an upgrade made by the program, is replaced by a 500.
     """
     if pending.is_answered or pending.has_left:
         if isinstance(response, StreamedResponse):
@@ -128,7 +128,7 @@ def give(connection: Judged, pending: core.Request, response: Response) -> None:
 
 
 def prepared(connection: Judged, pending: core.Request) -> Response:
-    """Return the answer that the rules ask for; what `select_subprotocol` raises is logged, and answered with 500."""
+    """Return the answer by the rules; an exception of `select_subprotocol` is logged, and answered with 500."""
     try:
         return pending.prepare()
     except Exception as exc:
@@ -136,15 +136,15 @@ def prepared(connection: Judged, pending: core.Request) -> Response:
 
 
 def refusal_of(connection: Judged, exc: Exception, what: str = "opening handshake failed") -> Response:
-    """Return what is to be made of an exception."""
-    if isinstance(exc, exceptions.NegotiationError):  # ours is one of these
+    """Return the answer for an exception."""
+    if isinstance(exc, exceptions.NegotiationError):  # our exception is one of these
         return connection.respond(HTTPStatus.BAD_REQUEST, f"{exc}\n")
     connection.logger.error(what, exc_info=exc)
     return connection.respond(HTTPStatus.INTERNAL_SERVER_ERROR, _FAILED)
 
 
 def checked(hook: object, answer: Any) -> Response | None:
-    """Return what a hook answered; raises InvalidOptionError if it is no answer."""
+    """Return the answer of a hook; raises InvalidOptionError for any other type."""
     if isinstance(answer, core.Response):
         return refusing(answer.status, answer.reason, answer.headers, answer.body, answer.content)
     if not isinstance(answer, (Response, type(None))):

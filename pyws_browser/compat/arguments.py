@@ -1,4 +1,4 @@
-"""The arguments of `connect()` and `serve()`, made into what a transport is opened with; what it cannot do is refused.
+"""Turns the arguments of `connect()` and `serve()` into the options of a transport, and refuses unsupported ones.
 
 Names and defaults are those of `websockets.asyncio`.
 """
@@ -28,11 +28,11 @@ AGENT: Final = f"Python/{platform.python_version().rpartition('.')[0]} pyws_brow
 """The `User-Agent` and the `Server` header."""
 
 ANY_PAGE: Final = "http://page.invalid/"
-"""Completes a relative URL in a page as far as it has to be checked."""
+"""Completes a relative URL in a page, for checking it."""
 
 PAGE_INBOX_BYTES: Final = 16 * 1024 * 1024
 PAGE_INBOX_COUNT: Final = 65536
-"""What may wait to be received in a page, which cannot hold the sender back, if nothing larger is asked for."""
+"""The default limit for unread messages in a page, which cannot hold the sender back."""
 
 _UNLIMITED: Final = sys.maxsize
 _MAX_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
@@ -52,7 +52,7 @@ OF_SOCKET: Final = frozenset({"family", "backlog", "reuse_port", "dualstack_ipv6
 _OF_ASYNCIO_SERVERS: Final = OF_CREATE_SERVER | OF_CREATE_UNIX_SERVER | {"reuse_port", "start_serving"}
 
 DEFAULT_TLS: Final[Any] = object()
-"""Stands for an `ssl` that was not given: None is another thing."""
+"""Stands for a missing `ssl` argument, because None has a meaning of its own."""
 
 
 class ArgumentTypeError(InvalidOptionError, TypeError):
@@ -60,7 +60,7 @@ class ArgumentTypeError(InvalidOptionError, TypeError):
 
 
 class Limits(NamedTuple):
-    """What a connection needs besides its transport's options."""
+    """The settings of a connection besides its transport's options."""
 
     write_limit: tuple[int, int]
     low_queue: int
@@ -88,7 +88,7 @@ def limits(
 def times(
     open_timeout: float | None, close_timeout: float | None, ping_interval: float | None, ping_timeout: float | None
 ) -> dict[str, Any]:
-    """Return the fields of the options that hold the time limits, in seconds; None is no limit, or no pings."""
+    """Return the fields of the options that hold the time limits, in seconds; None means no limit, or no pings."""
     return {
         "handshake_timeout": _seconds(open_timeout, "open_timeout", or_zero=True),
         "close_timeout": _seconds(close_timeout, "close_timeout", or_zero=True),
@@ -100,10 +100,10 @@ def times(
 def compression_of(
     compression: str | Compression | None, extensions: Sequence[Any] | None = None, *, is_client: bool = True
 ) -> Compression | None:
-    """Return how to compress; raises InvalidOptionError for what is not known here.
+    """Return how to compress; raises InvalidOptionError for unknown values.
 
-    `compression` is "deflate", a `Compression` or None; `extensions` may have one of the two factories that
-    `websockets.extensions.permessage_deflate` has, which then counts.
+    `compression` is "deflate", a `Compression` or None. `extensions` may have one factory of
+    `websockets.extensions.permessage_deflate`, which takes precedence.
     """
     if extensions:
         return _compression_of_factory(extensions, is_client=is_client)
@@ -123,7 +123,7 @@ def _compression_of_factory(extensions: Sequence[Any], *, is_client: bool) -> Co
         raise InvalidOptionError("no_context_takeover is for both sides or for none here: set it for both")
     settings = dict(factory.compress_settings or {})
     level = settings.pop("level", Compression().level)
-    settings.pop("memLevel", None)  # it follows from the window here
+    settings.pop("memLevel", None)  # derived from the window here
     if settings:
         raise InvalidOptionError(f"of compress_settings, level and memLevel are known here, not {', '.join(settings)}")
     bits = [factory.client_max_window_bits, factory.server_max_window_bits]
@@ -157,11 +157,11 @@ _FORMER_NAMES: Final = {
         "max_message_size": "max_size",
     },
 }
-"""What earlier releases of `websockets` and other libraries call an argument."""
+"""Names that earlier releases of `websockets` and other libraries have for arguments."""
 
 
 def renamed_ssl(others: dict[str, Any], ssl: Any) -> Any:
-    """Return the context that `ssl_context` gives, its name before `websockets` 13; takes it out of `others`."""
+    """Return `ssl_context`, the name of `ssl` before `websockets` 13; removes it from `others`."""
     if "ssl_context" not in others:
         return ssl
     warn("ssl_context was renamed to ssl", DeprecationWarning, stacklevel=4)
@@ -218,9 +218,9 @@ def serving_tls(others: Mapping[str, Any], ssl: Any) -> dict[str, Any]:
 
 
 def tls_of(ssl: SSLContext | bool | None, server_hostname: str | None = None, *, secure: bool) -> SSLContext | None:
-    """Return the context to be used, None for the default one; raises InvalidOptionError if one does not fit.
+    """Return the context to use, None for the default one; raises InvalidOptionError if it does not fit the URL.
 
-    `ssl` is `DEFAULT_TLS` where the program gave none.
+    `ssl` is `DEFAULT_TLS` if the program did not pass it.
     """
     if server_hostname and not secure:
         raise InvalidOptionError("server_hostname belongs to wss://, and the URL is ws://")
@@ -236,7 +236,7 @@ def tls_of(ssl: SSLContext | bool | None, server_hostname: str | None = None, *,
 
 
 def proxy_tls_of(others: dict[str, Any], proxy: str | bool | None) -> dict[str, Any]:
-    """Return the fields of the options for TLS to a proxy; takes its arguments out of `others`."""
+    """Return the fields of the options for TLS to a proxy; removes its arguments from `others`."""
     given = [argument for argument in ("proxy_ssl", "proxy_server_hostname") if argument in others]
     context = others.pop("proxy_ssl", True)
     name = others.pop("proxy_server_hostname", None)
@@ -258,7 +258,7 @@ def subprotocols_of(subprotocols: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def base_options(**fields: Any) -> Options:
-    """Return options with these fields, the rest as `aio` has them."""
+    """Return options with these fields, and the defaults of `aio` for the rest."""
     return Options(keeps_handshake=True, parses_ahead=True, keeps_fragments=True, **fields)
 
 
@@ -272,7 +272,7 @@ def _sizes(max_size: int | tuple[int | None, int | None] | None) -> tuple[int, i
 
 
 def _marks(value: Marks, name: str) -> tuple[int, int]:
-    """Return high and low water; the low one is a quarter of the high one if it is not given."""
+    """Return the high and the low water mark; the low one defaults to a quarter of the high one."""
     high, low = value if isinstance(value, tuple) else (value, None)
     if high is None:
         high = _UNLIMITED if low is None else 4 * low

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Authenticated(Protocol):
-    """The connection of a client that gives its name."""
+    """The connection of a client that logs in."""
 
     username: str
 
@@ -30,7 +30,7 @@ class Authenticated(Protocol):
 
 
 def check_of(credentials: Pair | Iterable[Pair] | None, check_credentials: Check | None) -> Check:
-    """Return what tells whether a name and a password are right.
+    """Return a function that checks a name and a password.
 
     Raises InvalidOptionError unless exactly one of the two is given, and ArgumentTypeError for bad credentials.
     """
@@ -43,7 +43,7 @@ def check_of(credentials: Pair | Iterable[Pair] | None, check_credentials: Check
 
 
 def given(request: Request) -> Pair | None:
-    """Return the name and the password of a request, None if it has none."""
+    """Return the name and the password in a request, None if it has none."""
     return _given(request.headers.get("Authorization"))
 
 
@@ -63,7 +63,7 @@ def _check_of(credentials: Pair | Iterable[Pair]) -> Check:
 
     def check(name: str, password: str) -> bool:
         expected = passwords.get(name)
-        # Compared in any case, so that the time taken does not tell which names there are.
+        # Always compared, so that the time taken does not reveal which names exist.
         return hmac.compare_digest(expected or b"", password.encode()) and expected is not None
 
     return check
@@ -80,7 +80,7 @@ def _given(header: str | None) -> tuple[str, str] | None:
         return None
     try:
         name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-    except ValueError:  # neither Base64 nor UTF-8, or not even ASCII
+    except ValueError:  # not Base64, not UTF-8, or not ASCII
         return None
     return (name, password) if colon else None
 

@@ -1,4 +1,4 @@
-"""What a program gives to be sent: one message, or the fragments of one."""
+"""The data that a program sends: one message, or the fragments of one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
 
 def as_message(data: Data, *, text: bool | None) -> Message:
-    """Return what is sent for `data`; `text` overrides that str goes as text and bytes-like as binary."""
+    """Return the message to send for `data`: str as text, bytes-like as binary, unless `text` overrides that."""
     if isinstance(data, str):
         return encode_text(data) if text is False else data
     payload = as_bytes(data)
@@ -32,12 +32,12 @@ def as_message(data: Data, *, text: bool | None) -> Message:
 
 
 def is_data(message: object) -> bool:
-    """Tell whether it is one message, not fragments of one; raises InvalidMessageTypeError for what is neither."""
+    """Tell whether it is one message, or else its fragments; raises InvalidMessageTypeError for other types."""
     if isinstance(message, (str, *_BYTES_LIKE)) or _has_buffer(message):
         return True
     if isinstance(message, Mapping):
         raise InvalidMessageTypeError("a message is no dict: encode it, as JSON say, or send its keys()")
-    if isinstance(message, (Iterable, AsyncIterable)) and not hasattr(message, "to_bytes"):  # JavaScript's bytes
+    if isinstance(message, (Iterable, AsyncIterable)) and not hasattr(message, "to_bytes"):  # a JavaScript buffer
         return False
     advice = ": send its to_bytes()" if hasattr(message, "to_bytes") else ""
     raise InvalidMessageTypeError(
@@ -54,7 +54,7 @@ def _has_buffer(message: object) -> bool:
 
 
 class Decoder:
-    """Makes of what comes what `decode` asks for: True text, False bytes, None what it is.
+    """Converts fragments as `decode` asks: True to text, False to bytes, None not at all.
 
     It is given the fragments of one message, which may cut a character in two. Raises UnicodeDecodeError.
     """
@@ -64,26 +64,26 @@ class Decoder:
         self._utf8 = _utf8_decoder().decode
 
     def __call__(self, fragment: Message) -> Message:
-        """Return what to make of a fragment."""
+        """Return the converted fragment."""
         if self._decode is None or isinstance(fragment, str) is self._decode:
             return fragment
         return fragment.encode() if isinstance(fragment, str) else self._utf8(fragment)
 
     def finish(self) -> None:
-        """Be told that this was all of the message."""
+        """Finish the message."""
         self._utf8(b"", True)
 
     def whole(self, message: Message) -> Message:
-        """Return what to make of a message that comes as one."""
+        """Return a whole message, converted."""
         made = self(message)
         self.finish()
         return made
 
 
 class _Parts:
-    """Makes of the fragments of one message, all str or all bytes-like, what is sent for them.
+    """Converts the fragments of one message, all str or all bytes-like, for sending.
 
-    The end of a fragment of bytes that go as text may cut a character in two.
+    Where bytes are sent as text, a fragment may end within a character.
     """
 
     def __init__(self, *, text: bool | None) -> None:
@@ -92,7 +92,7 @@ class _Parts:
         self._decode = _utf8_decoder().decode
 
     def __call__(self, fragment: object) -> Message:
-        """Return what is sent for the next fragment; raises InvalidMessageTypeError and InvalidTextError."""
+        """Return the next fragment to send; raises InvalidMessageTypeError and InvalidTextError."""
         if self._kind is None:
             self._kind = isinstance(fragment, str)
         if isinstance(fragment, str) is not self._kind or not (self._kind or _has_buffer(fragment)):
@@ -102,7 +102,7 @@ class _Parts:
         return self._decoded(as_bytes(fragment))  # type: ignore[arg-type]
 
     def finish(self) -> None:
-        """Note that these were all; raises InvalidTextError if the last one cut a character in two."""
+        """Finish the message; raises InvalidTextError if the last fragment ended within a character."""
         self._decoded(b"", is_last=True)
 
     def _decoded(self, data: bytes, *, is_last: bool = False) -> str:
@@ -113,9 +113,10 @@ class _Parts:
 
 
 async def each(fragments: Fragments, *, text: bool | None) -> AsyncIterator[Message]:
-    """Give the fragments, all str or all bytes-like, as they are to be sent; raises InvalidMessageTypeError.
+    """Yield the fragments, all str or all bytes-like, as they are sent; raises InvalidMessageTypeError.
 
-    The end of a fragment of bytes that go as text may cut a character in two; raises InvalidTextError if they are none.
+    The end of a fragment of bytes that go as text may cut a character in two; raises InvalidTextError for invalid
+    UTF-8.
     """
     part = _Parts(text=text)
     if isinstance(fragments, AsyncIterable):
@@ -128,7 +129,7 @@ async def each(fragments: Fragments, *, text: bool | None) -> AsyncIterator[Mess
 
 
 def parts_of(fragments: Iterable[Data], *, text: bool | None) -> Iterator[Message]:
-    """Give the fragments as `each()` does, without waiting."""
+    """Yield the fragments as `each()` does, without waiting."""
     part = _Parts(text=text)
     for fragment in fragments:
         yield part(fragment)

@@ -1,4 +1,4 @@
-"""How a connection ended, told as `websockets` tells it: by the Close frames of both sides."""
+"""How a connection ended, in the terms of `websockets`: the Close frames of both sides."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _OK = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RECEI
 
 
 def closing_frames(status: CloseStatus, asked: Close | None) -> tuple[Close | None, Close | None, bool | None]:
-    """Return what came, what was sent, and whether it was in this order (None unless there were both).
+    """Return the received and the sent Close frame, and whether they came in this order (None unless both exist).
 
-    `asked` is what this side asked for by `close()`. The rest follows: whoever is told of a Close frame answers it with
-    the same code, and a connection that this side failed ends with the code that says so.
+    `asked` is what this side asked for by `close()`. The rest follows: a Close frame is answered with the same code,
+    and a connection that this side failed ends with the code of that failure.
     """
     if isinstance(status.cause, HeartbeatTimeoutError):
         return None, asked or _KEEPALIVE_TIMEOUT, None
@@ -35,7 +35,7 @@ def closing_frames(status: CloseStatus, asked: Close | None) -> tuple[Close | No
 
 
 def closed_error(status: CloseStatus, asked: Close | None, failure: WebSocketError | None = None) -> ConnectionClosed:
-    """Return what whoever needs an open connection gets; its cause is the transport's, or `failure`."""
+    """Return the ConnectionClosed to raise; its cause is the transport's, or `failure`."""
     received, sent, in_this_order = closing_frames(status, asked)
     is_ok = received is not None and sent is not None and received.code in _OK and sent.code in _OK
     kind = ConnectionClosedOK if is_ok else ConnectionClosedError

@@ -37,8 +37,8 @@
                     └── InvalidProxyStatus    .response
 
 On CPython each of these that `websockets.exceptions` has too is a subclass of that one, so that code which catches
-`websockets.exceptions.ConnectionClosed` catches ours. In a page nothing of that package is loaded. What it tells
-apart and this package does not has its name too: `HeaderLineTooLong` is `SecurityError`, say.
+`websockets.exceptions.ConnectionClosed` catches ours. In a page that package is not loaded. Some of its names are
+aliases here: `HeaderLineTooLong` is `SecurityError`, for example.
 """
 
 from __future__ import annotations
@@ -149,10 +149,10 @@ class Close(NamedTuple):
 
 
 class ConnectionClosed(WebSocketError, Theirs.ConnectionClosed):
-    """The connection is closed; raised by what needs an open one.
+    """The connection is closed; raised by methods that need an open one.
 
     `rcvd` and `sent` are the Close frames, None where there was none. `rcvd_then_sent` tells which was first, if there
-    were two. `__cause__` is what went wrong, as far as this side can know.
+    were two. `__cause__` is the reason, as far as this side can know it.
     """
 
     def __init__(self, rcvd: Close | None, sent: Close | None, rcvd_then_sent: bool | None = None) -> None:
@@ -182,7 +182,7 @@ class ConnectionClosed(WebSocketError, Theirs.ConnectionClosed):
 
 
 class ConnectionClosedOK(ConnectionClosed, Theirs.ConnectionClosedOK):
-    """Closed as it should be: with 1000, with 1001, or without a code."""
+    """A normal end: with 1000, with 1001, or without a code."""
 
 
 class ConnectionClosedError(ConnectionClosed, Theirs.ConnectionClosedError):
@@ -190,7 +190,7 @@ class ConnectionClosedError(ConnectionClosed, Theirs.ConnectionClosedError):
 
 
 class ConcurrencyError(WebSocketError, Theirs.ConcurrencyError):
-    """Two tasks do what only one can do at a time."""
+    """Two tasks did what only one may do at a time."""
 
 
 class InvalidURI(InvalidURLError, Theirs.InvalidURI):
@@ -206,7 +206,7 @@ class InvalidURI(InvalidURLError, Theirs.InvalidURI):
 
 
 class InvalidProxy(errors.InvalidProxyError, Theirs.InvalidProxy):
-    """What `proxy` or the system names is no proxy."""
+    """The proxy setting, or the system's, is not a proxy's URL."""
 
     def __init__(self, proxy: str, msg: str) -> None:
         Exception.__init__(self, without_password(proxy), msg)
@@ -218,7 +218,7 @@ class InvalidProxy(errors.InvalidProxyError, Theirs.InvalidProxy):
 
 
 class OpeningError(ConnectError, OSError):
-    """No connection to the server came about; a page is not told why, and raises this for every reason."""
+    """The connection to the server failed. A page cannot know why, and raises this for every reason."""
 
 
 class OpeningRefusedError(OpeningError, ConnectionRefusedError):
@@ -237,9 +237,9 @@ class OpeningCertificateError(OpeningTLSError, CertificateError, SSLCertVerifica
     """The server's certificate was not accepted."""
 
     verify_code: int = 0
-    """OpenSSL's code for why."""
+    """OpenSSL's code for the reason."""
     verify_message: str = ""
-    """The same in words."""
+    """The reason in words."""
 
 
 class OpeningTimeoutError(ConnectTimeoutError, TimeoutError):
@@ -260,7 +260,7 @@ class InvalidHandshake(HandshakeError, Theirs.InvalidHandshake):
 
 
 class InvalidMessage(InvalidHandshake, Theirs.InvalidMessage):
-    """The answer was no HTTP, or none came."""
+    """The answer was not HTTP, or none came."""
 
 
 class InvalidStatus(InvalidHandshake, Theirs.InvalidStatus):
@@ -277,7 +277,7 @@ class InvalidStatus(InvalidHandshake, Theirs.InvalidStatus):
 
 
 class ProxyError(errors.ProxyError, InvalidHandshake, Theirs.ProxyError):
-    """The proxy could not be reached, or its answer was not the right one."""
+    """The proxy could not be reached, or its answer was wrong."""
 
     status: int = 0
     headers: tuple[tuple[str, str], ...] = ()
@@ -291,12 +291,12 @@ class UnreachableProxyError(OpeningError, ProxyError):
     """The proxy could not be reached, or the connection to it broke."""
 
     def __new__(cls, *arguments: Any) -> Self:
-        """Have OSError find its `errno` among the arguments, which it leaves to `__init__` where there is one."""
+        """Set `errno`: OSError takes it from its arguments, but leaves them to `__init__` where a class defines it."""
         return OSError.__new__(cls, *arguments)
 
 
 class InvalidProxyMessage(ProxyError, Theirs.InvalidProxyMessage):
-    """The proxy's answer was no HTTP, or none came."""
+    """The proxy's answer was not HTTP, or none came."""
 
 
 class InvalidProxyStatus(ProxyError, Theirs.InvalidProxyStatus):
@@ -335,11 +335,11 @@ class InvalidHeaderFormat(InvalidHeader, Theirs.InvalidHeaderFormat):
 
 
 class InvalidHeaderValue(InvalidHeader, Theirs.InvalidHeaderValue):
-    """A header has a value that is not the right one."""
+    """A header has a wrong value."""
 
 
 class InvalidOrigin(InvalidHeader, Theirs.InvalidOrigin):
-    """The Origin header is none that the server takes."""
+    """The server does not accept this Origin header."""
 
 
 class InvalidUpgrade(InvalidHeader, Theirs.InvalidUpgrade):
@@ -351,15 +351,15 @@ class NegotiationError(InvalidHandshake, Theirs.NegotiationError):
 
 
 class SecurityError(InvalidHandshake, Theirs.SecurityError):
-    """The server redirects to where nobody should follow, or its answer is too long."""
+    """The server redirects to an unsafe place, or its answer is too long."""
 
 
 class RedirectError(SecurityError, errors.InvalidOptionError):
-    """The server redirects to where the arguments of `connect()` do not lead."""
+    """The server redirects to a place that the arguments of `connect()` rule out."""
 
 
 class InvalidRedirect(InvalidHandshake, InvalidURI):
-    """The server redirects to what is no URI that a WebSocket can be opened to; `uri` is what it sent."""
+    """The server redirects to an invalid WebSocket URI; `uri` is what it sent."""
 
     def __init__(self, uri: str, msg: str) -> None:
         InvalidURI.__init__(self, uri, msg)

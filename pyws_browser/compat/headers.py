@@ -1,4 +1,4 @@
-"""The header fields that a program adds to the request, in every form that `websockets` takes."""
+"""The header fields that a program adds to the request, in every form that `websockets` accepts."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _BY_THE_HANDSHAKE: Final = frozenset(
 )
 
 _SAID_ANYWAY: Final = {"upgrade": "websocket", "sec-websocket-version": "13"}
-"""Fields that a program may repeat, as those copied from a browser do; the handshake sends them once."""
+"""Fields that a program may pass although the handshake sets them, as copies of browser headers do."""
 
 
 def headers_of(headers: Headers | None, further: dict[str, str | None]) -> tuple[tuple[str, str], ...]:
-    """Return handshake headers as pairs; `further` are those that the other arguments set, None for not at all.
+    """Return handshake headers as pairs; `further` are those set by other arguments, None for unset ones.
 
     "Host" and "Connection" replace those of the handshake. Raises InvalidHeaderError for a name or a value that cannot
-    be sent, and for what only the handshake may say.
+    be sent, and for fields that only the handshake may set.
     """
     pairs = [pair for pair in map(_checked, pairs_of(headers)) if pair is not None]
     names = {name.lower() for name, _ in pairs}
@@ -44,7 +44,7 @@ def pairs_of(headers: Any) -> list[tuple[str, Any]]:
     """Return the names and values of a mapping, of pairs, or of the `Headers` of `websockets`, as they are."""
     if headers is None:
         return []
-    raw_items = getattr(headers, "raw_items", None)  # which has a name twice if need be
+    raw_items = getattr(headers, "raw_items", None)  # which may have a name twice
     items = raw_items() if raw_items is not None else getattr(headers, "items", lambda: headers)()
     if not isinstance(items, Iterable):
         raise InvalidHeaderError(f"headers are a mapping or pairs, not {headers!r}")

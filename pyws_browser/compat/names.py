@@ -1,4 +1,4 @@
-"""Names of `websockets` whose things are those of `websockets` here as well: data types, and what does no I/O.
+"""Names taken from `websockets` itself: data types, and code without I/O.
 
 They are loaded at their first use. In a page that needs the package, which `micropip.install("websockets")` brings.
 """
@@ -30,7 +30,7 @@ FROM_WEBSOCKETS: Final[dict[str, str]] = {
 
 
 def from_websockets(module: str, name: str) -> object:
-    """Return the thing of that name, for the `__getattr__` of `module`; raises AttributeError for other names."""
+    """Return the object of that name, for the `__getattr__` of `module`; raises AttributeError for other names."""
     if name not in FROM_WEBSOCKETS:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     return getattr(import_module(f"websockets.{FROM_WEBSOCKETS[name]}"), name)

@@ -1,4 +1,4 @@
-"""What `connect()` raises when no connection came about, made of what the transport says."""
+"""Turns a transport's failure to connect into the exception that `connect()` raises."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _HEADER_ERRORS = {
 
 
 def opening_error(cause: WebSocketError | None, uri: str, seconds: float | None) -> Exception:
-    """Return what `connect()` raises for what the transport says; `seconds` is `open_timeout`."""
+    """Return the exception of `connect()` for a transport's error; `seconds` is `open_timeout`."""
     error = _opening_error(cause, uri, seconds)
     error.__cause__ = problem = None if cause is None else cause.__cause__ or cause
     if isinstance(error, SSLError) and isinstance(problem, SSLError):
@@ -94,7 +94,7 @@ def _opening_error(cause: WebSocketError | None, uri: str, seconds: float | None
 
 
 def invalid_proxy(proxy: str | bool | None, error: InvalidProxyError) -> InvalidProxy:
-    """Return what to raise for a proxy that cannot be used; the system's is not shown."""
+    """Return the exception for a proxy that cannot be used; the system's is not shown."""
     if not isinstance(proxy, str):
         return InvalidProxy("", str(error))
     scheme, separator, _ = proxy.partition("://")

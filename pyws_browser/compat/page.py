@@ -1,8 +1,8 @@
-"""The arguments of `connect()` in a page: what is taken, what is taken and logged, and what is refused.
+"""The arguments of `connect()` in a page: which are accepted, accepted and logged, or refused.
 
-An argument that asks for nothing is taken. One that a page cannot keep, but that changes no message, is taken, and that
-is logged once. One that changes what the server sees, or where the connection goes, is refused by name, with the way
-round.
+An argument that changes nothing is accepted. One that a page cannot honour, but that changes no message, is accepted
+and logged once. One that changes what the server sees, or where the connection goes, is refused by name, with an
+alternative.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NOTHING: Final[Mapping[str, tuple[Any, ...]]] = {
     "ssl_handshake_timeout": (None,),
     "ssl_shutdown_timeout": (None,),
 }
-"""What asks for nothing that a page does not do anyway, by the argument; None and what is empty, for the others."""
+"""Values that a page honours anyway, by argument; for others None and empty values."""
 
 _CHANGES_NO_MESSAGE: Final = frozenset(
     {
@@ -51,13 +51,13 @@ _logged: set[str] = set()
 
 
 def take_in_page(given: Mapping[str, Any], logger: Logger | LoggerAdapter[Any]) -> None:
-    """Judge arguments by their names, and log what a page does not keep.
+    """Check arguments by their names, and log those that a page ignores.
 
-    Raises UnsupportedInBrowserError, which is logged as well: libraries often hide what their connection raised.
+    Raises UnsupportedInBrowserError, which is logged as well: libraries often hide the exceptions of their connections.
     """
     for name, value in given.items():
         if name == "additional_headers":
-            if not callable(value):  # a function is asked before each attempt
+            if not callable(value):  # a function is called before each attempt
                 take_headers_in_page(value, logger)
         elif name in _NOTHING:
             if not any(value is nothing or value == nothing for nothing in _NOTHING[name]):
@@ -67,7 +67,7 @@ def take_in_page(given: Mapping[str, Any], logger: Logger | LoggerAdapter[Any]) 
 
 
 def take_headers_in_page(headers: Any, logger: Logger | LoggerAdapter[Any]) -> None:
-    """Judge the headers: a page sets none, and its user agent is the browser's. Raises as `take_in_page()`."""
+    """Check the headers: a page sets none, and its user agent is the browser's. Raises what `take_in_page()` raises."""
     names = [name for name, _ in pairs_of(headers)]
     refused = [name for name in names if name.lower() != "user-agent"]
     if refused:

@@ -1,4 +1,4 @@
-"""What programs ask of `connection.protocol`, which is a Sans-I/O protocol in `websockets`."""
+"""A `connection.protocol` for programs that expect the Sans-I/O protocol of `websockets`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Viewed(Protocol):
-    """A connection, of asyncio or one whose methods wait."""
+    """A connection of `aio` or `sync`."""
 
     id: UUID
     logger: LoggerAdapter[Any]
@@ -36,7 +36,7 @@ class Viewed(Protocol):
 
     @property
     def response(self) -> Response | None:
-        """The answer to it."""
+        """The answer to the request."""
 
     @property
     def close_code(self) -> int | None:
@@ -51,7 +51,7 @@ class Viewed(Protocol):
 
 
 class ProtocolView:
-    """The state of a connection, by the names that the protocol has in `websockets`; there is no protocol behind it."""
+    """The state of a connection under the names of a `websockets` protocol, without a protocol behind it."""
 
     def __init__(self, connection: Viewed, url: str) -> None:
         self._connection = connection
@@ -74,17 +74,17 @@ class ProtocolView:
 
     @property
     def subprotocol(self) -> str | None:
-        """The subprotocol that was agreed on, None if none was."""
+        """The negotiated subprotocol, None if there is none."""
         return self._connection.subprotocol
 
     @property
     def close_code(self) -> int | None:
-        """The code of the Close frame that came; None before the end."""
+        """The code of the received Close frame; None before the end."""
         return self._connection.close_code
 
     @property
     def close_reason(self) -> str | None:
-        """The reason in the Close frame that came; None before the end."""
+        """The reason in the received Close frame; None before the end."""
         return self._connection.close_reason
 
     @property
@@ -101,7 +101,7 @@ class ProtocolView:
 
     @property
     def extensions(self) -> list[Extension]:
-        """What was agreed on, as the extensions of `websockets`; none of them is in use, and a page knows of none."""
+        """The negotiated extensions as objects of `websockets`, for reading only; empty in a page."""
         response = self._connection.response
         return [] if response is None else _extensions_of(response.headers.get_all("Sec-WebSocket-Extensions"))
 

@@ -1,4 +1,4 @@
-"""The arguments of `connect()` that say how to reach the server, checked before anything is begun. CPython only."""
+"""Checks the arguments of `connect()` that say how to reach the server, before it starts. CPython only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
 
 
 def host_of(host: str | None, name: str = "host") -> str | None:
-    """Return a name or an address to connect to as a URL has it; raises InvalidOptionError for what is neither."""
+    """Return a host name or an address as a URL has it; raises InvalidOptionError for other values."""
     if host is None:
         return None
     try:
@@ -33,7 +33,7 @@ def host_of(host: str | None, name: str = "host") -> str | None:
 
 
 def port_of(port: int | None, name: str = "port", *, or_zero: bool = False) -> int | None:
-    """Return a port's number; raises InvalidOptionError for what is none."""
+    """Return a port number; raises InvalidOptionError for other values."""
     if port is None:
         return None
     if not isinstance(port, int) or isinstance(port, bool) or not (1 - or_zero) <= port <= MAX_PORT:
@@ -42,7 +42,7 @@ def port_of(port: int | None, name: str = "port", *, or_zero: bool = False) -> i
 
 
 def local_addr_of(address: tuple[str, int] | None) -> tuple[str, int] | None:
-    """Return the host, "" for any, and the port to connect from, 0 for any; raises InvalidOptionError if it is none."""
+    """Return the host ("" for any) and the port (0 for any) to connect from; raises InvalidOptionError."""
     match address:
         case None:
             return None
@@ -52,28 +52,28 @@ def local_addr_of(address: tuple[str, int] | None) -> tuple[str, int] | None:
 
 
 def family_of(family: int) -> int:
-    """Return the number of an address family; raises InvalidOptionError for another than those of IP."""
+    """Return the number of an address family; raises InvalidOptionError for families other than IP."""
     if family not in (0, socket.AF_INET, socket.AF_INET6):
         raise InvalidOptionError(f"family is socket.AF_INET, socket.AF_INET6, or 0 for both, not {family!r}")
     return int(family)
 
 
 def proxy_of(proxy: str | bool | None) -> str | bool | None:
-    """Return the setting for the proxy; raises InvalidOptionError for what is none, a URL excepted."""
+    """Return the proxy setting; raises InvalidOptionError for a wrong type. URLs are checked later."""
     if proxy is not None and not isinstance(proxy, (str, bool)):
         raise InvalidOptionError(f"proxy is a URL, True for that of the system, or None, not {proxy!r}")
     return proxy
 
 
 def unix_path_of(path: str | os.PathLike[str] | None) -> str | None:
-    """Return the path of a unix socket; raises InvalidOptionError for what is none."""
+    """Return the path of a unix socket; raises InvalidOptionError for other values."""
     if path is not None and not isinstance(path, (str, os.PathLike)):
         raise InvalidOptionError(f"unix_path is a path, or None, not {path!r}")
     return None if path is None else os.fspath(path)
 
 
 def origins_of(urls: Iterable[str]) -> frozenset[tuple[str, str, int]]:
-    """Return the origins of URLs; raises InvalidOptionError if one is none."""
+    """Return the origins of URLs; raises InvalidOptionError for an invalid one."""
     try:
         return frozenset(parse_url(url).origin for url in urls)
     except InvalidURLError as exc:
@@ -81,9 +81,9 @@ def origins_of(urls: Iterable[str]) -> frozenset[tuple[str, str, int]]:
 
 
 def redirect_target(error: Exception, uri: str, options: Options, *, has_address: bool) -> Exception | str:
-    """Return the URI that a refusal of `uri` redirects to, the refusal if it does not, or why nobody should go there.
+    """Return the redirect target of a refusal of `uri`, or the refusal itself, or the error of an unsafe redirect.
 
-    `has_address` says that `host` or `port` was given.
+    `has_address` says whether `host` or `port` was given.
     """
     if not isinstance(error, InvalidStatus) or error.status not in _REDIRECTS or options.web_limits:  # as in a browser
         return error

@@ -10,12 +10,12 @@ _RETRIED: Final = frozenset({500, 502, 503, 504})
 
 
 def process_exception(error: Exception) -> Exception | None:
-    """Return None if it is worth another attempt, else the exception to be raised, as that of `websockets` does.
+    """Return None if another attempt is worthwhile, else the exception to raise, as in `websockets`.
 
-    Worth one are network errors and time limits, a server that hangs up before it has answered, and the HTTP statuses
-    500, 502, 503 and 504. In a page every failure is, since no reason is known.
+    Worthwhile after network errors, timeouts, a server that closes before it answers, and the HTTP statuses 500, 502,
+    503 and 504. In a page always, because the reason is unknown.
     """
-    if isinstance(error, OSError):  # of which TimeoutError is one
+    if isinstance(error, OSError):  # TimeoutError is a subclass
         return None
     if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
         return None

@@ -1,4 +1,4 @@
-"""The exceptions of `websockets`, `socket` and `ssl` that ours derive from, and stand-ins where none are loaded."""
+"""The exceptions of `websockets`, `socket` and `ssl` that ours derive from, or stand-ins where these are not loaded."""
 
 from __future__ import annotations
 

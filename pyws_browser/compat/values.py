@@ -1,4 +1,4 @@
-"""Values in place of messages, for connections of asyncio and for those that block."""
+"""Sending and receiving values, for connections of `aio` and `sync`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class AwaitedValues(HasCodec):
-    """Sending and receiving what a codec makes messages of, under asyncio."""
+    """Sends and receives values by a codec, under asyncio."""
 
     if TYPE_CHECKING:
 
@@ -43,7 +43,7 @@ class AwaitedValues(HasCodec):
 
 
 class BlockingValues(HasCodec):
-    """The same for connections that block."""
+    """Sends and receives values by a codec, for connections that block."""
 
     if TYPE_CHECKING:
 

@@ -1,4 +1,4 @@
-"""WebSocketClient: one connection that tells by signals what happens (Godot 3 `WebSocketClient`)."""
+"""WebSocketClient: one connection that reports its events by signals (Godot 3 `WebSocketClient`)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ServerPeer(WebSocketPeer):
     """The peer of a client's connection, which the client polls."""
 
     is_watched: bool = False
-    """Whether the program has the descriptor, and so may sleep until it is readable."""
+    """Whether the program has asked for the descriptor, so it may sleep until it is readable."""
 
     def fileno(self) -> int:
         """Return a descriptor, as `WebSocketPeer.fileno()` does; it is for `poll()` of the client."""
@@ -50,17 +50,17 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
     These signals are emitted in `poll()`, in the order in which things happened:
 
     - `connection_established(protocol)`: the connection is open. `get_peer(1)` is the peer to talk through.
-    - `data_received()`: a message came, once for each. They wait in `get_peer(1)`.
+    - `data_received()`: emitted once for every message. Messages wait in `get_peer(1)`.
     - `server_close_request(code, reason)`: the server began to close; 1005 is for a Close frame without a code.
-    - `connection_closed(was_clean_close)`: an open connection has ended. What was not fetched from it still can be.
-    - `connection_error()`: no connection came about, and `get_peer(1).close_cause` says why.
+    - `connection_closed(was_clean_close)`: an open connection has ended. Its messages can still be fetched.
+    - `connection_error()`: connecting failed, and `get_peer(1).close_cause` says why.
 
     In multiplayer mode (`gd_mp_api`), `server_close_request` is emitted as well, and instead of the others:
 
     - `peer_connected(id)`, `peer_disconnected(id)`, `peer_packet(source)`, `peer_error(id, error)`
-    - `connection_succeeded()`: the session has begun, behind `peer_connected(1)`.
+    - `connection_succeeded()`: the session has begun; it follows `peer_connected(1)`.
     - `connection_failed()`: it ended before it had begun.
-    - `server_disconnected()`: it has ended, whichever side wanted that.
+    - `server_disconnected()`: the session has ended, whichever side closed it.
 
     `web_limits` and `connector` are those of `WebSocketPeer`. The settings are read when it connects.
     """
@@ -79,7 +79,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
         self._verify_ssl = True
         self._certificate: TrustedCertificate | None = None
         self._peer = WebSocketPeer(web_limits=self._options.web_limits, connector=connector)
-        self._link: Link | None = None  # until all of its end was told
+        self._link: Link | None = None  # until all signals of its end were emitted
         self._leaving: list[WebSocketPeer] = []
         self._is_behind = False
 
@@ -99,8 +99,8 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
         `gd_mp_api` joins a multiplayer session: `dialect` 3 is that of Godot 3, 4 that of Godot 4, which also makes
         `put_var()` write Godot 4's Variants.
 
-        `get_peer(1)` is a new peer from now on. A connection that is still closing goes on to do so, and nothing more
-        is told of it.
+        `get_peer(1)` is a new peer from now on. A connection that is still closing goes on closing without further
+        signals.
 
         Raises:
             InvalidURLError, InvalidSubprotocolError, InvalidHeaderError, InvalidOptionError: nothing was begun.
@@ -123,7 +123,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
                 self._refuse_in_browser("custom_headers")
             options = options._replace(headers=headers)
         if not options.web_limits:
-            from ..transport.native.certificates import client_context  # needs ssl, which a page does not have
+            from ..transport.native.certificates import client_context  # imports ssl, which a page does not have
 
             options = options._replace(tls=client_context(self._certificate, verify=self._verify_ssl))
         link = Link(SERVER, self._connector(url, options), self, ServerPeer)
@@ -142,8 +142,8 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
     def disconnect_from_host(self, code: int | None = 1000, reason: str = "") -> None:
         """Begin to close the connection, as `WebSocketPeer.close()` does (Godot 3).
 
-        `connection_closed` follows once the server has answered. A connection that is not open yet is given up, and
-        nothing is told of it.
+        `connection_closed` follows once the server has answered. A connection that is not open yet is given up without
+        a signal.
         """
         if self._peer.ready_state is State.CONNECTING:
             rules.check_close(code, reason, web=self._options.web_limits)
@@ -153,12 +153,12 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
             self._peer.close(code, reason)
 
     def poll(self) -> None:
-        """Do all that can be done without waiting, and emit the signals of what happened.
+        """Do all work that needs no waiting, and emit the signals of what happened.
 
         The connected functions get about 10 ms of a poll; the next poll goes on with what is left. A program that waits
         for `get_peer(1).fileno()` is woken for it.
 
-        An exception from a connected function comes out here; what had not been emitted is emitted by the next poll.
+        An exception from a connected function comes out here; the remaining signals are emitted by the next poll.
         """
         if self._leaving:
             for peer in self._leaving:
@@ -188,7 +188,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close, without waiting for the server's answer, and leave nothing open; emits nothing."""
+        """Close without waiting for the server's answer, and release everything; emits no signals."""
         self._link = None
         for peer in self._leaving:
             peer.abort()
@@ -199,9 +199,9 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
     # The state.
 
     def get_peer(self, id: int) -> WebSocketPeer:  # noqa: A002  Godot's name
-        """Return the peer of the connection, whose id is 1 (Godot). Raises NoSuchPeerError for another.
+        """Return the peer of the connection, whose id is 1 (Godot). Raises NoSuchPeerError for other ids.
 
-        In multiplayer mode it is there for its state; what is put into it directly goes out bare.
+        In multiplayer mode use it only for its state: packets put into it directly go out without an envelope.
         """
         if id != SERVER:
             raise NoSuchPeerError(f"a client has one peer, get_peer(1), and none with the id {id!r}")
@@ -210,7 +210,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
     def get_connection_status(self) -> ConnectionStatus:
         """Return whether it is disconnected, connecting or connected; it is connected while it closes (Godot).
 
-        After a flood it is connected until the last polls have told what came, and its end.
+        After a flood it stays connected until polls have emitted all its signals.
         """
         state = self._peer.ready_state
         if state is State.CLOSED and self._is_behind and (self._events or self._link is not None):
@@ -271,10 +271,10 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
     # What a poll is made of.
 
     def _emit(self) -> None:
-        """Call what is due as long as there is time. If it raises, the rest is called by the next poll."""
+        """Emit due signals as long as there is time. If one raises, the next poll emits the rest."""
         events = self._events
         clock = Clock()
-        row = 1  # an event alone costs no look at the clock
+        row = 1  # a single event needs no look at the clock
         while events:
             if not row:
                 if clock.is_over(EMIT_TIME) and self._may_leave_rest():
@@ -287,8 +287,8 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
     def _may_leave_rest(self) -> bool:
         """Tell whether the next poll may go on.
 
-        Not if the program may sleep, and its descriptor does not wake it. Nor if messages, of which the program is not
-        told, would fill up the inbox where nothing holds the sender back, which ends the connection.
+        It may not if the program may sleep and its descriptor would not wake it. It may not either if unreported
+        messages could fill the inbox of a connection without backpressure, which would end it.
         """
         transport = None if self._link is None else self._link.transport
         if isinstance(self._peer, ServerPeer) and self._peer.is_watched:
@@ -297,7 +297,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
             return True
         return not transport.is_half_full and (self._session is None or not self._session.is_half_full)
 
-    # What a client tells.
+    # The signals of a client.
 
     def _use_instead(self) -> str:
         return (

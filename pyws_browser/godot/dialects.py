@@ -1,4 +1,4 @@
-"""What passes in a multiplayer session, as bytes: the wire of Godot 3's `gd_mp_api`, and that of Godot 4.
+"""The wire formats of multiplayer sessions: that of Godot 3's `gd_mp_api`, and that of Godot 4.
 
 - Godot 3 puts every packet into an envelope of 9 bytes: its kind, its sender and its target. The server tells the
   clients of each other, and relays what one sends to the others.
@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from ..errors import InvalidOptionError, MultiplayerProtocolError
 
 ALL: Final = 0
-"""The target that is everybody (Godot `TARGET_PEER_BROADCAST`)."""
+"""The target that stands for all peers (Godot `TARGET_PEER_BROADCAST`)."""
 
 SERVER: Final = 1
 """The server's id (Godot `TARGET_PEER_SERVER`)."""
@@ -26,7 +26,7 @@ _ID = Struct("<i")
 
 
 class Kind(IntEnum):
-    """What an envelope is about. Only DATA may come from a client."""
+    """The kinds of envelopes. A client may send only DATA."""
 
     DATA = 0
     ADD = 1
@@ -35,7 +35,7 @@ class Kind(IntEnum):
 
 
 class Envelope(NamedTuple):
-    """One message; `peer` is whom it is about if it is not DATA."""
+    """One message; `peer` is the peer that it concerns, unless it is DATA."""
 
     kind: Kind
     source: int = SERVER
@@ -59,7 +59,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def notice(self, kind: Kind, id_: int) -> bytes | None:
-        """Return what the server says about a peer, None if that is not said in this dialect."""
+        """Return the server's message about a peer, None if this dialect has none."""
 
     @abstractmethod
     def pack(self, source: int, target: int, data: bytes) -> bytes:
@@ -67,11 +67,11 @@ class Dialect(ABC):
 
     @abstractmethod
     def from_client(self, client: int, message: bytes) -> Envelope:
-        """Return what a client has sent. Raises MultiplayerProtocolError."""
+        """Parse a client's message. Raises MultiplayerProtocolError."""
 
     @abstractmethod
     def from_server(self, message: bytes, own_id: int) -> tuple[Envelope, ...]:
-        """Return what the server has sent; `own_id` is 0 until it is known. Raises MultiplayerProtocolError."""
+        """Parse the server's message; `own_id` is 0 until it is known. Raises MultiplayerProtocolError."""
 
 
 class Godot3(Dialect):
@@ -121,7 +121,7 @@ class Godot4(Dialect):
     has_relay = False
 
     def notice(self, kind: Kind, id_: int) -> bytes | None:
-        """Return the id for its owner; nothing is said of other peers."""
+        """Return the message that tells a client its id; this dialect has none about other peers."""
         return _ID.pack(id_) if kind is Kind.ID else None
 
     def pack(self, source: int, target: int, data: bytes) -> bytes:
@@ -129,7 +129,7 @@ class Godot4(Dialect):
         return data
 
     def from_client(self, client: int, message: bytes) -> Envelope:
-        """Return the packet; a client has none but the server to send to."""
+        """Return the packet; a client can only send to the server."""
         return Envelope(Kind.DATA, client, SERVER, message)
 
     def from_server(self, message: bytes, own_id: int) -> tuple[Envelope, ...]:

@@ -1,13 +1,13 @@
 """Multiplayer sessions over WebSocket, as Godot has them (`gd_mp_api`).
 
 Theory of operation. The server is peer 1, and gives every client an id. A packet goes to a target: the id of one peer,
-0 for all, or -id for all but one. What passes is the matter of a `Dialect`, which knows bytes and nothing else.
+0 for all, or -id for all but one. The wire format is a `Dialect`, which handles bytes and nothing else.
 
 A `Session` is what one program sees: `Hub` is the server's, `Membership` a client's. It takes messages out of the inbox
-of a connection and keeps what the program is to fetch, until that is as much as the limits allow; the rest waits in the
-inbox, and TCP holds its sender back.
+of a connection and keeps packets for the program up to the limits; the rest waits in the inbox, and TCP holds the
+sender back.
 
-This module and that of the dialects are loaded when a session begins, since most programs have none.
+This module and the dialects are loaded when a session begins, because most programs have no sessions.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ if TYPE_CHECKING:
 _Arguments = TypeVarTuple("_Arguments")
 
 _MUST_ARRIVE: Final = "close"
-"""The policy for what the server says of peers: who misses it knows a session that does not exist."""
+"""The policy for the server's messages about peers: a client that misses one has a wrong view of the session."""
 
 
 ENVELOPES_IN_A_ROW: Final = 128
-"""Of what a client sent, so much at a time: the packets of all wait for the program in one queue."""
+"""The share of one client at a time: the packets of all clients wait for the program in one queue."""
 
 TAKE_TIME: Final = 0.005
 """Seconds of a client's poll in which it takes envelopes; the next poll goes on."""
 
 MANY_EVENTS: Final = 1024
-"""While a client has so many signals to emit it takes no more envelopes."""
+"""While so many signals wait to be emitted, a client takes no more envelopes."""
 
 
 class Owner(Protocol):
@@ -74,22 +74,22 @@ class Owner(Protocol):
 
 
 class Session(ABC):
-    """What the server and a client have in common: the packets that the program is to fetch.
+    """The common part of server and client: the packets that wait for the program.
 
-    `events` takes what is to be called when the signals are emitted; the signals and the limits are the owner's.
+    `events` collects the calls that emit signals; the signals and the limits belong to the owner.
     """
 
     def __init__(self, owner: Owner, events: Events, dialect: Dialect) -> None:
         self.unique_id = 0
         """This program's own id, 0 as long as it has none."""
-        # Its owner refers to it, so this is a weak reference: a client that nobody refers to is freed at once.
+        # A weak reference, because its owner refers to it: an unreferenced client is freed at once.
         self._owner: Owner = proxy(owner)
         self._events = events
         self._dialect = dialect
         self._packets: deque[tuple[int, bytes]] = deque()
         self._size = 0
 
-    # What the program does.
+    # Called by the program.
 
     @property
     def packet_count(self) -> int:
@@ -111,21 +111,21 @@ class Session(ABC):
 
     @abstractmethod
     def put(self, target: int, data: bytes) -> None:
-        """Send a packet; raises before anything of it was sent to anybody."""
+        """Send a packet; if it raises, nothing was sent to any peer."""
 
-    # What happens on a connection.
+    # Events of a connection.
 
     @abstractmethod
     def join(self, link: Link) -> None:
-        """Note that a connection is open."""
+        """Record that a connection is open."""
 
     @abstractmethod
     def take(self, link: Link) -> bool:
-        """Take what has come on a connection; return False if there was no room for all of it."""
+        """Take the messages of a connection; return False if there was no room for all of them."""
 
     @abstractmethod
     def leave(self, link: Link) -> None:
-        """Note that a connection has ended; everything that came on it was taken."""
+        """Record that a connection has ended; all its messages were taken."""
 
     @property
     def has_room(self) -> bool:
@@ -139,7 +139,7 @@ class Session(ABC):
         return 2 * len(self._packets) >= owner.max_queued_packets or 2 * self._size >= owner.inbound_buffer_size
 
     def forget(self, link: Link) -> None:
-        """Drop what came on a connection and was not fetched; no signal is emitted for it."""
+        """Drop the unfetched packets of a connection; no signal is emitted for them."""
         link.transport.inbox.clear()
         kept = [(source, data) for source, data in self._packets if source != link.id]
         self._packets.clear()
@@ -158,7 +158,7 @@ class Session(ABC):
         self._note(link, partial(_report, self._owner.peer_error, link.id, error), False)
 
     def _note(self, link: Link, tell: Callable[[], object], is_message: bool) -> None:
-        """Note an event that a client can cause any number of times; it counts until its signal is emitted."""
+        """Record an event that a client can cause any number of times; it counts until its signal is emitted."""
         link.waiting += 1
         self._events.append((link, partial(_tell_next, link, tell), is_message))
 
@@ -199,7 +199,7 @@ class Hub(Session):
         self._post(receivers, message)
 
     def join(self, link: Link) -> None:
-        """Tell the newcomer its id, and it and the others of each other."""
+        """Tell the new client its id, and announce it and the others to each other."""
         self._announce(link, Kind.ID, link.id)
         self._announce(link, Kind.ADD, SERVER)
         self._announce_to_all(link, Kind.ADD)
@@ -208,9 +208,9 @@ class Hub(Session):
         self._tell(link, self._owner.peer_connected, link.id)
 
     def take(self, link: Link) -> bool:
-        """Relay and keep; nobody takes more than half of the room that is left for all, nor more than a row at a time.
+        """Relay and keep packets; a client gets at most half of the room that is left, and one row at a time.
 
-        What is left in the inbox is for the next poll. None is taken while the signals of a whole row wait.
+        The next poll takes what is left in the inbox. Nothing is taken while the signals of a whole row wait.
         """
         if link.waiting >= ENVELOPES_IN_A_ROW:
             return False
@@ -234,7 +234,7 @@ class Hub(Session):
         return not inbox
 
     def leave(self, link: Link) -> None:
-        """Tell the others; what could not be kept of a client that is gone is lost, and its loss told."""
+        """Tell the others. Packets of a gone client that could not be kept are lost, which is reported."""
         inbox = link.transport.inbox
         if inbox:
             self._report(
@@ -259,7 +259,7 @@ class Hub(Session):
         self._post(receivers, message)
 
     def _receivers(self, source: int, target: int) -> list[Link]:
-        """Return the clients that a packet goes to. Raises NoSuchPeerError if it is for one that is not there."""
+        """Return the clients that get a packet. Raises NoSuchPeerError if the target does not exist."""
         if target > SERVER:
             link = self._links.get(target)
             if link is None or not is_there(link) or target == source:
@@ -280,7 +280,7 @@ class Hub(Session):
             self._post(self._receivers(whom.id, ALL), notice, _MUST_ARRIVE)
 
     def _post(self, links: list[Link], message: bytes, policy: SlowPolicy | None = None) -> None:
-        """Send to all; a slow one is reported when it becomes that."""
+        """Send to all; a client that becomes slow is reported."""
         for link in self._fanout.send(links, message, policy):
             waiting, limit = link.transport.buffered_amount, link.transport.options.outbound_buffer_size
             self._report(
@@ -305,7 +305,7 @@ class Membership(Session):
     ) -> None:
         super().__init__(owner, events, dialect)
         self._link = link
-        # Referred to weakly: it is a method of the owner, which has this object, and would be a reference cycle.
+        # A weak reference: a method of the owner, which has this object, would form a reference cycle.
         self._ask_for_leave = WeakMethod(may_leave_rest)
         self._has_succeeded = False
 
@@ -327,7 +327,7 @@ class Membership(Session):
         """Wait for the id."""
 
     def take(self, link: Link) -> bool:
-        """Keep packets, and note which peers come and go, as long as there is time; the next poll takes the rest.
+        """Keep packets, and record which peers come and go, as long as there is time; the next poll takes the rest.
 
         None is taken while many signals wait.
         """
@@ -346,7 +346,7 @@ class Membership(Session):
                 envelopes = self._dialect.from_server(_as_bytes(inbox.popleft()), self.unique_id)
             except MultiplayerProtocolError as exc:
                 self._report(link, exc)
-                if not self._dialect.has_relay and not self.unique_id:  # nothing else could tell the id
+                if not self._dialect.has_relay and not self.unique_id:  # only the first message tells the id
                     link.peer.close(CloseCode.NORMAL_CLOSURE, "the first message was no id")
                     inbox.clear()
             else:
@@ -355,7 +355,7 @@ class Membership(Session):
         return not inbox
 
     def leave(self, link: Link) -> None:
-        """Tell whether a session ended or never began."""
+        """Report whether a session ended or never began."""
         self._tell(link, self._owner.server_disconnected if self._has_succeeded else self._owner.connection_failed)
 
     def _handle(self, envelope: Envelope) -> None:
@@ -380,7 +380,7 @@ def _tell_next(link: Link, tell: Callable[[], object]) -> None:
 
 
 def _half_way(taken: int, limit: int) -> int:
-    """Return how much may be taken if half of what is left may."""
+    """Return half of the room that is left, which is what may be taken."""
     return taken + (limit - taken + 1) // 2
 
 
@@ -390,7 +390,7 @@ def _as_bytes(message: Message) -> bytes:
 
 
 def _report(signal: Signal[int, WebSocketError], id_: int, error: WebSocketError) -> None:
-    """Emit `peer_error`, or say that somebody should listen; once for each kind, for clients can cause any number."""
+    """Emit `peer_error`, or log once for each kind that it is not connected: clients can cause any number."""
     if signal.has_connections():
         signal.emit(id_, error)
     else:

@@ -1,4 +1,4 @@
-"""WebSocketMultiplayerPeer: what a client and a server have in common (Godot 3 `WebSocketMultiplayerPeer`)."""
+"""WebSocketMultiplayerPeer: the common base of client and server (Godot 3 `WebSocketMultiplayerPeer`)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ConnectionStatus(NamedNumber):
 
 
 class TransferMode(NamedNumber):
-    """Godot `NetworkedMultiplayerPeer.TransferMode`; over WebSocket all is reliable and in order."""
+    """Godot `NetworkedMultiplayerPeer.TransferMode`; over WebSocket every packet is reliable and in order."""
 
     UNRELIABLE = 0
     UNRELIABLE_ORDERED = 1
@@ -52,13 +52,13 @@ class TransferMode(NamedNumber):
 class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
     """A client or a server of one or of many connections.
 
-    It tells by signals what happens, all of them emitted in `poll()`. It sends and receives packets itself only in
-    multiplayer mode; otherwise the peers of its connections do, which `get_peer()` gives.
+    It reports events by signals, which are emitted in `poll()`. It sends and receives packets itself only in
+    multiplayer mode; otherwise use the peers of its connections, which `get_peer()` returns.
 
-    In multiplayer mode, `peer_connected(id)` and `peer_disconnected(id)` tell who comes and goes, and
-    `peer_packet(source)` that a packet came, once for each. `peer_error(id, error)` tells what a peer did that it may
-    not, or which one was too slow: what could not be used was dropped, and Godot prints a line. What is to be fetched
-    is bounded by `max_queued_packets` and `inbound_buffer_size`; so fetch it, on a server too that only relays.
+    In multiplayer mode, `peer_connected(id)` and `peer_disconnected(id)` report which peers come and go, and
+    `peer_packet(source)` every packet. `peer_error(id, error)` reports a peer that broke a rule or was too slow; its
+    packet was dropped (Godot prints a line). `max_queued_packets` and `inbound_buffer_size` bound the packets that
+    wait; so fetch them, even on a server that only relays.
     """
 
     TARGET_PEER_BROADCAST = ALL
@@ -78,7 +78,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         self.peer_disconnected: Signal[int] = Signal(failed)
         self.peer_packet: Signal[int] = Signal(failed)
         self.peer_error: Signal[int, WebSocketError] = Signal(failed)
-        # A client's, but Godot has them in both.
+        # Used by clients only, but in Godot both have them.
         self.connection_succeeded: Signal[()] = Signal()
         self.connection_failed: Signal[()] = Signal()
         self.server_disconnected: Signal[()] = Signal()
@@ -88,7 +88,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
 
     @abstractmethod
     def poll(self) -> None:
-        """Do all that can be done without waiting, and emit the signals of what happened."""
+        """Do all work that needs no waiting, and emit the signals of what happened."""
 
     @abstractmethod
     def get_peer(self, id: int) -> WebSocketPeer:  # noqa: A002  Godot's name
@@ -104,7 +104,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
 
     @abstractmethod
     def get_unique_id(self) -> int:
-        """Return the id in the multiplayer session: 1 is the server, 0 a client that has none (Godot)."""
+        """Return the id in the multiplayer session: 1 for the server, 0 for a client without an id (Godot)."""
 
     def set_buffers(
         self,
@@ -113,9 +113,9 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         output_buffer_size_kb: int,
         output_max_packets: int,
     ) -> None:
-        """Limit what may wait on each connection, in KiB and in packets, fetched or sent (Godot 3).
+        """Limit what may wait in each direction of a connection, in KiB and in packets (Godot 3).
 
-        As in Godot, the next power of two above a number is what counts. The properties `inbound_buffer_size`,
+        As in Godot, numbers are rounded up to the next power of two. The properties `inbound_buffer_size`,
         `max_queued_packets`, `outbound_buffer_size` and `max_outbound_packets` take any number.
 
         Raises:
@@ -137,7 +137,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
 
     @property
     def transfer_mode(self) -> TransferMode:
-        """RELIABLE; over WebSocket there is nothing else, and another one is refused (Godot)."""
+        """RELIABLE; WebSocket has no other mode, so others are refused (Godot)."""
         return TransferMode.RELIABLE
 
     @transfer_mode.setter
@@ -148,7 +148,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
     # Packets in multiplayer mode.
 
     def set_target_peer(self, id: int) -> None:  # noqa: A002
-        """Let `put_packet()` send to one peer, to all (0, as at first), or to all but one (-id) (Godot).
+        """Let `put_packet()` send to one peer, to all (0, the default), or to all but one (-id) (Godot).
 
         1 is the server, so -1 is all but the server. A Godot server gets what is sent to -1 all the same; one of this
         package does not. In Godot 4's dialect a client reaches the server only.
@@ -158,7 +158,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         self._target = id
 
     def get_packet_peer(self) -> int:
-        """Return who sent the packet that is fetched next (Godot). Raises NoPacketError if there is none."""
+        """Return the sender of the next packet (Godot). Raises NoPacketError if there is none."""
         session = self._multiplayer()
         if not session.packet_count:
             raise NoPacketError("there is no packet whose sender could be told: connect to peer_packet")
@@ -172,7 +172,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         return self._multiplayer().packet_count
 
     def get_packet(self) -> bytes:
-        """Fetch the next packet; `get_packet_peer()` tells before whom it is from. Raises NoPacketError."""
+        """Fetch the next packet; ask `get_packet_peer()` before for its sender. Raises NoPacketError."""
         packet = self._multiplayer().fetch()
         if packet is None:
             self._packet_error = Error.ERR_UNAVAILABLE
@@ -196,7 +196,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         self._multiplayer().put(self._target, as_bytes(packet))
 
     def _dialect(self, gd_mp_api: bool, version: int) -> Dialect | None:
-        """Return what is spoken in the session that is to begin, None if none is. Raises InvalidOptionError."""
+        """Return the dialect of the new session, None for no session. Raises InvalidOptionError."""
         if not gd_mp_api:
             if version != _DIALECT:
                 raise InvalidOptionError("dialect is that of a multiplayer session: give gd_mp_api=True as well")
@@ -212,9 +212,9 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
 
     @abstractmethod
     def _use_instead(self) -> str:
-        """Say what to call where there is no multiplayer session."""
+        """Return advice what to call without a multiplayer session."""
 
-    # What happens on a connection becomes events, and those are emitted at the end of a poll.
+    # What happens on a connection becomes events, which are emitted at the end of a poll.
 
     @abstractmethod
     def _on_open(self, link: Link) -> Callable[[], object]: ...
@@ -229,7 +229,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
     def _on_closed(self, link: Link, status: CloseStatus) -> Callable[[], object]: ...
 
     def _take_in(self, link: Link) -> bool:
-        """Note what has come on a connection; return False if not all of it could be taken."""
+        """Record the messages of a connection; return False if not all could be taken."""
         transport = link.transport
         session = self._session
         if transport.has_opened and not link.is_announced:
@@ -247,7 +247,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         return True
 
     def _take_end(self, link: Link, status: CloseStatus) -> None:
-        """Note the end of a connection that was open."""
+        """Record the end of a connection that was open."""
         if status.by_other_side:
             self._events.append((link, self._on_close_request(link, status), False))
         if self._session is None:
@@ -256,7 +256,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
             self._session.leave(link)
 
     def _on_task_failed(self, exc: Exception, arguments: tuple[object, ...]) -> None:
-        """Take what a coroutine function raised that was connected to a signal; the next poll raises it."""
+        """Keep the exception of a coroutine function that was connected to a signal; the next poll raises it."""
         self._events.append((None, partial(_raise, exc), False))
 
 
