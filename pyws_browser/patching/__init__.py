@@ -1,1 +1,1 @@
-"""Third-party code that imports `websockets`, or opens WebSockets through asyncio, made to run in a page."""
+"""Makes third-party code that uses `websockets`, or WebSockets through asyncio, run in a page."""

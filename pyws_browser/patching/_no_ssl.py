@@ -1,4 +1,4 @@
-"""Stands in for `ssl` in a Pyodide without it: names for libraries that import it, and contexts that do nothing.
+"""Stands in for `ssl` in a Pyodide without it: names for libraries to import, and contexts that do nothing.
 
 The browser does TLS by itself.
 """
@@ -21,7 +21,7 @@ OPENSSL_VERSION_NUMBER = 0x30000000
 
 
 class VerifyMode(IntEnum):
-    """Whether a certificate is asked for."""
+    """Whether a certificate is required."""
 
     CERT_NONE = 0
     CERT_OPTIONAL = 1
@@ -40,7 +40,7 @@ class TLSVersion(IntEnum):
 
 
 class Purpose:
-    """What a context is for."""
+    """The purpose of a context."""
 
     SERVER_AUTH = "SERVER_AUTH"
     CLIENT_AUTH = "CLIENT_AUTH"

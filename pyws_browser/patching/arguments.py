@@ -1,4 +1,4 @@
-"""The arguments of a library's `connect()`, made into those of `pyws_browser.aio.connect()` and `.sync.connect()`."""
+"""Translates the arguments of a library's `connect()` for `pyws_browser.aio.connect()` and `.sync.connect()`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TAKEN: Final = {
     ),
     **dict.fromkeys(("ssl_handshake_timeout", "ssl_shutdown_timeout"), "open_timeout and close_timeout count"),
 }
-"""Arguments that change no message: a page takes them, and logs each once unless it asks for nothing."""
+"""Arguments that change no message: a page accepts them, and logs each once if its value has an effect elsewhere."""
 
 _DEFAULTS: Final[dict[str, Any]] = {"ping_interval": 20, "ping_timeout": 20, "compression": "deflate", "family": 0}
 
@@ -35,16 +35,16 @@ _PASSED: Final = frozenset(
 )
 
 _SHIFT: Final = 3000
-"""What is added to a close code that a page may not send: 1008 is sent as 4008."""
+"""Added to a close code that a page may not send: 1008 is sent as 4008."""
 
 _REFUSED: Final = {"unix": "unix_path", "path": "unix_path", "sock": "sock", "proxy": "proxy", "host": "host"}
 
 
 def translate(uri: str, arguments: dict[str, Any]) -> tuple[Handshake, dict[str, Any]]:
-    """Return what to ask for, and the arguments that count in a page; `create_connection` is not among them.
+    """Return the request, and the arguments that apply in a page, without `create_connection`.
 
     Raises:
-        UnsupportedInBrowserError: the server, or the way to it, would be another one without an argument.
+        UnsupportedInBrowserError: without an argument that a page cannot honour, the connection would go elsewhere.
         ValueError: `ssl` with a ws:// URI, as in `websockets`.
 
     """
@@ -58,9 +58,9 @@ def translate(uri: str, arguments: dict[str, Any]) -> tuple[Handshake, dict[str,
         del given["proxy"]
     if not given.get("origin"):
         given.pop("origin", None)
-    if "timeout" in given:  # what close_timeout was called in older versions
+    if "timeout" in given:  # the name of close_timeout in older versions
         given.setdefault("close_timeout", given.pop("timeout"))
-    # None says "no limit" here, and nothing at the others.
+    # None means "no limit" here, and "not given" for the others.
     passed: dict[str, Any] = {
         name: arguments[name] for name in ("open_timeout", "close_timeout", "max_queue") if name in arguments
     }
@@ -89,7 +89,7 @@ def _look_at_tls(uri: str, given: dict[str, Any]) -> None:
 
 
 def _look_at_address(uri: str, given: dict[str, Any]) -> None:
-    """Take a `host` and a `port` that are those of the URI."""
+    """Accept a `host` and a `port` that equal those of the URI."""
     parts = urlsplit(uri)
     if given.get("host") == parts.hostname:
         del given["host"]

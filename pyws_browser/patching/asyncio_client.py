@@ -1,6 +1,6 @@
 """`websockets.asyncio.client` in a page: `connect` and `ClientConnection` keep their names and types.
 
-Their methods are replaced in place, so that a subclass, and a module that imported them long ago, get the new ones.
+Their methods are replaced in place, so subclasses and modules that imported them earlier get the new ones.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .opening import CONNECT_METHODS, Opening, check_subclass, connection_type
 from .transplant import set_code, set_methods
 
 if TYPE_CHECKING:
-    _Theirs = object  # what is inherited from theirs is replaced
+    _Theirs = object  # the methods inherited from the original are replaced
 else:
     _Theirs = theirs.ClientConnection
 

@@ -1,8 +1,8 @@
-"""The bridge below asyncio libraries: a transport that reads their WebSocket bytes and speaks to the browser's.
+"""The bridge below asyncio libraries: a transport that turns their WebSocket bytes into calls of the browser's.
 
-The library makes its own handshake and its own frames. The bridge reads the request, opens the page's WebSocket to
-where it asks for, answers 101, and passes messages on in both directions. Pings are answered here. What is no
-WebSocket is refused.
+The library makes its own handshake and its own frames. The bridge reads the request, opens the page's WebSocket to the
+same URL, answers 101, and passes messages on in both directions. It answers pings itself, and refuses requests that are
+not for a WebSocket.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from .client_frames import HTTPRequest
 
 _LOOK: Final = 0.01
-"""Seconds between two looks at how much of its buffer the browser has sent, for which there is no event."""
+"""Seconds between two checks of how much the browser has sent, for which there is no event."""
 
 _CLOSE_TIMEOUT: Final = 10.0
 """Seconds in which a library is to answer a Close frame, and to close."""
 
 _OF_REQUEST: Final = frozenset({"content-type", "content-length", "keep-alive", "sec-websocket-protocol"})
-"""Headers of a request that say nothing of their own where it asks for a WebSocket, besides those of the handshake."""
+"""Headers of a WebSocket request, besides those of the handshake, that can be left out."""
 
 _PLAIN: Final = (
     "{} is not available in a page: asyncio's connections carry WebSockets alone there; for HTTP use "
@@ -49,7 +49,7 @@ _PLAIN: Final = (
 
 
 class Bridge(asyncio.Transport):
-    """asyncio's side: what `create_connection()` returns."""
+    """The asyncio transport that `create_connection()` returns."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, protocol: Any, address: tuple[str, int], *, secure: bool
@@ -84,14 +84,14 @@ class Bridge(asyncio.Transport):
         self._high, self._low = 64 * 1024, 16 * 1024
         self._is_writing_paused = False
 
-    # What asyncio's transports have.
+    # The interface of asyncio's transports.
 
     def get_protocol(self) -> Any:
         """Return the library's protocol."""
         return self._protocol
 
     def set_protocol(self, protocol: Any) -> None:
-        """Take another protocol, as after an upgrade."""
+        """Switch to another protocol, as after an upgrade."""
         self._protocol = protocol
 
     def is_closing(self) -> bool:
@@ -107,7 +107,7 @@ class Bridge(asyncio.Transport):
         self._is_paused = True
 
     def resume_reading(self) -> None:
-        """Pass on what waits, and what comes."""
+        """Pass on waiting and new messages."""
         self._is_paused = False
         if self._pump is not None:
             self._loop.call_soon(self._after_turn)
@@ -126,7 +126,7 @@ class Bridge(asyncio.Transport):
         self._low = low if low is not None else self._high // 4
 
     def can_write_eof(self) -> bool:
-        """Tell that there is no half-closed connection."""
+        """Return False: a WebSocket cannot be half-closed."""
         return False
 
     def write_eof(self) -> None:
@@ -134,11 +134,11 @@ class Bridge(asyncio.Transport):
         raise NotImplementedError
 
     def writelines(self, list_of_data: Any) -> None:
-        """Take several pieces as one."""
+        """Write several pieces as one."""
         self.write(b"".join(list_of_data))
 
     def write(self, data: Any) -> None:
-        """Take bytes of the library: its request, then its frames."""
+        """Read bytes from the library: its request, then its frames."""
         if self._is_lost:
             return
         if self._is_open:
@@ -149,7 +149,7 @@ class Bridge(asyncio.Transport):
             self._read_request()
 
     def close(self) -> None:
-        """Close the connection; what was written goes out first."""
+        """Close the connection after sending what was written."""
         if not self._is_closing:
             self._is_closing = self._is_closed_here = True
             if self._opening is not None:
@@ -228,7 +228,7 @@ class Bridge(asyncio.Transport):
         if opcode in (TEXT, BINARY):
             try:
                 sender.put(payload.decode() if opcode == TEXT else payload)
-            except NotConnectedError:  # the browser knows already what the page is still to be told
+            except NotConnectedError:  # the browser knows of the end before the page does
                 return
         elif opcode == PING:
             self._loop.call_soon(self._give, frame(PONG, payload))
@@ -255,7 +255,7 @@ class Bridge(asyncio.Transport):
             data = data[size:]
 
     def _regulate(self) -> None:
-        """Have the library wait while the browser has much to send."""
+        """Pause the library while the browser has much to send."""
         if not self._is_writing_paused and self.get_write_buffer_size() > self._high:
             self._is_writing_paused = True
             self._protocol.pause_writing()
@@ -289,7 +289,7 @@ class Bridge(asyncio.Transport):
     def _has_opened(self, transport: Transport) -> None:
         assert self._request is not None  # noqa: S101  or nothing was opened
         self._is_open = True
-        # A subprotocol that `carry` added is none that the library asked for.
+        # The library did not ask for a subprotocol that `carry` added.
         chosen = transport.subprotocol if transport.subprotocol in self._offered else ""
         self._give(answer(self._request, chosen))
         rest, self._unread = self._unread, b""
@@ -345,7 +345,7 @@ class Bridge(asyncio.Transport):
             self._update()
 
     def _update(self) -> None:
-        """Have the pump see that the state is another one."""
+        """Let the pump see the new state."""
         if self._pump is not None:
             self._pump.update()
 
@@ -360,7 +360,7 @@ class Bridge(asyncio.Transport):
         if error is None and not self._is_closed_here:
             self._protocol.eof_received()
         self._is_lost = self._is_closing = True
-        protocol, self._protocol = self._protocol, None  # as asyncio's own do: the two refer to each other
+        protocol, self._protocol = self._protocol, None  # breaks the reference cycle, as asyncio's own transports do
         self._pump = self._sender = self._opening = None
         protocol.connection_lost(error)
 
@@ -375,7 +375,7 @@ async def create_connection(
     sock: Any = None,
     **_others: Any,
 ) -> tuple[Any, Any]:
-    """Make a bridge, where asyncio's own makes a connection over TCP."""
+    """Make a bridge, in place of asyncio's TCP connection."""
     if sock is not None:
         if host is None:
             host, port = "socket.invalid", 0

@@ -17,6 +17,6 @@ def _broadcast(connections: Any, message: Any, raise_exceptions: bool = False, *
 
 
 def patch() -> None:
-    """Replace what the function does; on the desktop, where tests have servers, leave it."""
+    """Replace the function's code; on the desktop, where tests have servers, leave it."""
     if IN_BROWSER and hasattr(theirs, "broadcast"):
         set_code(theirs.broadcast, _broadcast)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
-"""A client's side of RFC 6455 as it comes out of a library: the request, then masked frames; and frames for it.
+"""Parses the bytes that a client library sends (a request, then masked frames), and makes frames for it.
 
-It is the smallest reader that serves libraries that keep to the protocol. `pyws_browser.wire` has the reader for
-strangers, which no page needs.
+It is a small parser for libraries that keep to the protocol. `pyws_browser.wire` has the strict parser for untrusted
+peers, which pages do not need.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class HTTPRequest(NamedTuple):
 
     @property
     def is_upgrade(self) -> bool:
-        """Whether it asks for a WebSocket."""
+        """Whether it requests a WebSocket."""
         return self.method == "GET" and self.get("upgrade").lower() == "websocket"
 
 
 def read_request(data: bytes) -> tuple[HTTPRequest, bytes] | None:
     """Return the request and the bytes after it, None while its head is not complete.
 
-    Raises RemoteProtocolError for what is no HTTP.
+    Raises RemoteProtocolError for bytes that are not HTTP.
     """
     head, end, rest = data.partition(b"\r\n\r\n")
     if not end:
@@ -96,7 +96,7 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 class ClientFrames:
-    """Takes the bytes of a library, and gives its messages and control frames."""
+    """Turns the bytes of a library into messages and control frames."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -104,9 +104,9 @@ class ClientFrames:
         self._kind = CONTINUATION
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Give what is complete: TEXT, BINARY or a control opcode, and the payload of the whole message.
+        """Yield what is complete: TEXT, BINARY or a control opcode, and the payload of the whole message.
 
-        Raises RemoteProtocolError for what no client sends.
+        Raises RemoteProtocolError for frames that a client may not send.
         """
         self._buffer += data
         while (found := self._next()) is not None:
@@ -128,7 +128,7 @@ class ClientFrames:
                 yield self._kind, whole
 
     def _next(self) -> tuple[int, bytes] | None:
-        """Cut the next frame off; return its first byte and its payload."""
+        """Remove the next frame from the buffer; return its first byte and its payload."""
         buffer = self._buffer
         if len(buffer) < 2:
             return None

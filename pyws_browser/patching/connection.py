@@ -1,4 +1,4 @@
-"""The asyncio connection that libraries get in a page: `aio.ClientConnection` with what else they ask of it."""
+"""The asyncio connection that libraries get in a page: `aio.ClientConnection` with further attributes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ TheirState: Any = _state_type()
 
 
 class LibraryConnection(aio.ClientConnection):
-    """A client's connection with the properties of that of `websockets`, as far as a page can answer them.
+    """A client's connection with the properties of `websockets`, as far as a page knows them.
 
-    Sending and receiving are those of `aio`. A page cannot ping, so `ping()` is answered here: it tells whether the
-    connection is open, and no more.
+    Sending and receiving are those of `aio`. A page cannot ping, so `ping()` is answered here: it only checks that the
+    connection is open.
     """
 
     offered: Sequence[str] | None = None
-    """The subprotocols that the library asked for; None if `carry` added none."""
+    """The subprotocols that the library offered; None if `carry` added none."""
 
     @property
     def state(self) -> Any:
@@ -49,18 +49,18 @@ class LibraryConnection(aio.ClientConnection):
 
     @property
     def subprotocol(self) -> Any:
-        """The subprotocol that was agreed on, unless it is one that `carry` added."""
+        """The negotiated subprotocol, unless `carry` added it."""
         chosen = self._transport.subprotocol or None
         return chosen if self.offered is None or chosen in self.offered else None
 
     @property
     def request(self) -> Any:
-        """The request that a page can have sent: its path."""
+        """The request as far as a page knows it: its path."""
         return request_of(self._transport.url)
 
     @request.setter
     def request(self, value: object) -> None:
-        """Take no other one."""
+        """Ignore a new value."""
 
     @property
     def response(self) -> Any:
@@ -69,12 +69,12 @@ class LibraryConnection(aio.ClientConnection):
 
     @property
     def protocol(self) -> Any:
-        """The view of the state machine that libraries look at."""
+        """The view of the protocol that libraries read."""
         return ProtocolView(self)
 
     @property
     def transport(self) -> Any:
-        """What stands for asyncio's transport."""
+        """The stand-in for asyncio's transport."""
         return TransportView(self)
 
     @property
@@ -85,7 +85,7 @@ class LibraryConnection(aio.ClientConnection):
 
     @property
     def local_address(self) -> Any:
-        """None, for a page is not told its own."""
+        """None: a page does not know its own address."""
         return None
 
     @property
@@ -116,7 +116,7 @@ class LibraryConnection(aio.ClientConnection):
 
 
 class ProtocolView:
-    """What libraries ask of `connection.protocol`."""
+    """The attributes of `connection.protocol` that libraries use."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -131,12 +131,12 @@ class ProtocolView:
 
     @property
     def subprotocol(self) -> Any:
-        """The subprotocol that was agreed on."""
+        """The negotiated subprotocol."""
         return self._connection.subprotocol
 
     @property
     def close_code(self) -> int | None:
-        """The code of the Close frame that came, 1006 if none did; None before the end."""
+        """The code of the received Close frame, 1006 if none came; None before the end."""
         code: int | None = self._connection.close_code
         return code
 
@@ -153,23 +153,23 @@ class ProtocolView:
 
     @property
     def close_rcvd(self) -> Any:
-        """The Close frame that came."""
+        """The received Close frame."""
         return self._connection.closed_error().rcvd if self.close_code is not None else None
 
     @property
     def close_sent(self) -> Any:
-        """The Close frame that was sent."""
+        """The sent Close frame."""
         return self._connection.closed_error().sent if self.close_code is not None else None
 
 
 class TransportView:
-    """What libraries ask of `connection.transport`."""
+    """The methods of `connection.transport` that libraries use."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return the other side's name as far as a page knows it; the default for all else."""
+        """Return the other side's address as far as a page knows it; the default for other names."""
         return self._connection.remote_address if name == "peername" else default
 
     def is_closing(self) -> bool:

@@ -1,4 +1,4 @@
-"""Our exceptions as subclasses of those of `websockets`, where that was not there when ours were made."""
+"""Makes our exceptions subclasses of those of `websockets` when that is loaded after ours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..compat import exceptions as ours
 
 
 def patch() -> None:
-    """Put each exception of `websockets` under ours of the same name, in place of what stood for it."""
+    """Make each exception of `websockets` a base of ours of the same name, in place of its stand-in."""
     for name, kind in vars(theirs).items():
         own = getattr(ours, name, None)
         if not isinstance(kind, type) or not isinstance(own, type) or issubclass(own, kind):

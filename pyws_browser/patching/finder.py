@@ -1,4 +1,4 @@
-"""Looking at imports: the modules of `websockets` that open connections are changed as soon as they are loaded."""
+"""An import hook: it changes the modules of `websockets` that open connections as soon as they are loaded."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PATCHES: Final = {
     "websockets.asyncio.connection": ".broadcasting",
     "websockets.exceptions": ".exceptions",
 }
-"""By the module of `websockets`: ours, whose `patch()` changes it once it is loaded."""
+"""Maps a module of `websockets` to ours, whose `patch()` changes it once it is loaded."""
 
 
 class PatchingFinder(MetaPathFinder):
-    """Finds what the finders behind it find, and has those modules changed after they were loaded."""
+    """Finds what the next finders find, and changes those modules after they are loaded."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -51,7 +51,7 @@ class PatchingFinder(MetaPathFinder):
             if finder is not self and finder is not None:
                 try:
                     spec = finder.find_spec(fullname, path, target)
-                except ModuleNotFoundError:  # Pyodide says so of what it can bring, as ssl
+                except ModuleNotFoundError:  # Pyodide raises it for packages that it can load, such as ssl
                     continue
                 if spec is not None:
                     return spec
@@ -59,7 +59,7 @@ class PatchingFinder(MetaPathFinder):
 
 
 class _PatchingLoader(Loader):
-    """Loads as the loader that it stands for does, and has the module changed then."""
+    """Loads a module with the original loader, and changes it then."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -91,7 +91,7 @@ def patch_module(name: str) -> None:
 
 
 def forget_patched() -> None:
-    """Take the modules for unchanged again, and those that change them for not loaded: they hold on to them."""
+    """Forget which modules were changed, and unload the modules that changed them, which refer to them."""
     _patched.clear()
     for name in {*PATCHES.values(), ".connection", ".opening"}:
         sys.modules.pop(f"{__package__}{name}", None)

@@ -1,4 +1,4 @@
-"""Handshake headers in a page, which may set none: some are left out, some carried elsewhere, the others refused."""
+"""Handshake headers in a page, which may set none: some are dropped, some carried elsewhere, the others refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INFORMATIONAL: Final = re.compile(
     r"accept|accept-(encoding|language)|cache-control|pragma|dnt|priority|traceparent|tracestate|baggage|sentry-trace"
     r"|(.*-)?(user-agent|agent|version)|(x-)?(request|correlation|trace)-id|x-client-(info|name)|x-stainless-.*"
 )
-"""Headers that tell the server about the program and change no answer, or that the browser sends by itself."""
+"""Headers that only inform the server, or that the browser sends by itself."""
 
 _OF_HANDSHAKE: Final = frozenset(
     {"connection", "upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions"}
@@ -31,7 +31,7 @@ _ADVICE: Final = (
 
 
 class CarriedHeaders(Mapping[str, str]):
-    """The headers that `carry` is given, by names whose case does not matter."""
+    """The headers that `carry` gets, with case-insensitive names."""
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
         self._items = {name.lower(): (name, value) for name, value in pairs}
@@ -46,11 +46,11 @@ class CarriedHeaders(Mapping[str, str]):
         return len(self._items)
 
     def __repr__(self) -> str:
-        return f"CarriedHeaders({', '.join(self)})"  # the values are secrets as a rule
+        return f"CarriedHeaders({', '.join(self)})"  # the values are usually secrets
 
 
 class Handshake(NamedTuple):
-    """What a library asks for, as far as a page can send it, and the headers that are still to be carried."""
+    """The request of a library as far as a page can send it, and the headers that `carry` must place."""
 
     uri: str
     subprotocols: Sequence[str] | None
@@ -62,7 +62,7 @@ class Handshake(NamedTuple):
         return self._checked(await result if inspect.isawaitable(result) else result)
 
     def carried_at_once(self) -> tuple[str, Sequence[str] | None]:
-        """Return the same to code that blocks; raises InvalidOptionError if `carry` is a coroutine function."""
+        """Do the same for code that blocks; raises InvalidOptionError if `carry` is a coroutine function."""
         result = self._ask()
         if inspect.iscoroutine(result):
             result.close()
@@ -83,10 +83,10 @@ class Handshake(NamedTuple):
 
 
 def handshake_of(uri: str, headers: Any, subprotocols: Sequence[str] | None) -> Handshake:
-    """Return what to do for a library that asks for `uri` with these headers.
+    """Return the request for a library that connects to `uri` with these headers.
 
-    `headers` is a mapping, pairs, or the `Headers` of `websockets`. Raises UnsupportedInBrowserError, which names them,
-    for headers that the server would miss, unless there is a `carry` that takes them.
+    `headers` is a mapping, pairs, or the `Headers` of `websockets`. Raises UnsupportedInBrowserError, which names the
+    headers that the server would miss, unless `carry` is set.
     """
     wanted: list[str] = list(subprotocols or ())
     left: list[tuple[str, str]] = []

@@ -12,7 +12,7 @@ from .opening import CONNECT_METHODS, Opening, check_subclass, connection_type
 from .transplant import set_code, set_methods
 
 if TYPE_CHECKING:
-    _Theirs = object  # what is inherited from theirs is replaced
+    _Theirs = object  # the methods inherited from the original are replaced
 else:
     _Theirs = theirs.WebSocketClientProtocol
 
@@ -52,7 +52,7 @@ class PageProtocol(LibraryConnection, _Theirs):
 
     @path.setter
     def path(self, value: object) -> None:
-        """Take no other one."""
+        """Ignore a new value."""
 
     @property
     def request_headers(self) -> Any:
@@ -84,7 +84,7 @@ def _init(self: Any, uri: str, **arguments: Any) -> None:
 
 
 def _retry(_error: Exception) -> None:
-    """Take every failure for one that passes, as the legacy client does."""
+    """Treat every failure as temporary, as the legacy client does."""
 
 
 def patch() -> None:

@@ -31,17 +31,17 @@ async def _getaddrinfo(
     proto: int = 0,
     flags: int = 0,
 ) -> list[Any]:
-    """Return the name itself for its address: the browser looks it up."""
+    """Return the name itself as its address: the browser resolves it."""
     address = (host.decode() if isinstance(host, bytes) else str(host), int(port or 0))
     return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
 
 
 async def _sock_connect(self: Any, sock: Any, address: Any) -> None:
-    """Connect nothing: `create_connection()` is given the socket, and the request says where to."""
+    """Do nothing: `create_connection()` gets the socket, and the request names the server."""
 
 
 def patch() -> None:
-    """Change the class of the running loop; on the desktop that of asyncio's own loops."""
+    """Patch the class of the running loop; on the desktop, asyncio's own loops."""
     kind: type = type(asyncio.get_event_loop()) if IN_BROWSER else asyncio.BaseEventLoop
     if kind in _patched:
         return

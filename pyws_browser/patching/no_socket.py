@@ -1,4 +1,4 @@
-"""What stands below the bridge in place of a socket."""
+"""A stand-in for the socket below the bridge."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class NoSocket:
-    """What libraries ask of the socket below a transport, answered for a page, which has none."""
+    """The socket methods that libraries call on a transport; a page has no sockets."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.family: int = socket.AF_INET
@@ -20,11 +20,11 @@ class NoSocket:
         return self._address
 
     def getsockname(self) -> tuple[str, int]:
-        """Return no address: a page is not told its own."""
+        """Return no address: a page does not know its own."""
         return ("0.0.0.0", 0)  # noqa: S104
 
     def setsockopt(self, *_arguments: Any) -> None:
-        """Take any option: the browser decides about TCP."""
+        """Accept any option: the browser decides about TCP."""
 
     def getsockopt(self, *_arguments: Any) -> int:
         """Return 0 for any option."""

@@ -1,4 +1,4 @@
-"""What the new and the legacy `connect` of `websockets` share in a page."""
+"""The common part of the new and the legacy `connect` of `websockets` in a page."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from .headers import Handshake
 
 _HOOKS: Final = frozenset({"process_redirect", "process_exception", "handle_redirect"})
-"""Methods that a subclass may override without effect here: a page follows no redirects."""
+"""Methods that a page never calls, so overriding them has no effect: a page follows no redirects."""
 
 _made: WeakKeyDictionary[type, type] = WeakKeyDictionary()
 
 
 class Opening:
-    """One `connect()` of a library: `connect` is that of `aio` which does its work."""
+    """One `connect()` of a library; its `connect` is that of `aio`."""
 
     def __init__(
         self, handshake: Handshake, arguments: dict[str, Any], factory: Callable[..., LibraryConnection]
@@ -43,7 +43,7 @@ class Opening:
         )
 
     async def _ask_carry(self) -> str:
-        """Ask for every attempt, for tokens that expire; `aio` asks for the URI first."""
+        """Recompute the arguments for every attempt, because tokens expire; `aio` calls the URI's function first."""
         uri, self._subprotocols = await self._handshake.carried()
         return uri
 
@@ -60,7 +60,7 @@ class Opening:
 def connection_type(asked: Any, theirs: type, ours: type[Any]) -> type[Any]:
     """Return the class of connections for `create_connection`: a subclass of theirs becomes one of ours as well.
 
-    Raises UnsupportedInBrowserError for a factory that is no class.
+    Raises UnsupportedInBrowserError for a factory that is not a class.
     """
     if asked is None or asked is theirs:
         return ours
@@ -76,7 +76,7 @@ def connection_type(asked: Any, theirs: type, ours: type[Any]) -> type[Any]:
 
 
 def check_subclass(kind: type, theirs: type) -> None:
-    """Refuse a subclass of `connect` that overrides what is never called in a page, for it would not get its way."""
+    """Refuse a subclass of `connect` that overrides a method which a page never calls."""
     for base in kind.__mro__[: kind.__mro__.index(theirs)]:
         for name in vars(base):
             if not name.startswith("__") and name not in _HOOKS and callable(vars(theirs).get(name)):
@@ -91,7 +91,7 @@ def refuse_unix() -> None:
     raise refuse(str(rules.unsupported("unix_path", "unix_connect()")))
 
 
-# What `connect` is made of, besides `__init__()`.
+# The methods of `connect` besides `__init__()`.
 
 
 def _await(self: Any) -> Generator[Any, None, Any]:

@@ -23,7 +23,7 @@ _finder = PatchingFinder()
 
 
 def patch_websockets(*, carry: Carry | None = None, drop: Iterable[str] = ()) -> None:
-    """Make libraries that speak WebSocket run in a page unchanged, those that import `websockets` and asyncio's others.
+    """Make libraries that use WebSockets, by `websockets` or by asyncio, run in a page unchanged.
 
     ::
 
@@ -34,22 +34,22 @@ def patch_websockets(*, carry: Carry | None = None, drop: Iterable[str] = ()) ->
 
     The connecting functions and classes of `websockets` (new, legacy and blocking) keep their names and types and open
     the browser's own WebSocket. It may be called before or after `websockets`, and the libraries that use it, are
-    imported. What opens WebSockets without that package, by asyncio's `create_connection()` as aiohttp does, gets a
-    transport that speaks to the browser's WebSocket.
+    imported. Libraries that open WebSockets by asyncio's `create_connection()`, such as aiohttp, get a transport that
+    uses the browser's WebSocket.
 
     A page may set no handshake headers. Those that only inform (User-Agent and the like) are left out, with a line in
-    the log. Others raise UnsupportedInBrowserError, which names them, unless one of these takes care:
+    the log. Others raise UnsupportedInBrowserError, which names them, unless one of these handles them:
 
     - `drop`: names of headers that the server can do without; their case does not matter.
     - `carry`: a function, or a coroutine function, that moves headers to where a page can put them. It is called as
       `carry(uri, headers, subprotocols)` for every connection with such headers, and returns `(uri, subprotocols)`.
       Its `headers` is a mapping in which the case of names does not matter, `subprotocols` a list or None.
 
-    A second call replaces `carry` and `drop`. `unpatch_websockets()` undoes all. On CPython it does nothing, except
-    under `PYWS_WEB_LIMITS=1`: then a desktop test shows that the program will run in a page.
+    A second call replaces `carry` and `drop`. `unpatch_websockets()` undoes everything. On CPython it does nothing,
+    except under `PYWS_WEB_LIMITS=1`: then a desktop test shows that the program will run in a page.
 
     Raises:
-        InvalidOptionError: `carry` is no function, or `drop` no collection of names.
+        InvalidOptionError: `carry` is not a function, or `drop` is not a collection of names.
 
     """
     if carry is not None and not callable(carry):
@@ -74,7 +74,7 @@ def patch_websockets(*, carry: Carry | None = None, drop: Iterable[str] = ()) ->
 
 
 def unpatch_websockets() -> None:
-    """Undo `patch_websockets()`: `websockets` and asyncio are as they were. Connections that are open stay."""
+    """Undo `patch_websockets()` and restore `websockets` and asyncio. Open connections stay open."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
     take_back_all()
@@ -86,7 +86,7 @@ def unpatch_websockets() -> None:
 
 
 def _warn_of_modules_without() -> None:
-    """Name the modules that looked for `websockets` before it was there, and gave it up."""
+    """Warn about modules that failed to import `websockets` before, and went on without it."""
     for name, module in list(sys.modules.items()):
         if isinstance(module, ModuleType) and vars(module).get("websockets", module) is None:
             logger.warning(

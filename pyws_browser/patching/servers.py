@@ -1,4 +1,4 @@
-"""The servers of `websockets` in a page, which cannot listen: they are refused by name."""
+"""Refuses the servers of `websockets` in a page, which cannot listen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `patch_websockets()` was asked for, and the log of what a page leaves out."""
+"""The settings of `patch_websockets()`, and the log of what a page leaves out."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ _noted: set[str] = set()
 
 
 def note(what: str, why: str) -> None:
-    """Log at INFO, once for each `what`, that something is left out that changes no message."""
+    """Log at INFO, once for each `what`, that a page ignores it; it changes no message."""
     if what not in _noted:
         _noted.add(what)
         logger.info("%s is left out in a page: %s", what, why)
 
 
 def refuse(message: str) -> UnsupportedInBrowserError:
-    """Return the error for what a page cannot do, and log it: libraries often hide the exceptions of a connect."""
+    """Return and log the error for what a page cannot do: libraries often hide the exceptions of `connect()`."""
     logger.warning("%s", message)
     return UnsupportedInBrowserError(message)
 
 
 def forget_notes() -> None:
-    """Log again what was logged before; for tests and for `unpatch_websockets()`."""
+    """Forget what was logged, so that it is logged again; for tests and for `unpatch_websockets()`."""
     _noted.clear()
 
 

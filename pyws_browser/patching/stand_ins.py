@@ -40,11 +40,11 @@ NAMES_ONLY: Final = {
     "sync.utils": "Deadline",
     "utils": "*accept_key *apply_mask *get_socket_name",
 }
-"""Modules of which a page needs the names alone: classes, and functions with a star before them."""
+"""Modules of which a page only needs the names: classes, and functions, which have a star before them."""
 
 
 def find_stand_in(name: str, root: str = "websockets") -> ModuleSpec | None:
-    """Return the spec of what stands in for a module, None if nothing does."""
+    """Return the spec of the stand-in for a module, None if there is none."""
     if name == "ssl":
         return spec_from_file_location(name, _HERE / "_no_ssl.py")
     if name == root:
@@ -55,14 +55,14 @@ def find_stand_in(name: str, root: str = "websockets") -> ModuleSpec | None:
 
 
 def forget_stand_ins() -> None:
-    """Take the stand-ins out of the modules that are loaded."""
+    """Remove the stand-ins from the loaded modules."""
     for name, module in list(sys.modules.items()):
         if _is_stand_in(module):
             del sys.modules[name]
 
 
 def is_superseded() -> bool:
-    """Tell whether a stand-in serves for a `websockets` that has been installed since."""
+    """Tell whether a stand-in is in use although `websockets` has been installed since."""
     return _is_stand_in(sys.modules.get("websockets")) and PathFinder.find_spec("websockets") is not None
 
 

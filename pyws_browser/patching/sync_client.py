@@ -52,22 +52,22 @@ class PageConnection(theirs.ClientConnection):
 
     @property
     def subprotocol(self) -> Any:
-        """The subprotocol that was agreed on, unless it is one that `carry` added."""
+        """The negotiated subprotocol, unless `carry` added it."""
         chosen = self._page.subprotocol
         return chosen if self._offered is None or chosen in self._offered else None
 
     @property
     def protocol(self) -> Any:
-        """The view of the state machine that libraries look at."""
+        """The view of the protocol that libraries read."""
         return ProtocolView(self)
 
     @protocol.setter
     def protocol(self, value: object) -> None:
-        """Take no other one."""
+        """Ignore a new value."""
 
     @property
     def close_code(self) -> int | None:
-        """The code of the Close frame that came; None before the end."""
+        """The code of the received Close frame; None before the end."""
         code: int | None = self._page.close_code
         return code
 
@@ -84,7 +84,7 @@ class PageConnection(theirs.ClientConnection):
 
     @property
     def local_address(self) -> Any:
-        """None, for a page is not told its own."""
+        """None: a page does not know its own address."""
         return None
 
     def __enter__(self) -> Any:
@@ -93,11 +93,11 @@ class PageConnection(theirs.ClientConnection):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close with 1000; if the block failed with 1011, which a page sends as 4011."""
+        """Close with 1000, or if the block raised with 1011 (which a page sends as 4011)."""
         self.close(CloseCode.NORMAL_CLOSURE if kind is None else CloseCode.INTERNAL_ERROR)
 
     def __iter__(self) -> Iterator[Message]:
-        """Receive until the connection was closed as it should be."""
+        """Receive until the connection is closed normally."""
         try:
             while True:
                 yield self.recv()
@@ -109,7 +109,7 @@ class PageConnection(theirs.ClientConnection):
         return self._page.recv(timeout, decode)
 
     def recv_streaming(self, decode: bool | None = None) -> Iterator[Any]:
-        """Give the next message as one, for a page is not told of fragments."""
+        """Return the next message as one: a page does not see fragments."""
         yield self.recv(decode=decode)
 
     def send(self, message: Data | Iterable[Data], text: bool | None = None) -> None:
@@ -148,7 +148,7 @@ class PageConnection(theirs.ClientConnection):
 
 
 def connect(uri: str, **arguments: Any) -> Any:
-    """Connect, and return the connection; with `legacy=False`, what reconnects."""
+    """Connect, and return the connection; with `legacy=False`, return an object that reconnects."""
     if arguments.pop("legacy", None) is False:
         return theirs.reconnect(uri, **arguments)
     factory = connection_type(arguments.pop("create_connection", None), theirs.ClientConnection, PageConnection)
@@ -173,7 +173,7 @@ def _unix_connect(*_arguments: Any, **_named: Any) -> Any:
     import_module("pyws_browser.patching.opening").refuse_unix()
 
 
-# websockets 17 has a class as well, which connects again and again.
+# websockets 17 also has a class that connects again after each end.
 
 
 def _init(self: Any, uri: str, **arguments: Any) -> None:
@@ -220,7 +220,7 @@ def _iter(self: Any) -> Iterator[Any]:
 
 
 def patch() -> None:
-    """Replace what the module's functions do."""
+    """Replace the code of the module's functions."""
     set_code(theirs.connect, _connect)  # type: ignore[arg-type]
     set_code(theirs.unix_connect, _unix_connect)  # type: ignore[arg-type]
     if hasattr(theirs, "reconnect"):

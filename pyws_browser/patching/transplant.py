@@ -1,7 +1,6 @@
-"""Changes to classes and functions of other packages, in place, each of which can be taken back.
+"""Changes classes and functions of other packages in place; each change can be undone.
 
-A class or a function that is changed in place is changed for whoever has a reference to it: it does not matter which
-modules imported it before.
+A change in place reaches every reference, including those of modules that imported the class or function before.
 """
 
 from __future__ import annotations
@@ -44,10 +43,10 @@ def set_methods(owner: type, methods: dict[str, Any]) -> None:
 
 
 def set_code(function: FunctionType, replacement: FunctionType) -> None:
-    """Let a function do what `replacement` does, which must need no global names and no closure."""
+    """Replace the code of a function by that of `replacement`, which must use no globals and no closure."""
     names = ("__code__", "__defaults__", "__kwdefaults__")
     before = {name: getattr(function, name) for name in names}
-    with suppress(ValueError):  # a signature that cannot be told
+    with suppress(ValueError):  # a function without a readable signature
         set_attribute(function, "__signature__", inspect.signature(function))
     for name in names:
         setattr(function, name, getattr(replacement, name))
@@ -66,12 +65,12 @@ def take_back_all() -> None:
 
 
 def when_taken_back(function: Callable[[], None]) -> None:
-    """Have `function` called by `take_back_all()`."""
+    """Let `take_back_all()` call `function`."""
     _taken_back_by.append(function)
 
 
 def _with_signature(method: Any, before: Any) -> Any:
-    """Return a copy of `method` whose signature is that of `before`: libraries look at it for arguments' names."""
+    """Return a copy of `method` whose signature is that of `before`: libraries inspect it for argument names."""
     copy = type(method)(method.__code__, method.__globals__, method.__name__, method.__defaults__, method.__closure__)
     copy.__kwdefaults__ = method.__kwdefaults__
     return functools.update_wrapper(copy, before)

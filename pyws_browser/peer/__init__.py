@@ -1,1 +1,1 @@
-"""The peer that a program talks through, and what connects it again."""
+"""The peer that a program talks through, and reconnection."""

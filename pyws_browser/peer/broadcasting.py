@@ -1,4 +1,4 @@
-"""One message to many connections, which is made into a frame once. CPython only, as servers are."""
+"""Sends one message to many connections, framed once. CPython only, as servers are."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
 
 
 def is_there(link: Link) -> bool:
-    """Tell whether the program knows of a connection, and can send to it."""
+    """Tell whether a connection is open and was announced to the program."""
     return link.is_announced and link.transport.ready_state is OPEN
 
 
 class Fanout:
-    """Sends the same to many connections, and knows which of them are slow.
+    """Sends the same message to many connections, and tracks which of them are slow.
 
     After the first message, those that follow are gathered in the transports until `release()`: one system call for
     each connection then hands them over.
 
-    `tell_missed(link, messages, bytes)` is called for one that missed messages, once it is slow no longer.
+    `tell_missed(link, messages, bytes)` is called for a connection that missed messages, once it is no longer slow.
     """
 
     def __init__(self, tell_missed: Callable[[Link, int, int], object]) -> None:
         self.policy: SlowPolicy = "close"
-        # A method is referred to weakly: its object has this one, and would be a reference cycle.
+        # A weak reference: the method's object refers to this one, which would form a reference cycle.
         self._tell_missed = WeakMethod(tell_missed) if isinstance(tell_missed, MethodType) else lambda: tell_missed
         self.slow: dict[int, tuple[Link, SlowReader]] = {}
-        """Those that are slow, by their ids."""
+        """The slow connections, by their ids."""
         self._has_sent = False
         self._held: list[Link] = []
 
@@ -53,7 +53,7 @@ class Fanout:
         return bool(self._held)
 
     def release(self) -> None:
-        """Hand over what was gathered."""
+        """Send the gathered messages."""
         self._has_sent = False
         if self._held:
             held, self._held = self._held, []
@@ -61,7 +61,7 @@ class Fanout:
                 _let_go(link)
 
     def _begin_to_gather(self, link: Link, size: int) -> bool:
-        """Hold what goes to a connection from now on, if nothing waits for it; hand over what was held, if any was."""
+        """Start gathering for a connection if nothing waits for it; send what was gathered before, if anything."""
         if link.gathered:
             _let_go(link)
             return False
@@ -76,9 +76,9 @@ class Fanout:
     def send(
         self, links: Iterable[Link], message: Message, policy: SlowPolicy | None = None, key: Hashable = None
     ) -> list[Link]:
-        """Send a message to all that are there; return those that are slow from now on.
+        """Send a message to all connections given; return those that have become slow.
 
-        What "close" is the policy for is sent to a slow one too, if there is room for it.
+        Under "close" a slow connection gets the message too if there is room for it.
         """
         shared = SharedMessage(message)
         size = len(shared.payload)
@@ -98,7 +98,7 @@ class Fanout:
                         transport.send_shared(shared)
                         link.gathered = gathered
                         continue
-                    except OutboundBufferFullError:  # what the program sent besides takes the room
+                    except OutboundBufferFullError:  # messages that the program sent itself take the room
                         _let_go(link)
                 elif self._begin_to_gather(link, gathered):
                     transport.send_shared(shared)
@@ -109,7 +109,7 @@ class Fanout:
                     try:
                         transport.send_shared(shared)
                         continue
-                    except OutboundBufferFullError:  # it is too large, or as many packets wait as may
+                    except OutboundBufferFullError:  # it is too large, or the limit of waiting packets is reached
                         pass
                 if known is None:
                     found.append(link)
@@ -123,11 +123,11 @@ class Fanout:
 
     @property
     def has_news(self) -> bool:
-        """Whether there is room again for one that is slow."""
+        """Whether a slow connection has room again."""
         return any(reader.has_room for _, reader in self.slow.values())
 
     def look(self) -> None:
-        """Look which connections are no longer slow."""
+        """Check which connections are no longer slow."""
         for link, reader in list(self.slow.values()):
             is_open = link.transport.ready_state is OPEN
             if is_open and not reader.resume():

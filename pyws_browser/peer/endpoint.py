@@ -1,6 +1,6 @@
-"""What runs with every message of a peer, and with every poll.
+"""The part of a peer that runs with every message and every poll.
 
-It is apart from the rest of the peer because it decides how fast that is: mypyc compiles it.
+It is a module of its own because it decides the speed: mypyc compiles it.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ CONNECTING: Final = State.CONNECTING
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Endpoint:
-    """A program's side of a transport, which belongs to the thread that attached it."""
+    """A program's side of a transport. It belongs to the thread that attached it."""
 
     def __init__(self) -> None:
         self._transport: Transport | None = None
         self._owner = 0
         self._asked_at = 0.0
-        self._was_string = [False]  # in a list, for a peer looks at what is assigned to it, which takes its time
+        self._was_string = [False]  # in a list, because assigning an attribute of a peer is checked, which is slow
 
     def poll(self) -> None:
-        """Do all that can be done without waiting: connect, receive, send, close."""
+        """Do all work that needs no waiting: connect, receive, send, close."""
         transport = self._transport
         if transport is not None:
             if get_ident() != self._owner:
@@ -62,7 +62,7 @@ class Endpoint:
         transport.send(checked)
 
     def get_current_outbound_buffered_amount(self) -> int:
-        """Return how many payload bytes were put and not yet handed on (Godot 3.4; WHATWG `bufferedAmount`)."""
+        """Return how many payload bytes wait to be sent (Godot 3.4; WHATWG `bufferedAmount`)."""
         return 0 if self._transport is None else self._transport.buffered_amount
 
     # Receiving.
@@ -87,7 +87,7 @@ class Endpoint:
         return message
 
     def __iter__(self) -> Iterator[Message]:
-        """Fetch the messages that are there now, one by one, as `receive()` gives them."""
+        """Fetch the messages that are there now, one by one, as `receive()` does."""
         transport = self._transport
         if transport is None:
             return
@@ -99,7 +99,7 @@ class Endpoint:
         fetch = inbox.popleft
         was_string = self._was_string
         for _ in range(len(inbox)):
-            if not inbox or self._transport is not transport:  # the loop's own body fetched, or connected again
+            if not inbox or self._transport is not transport:  # the loop's body fetched messages, or connected again
                 return
             message = fetch()
             was_string[0] = isinstance(message, str)
@@ -117,10 +117,10 @@ class Endpoint:
         self._asked_at = 0.0
 
     def _look_for_polls(self, transport: Transport) -> None:
-        """Warn a program that waits for its connection and does not poll."""
+        """Warn a program that waits for its connection without polling."""
         from .unpolled import look
 
-        asked_at, self._asked_at = self._asked_at, inf  # for the warning asks for the state as well
+        asked_at, self._asked_at = self._asked_at, inf  # because the warning reads the state as well
         self._asked_at = look(self, transport, asked_at)
 
     def _check_thread(self) -> None:
@@ -129,7 +129,7 @@ class Endpoint:
 
 
 def not_open(transport: Transport | None) -> NotConnectedError:
-    """Return what to raise where a transport had to be OPEN."""
+    """Return the exception for a transport that is not OPEN."""
     if transport is None:
         return NotConnectedError("the peer has no connection: call connect_to_url() and poll() until it is OPEN")
     if transport.ready_state is State.CONNECTING:
@@ -153,5 +153,5 @@ def not_open(transport: Transport | None) -> NotConnectedError:
 
 
 def wrong_thread() -> WrongThreadError:
-    """Return what to raise in a thread that a peer does not belong to."""
+    """Return the exception for a call in a thread that does not own the peer."""
     return WrongThreadError("a peer belongs to the thread that connected it: use a queue to talk to that thread")

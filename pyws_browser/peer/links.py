@@ -1,4 +1,4 @@
-"""A connection as a client or a server sees it, and the events that it has to tell."""
+"""A connection as a client or a server sees it, and its pending events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..transport.base import Transport
 
 EMIT_TIME: Final = 0.01
-"""Seconds that a poll takes for the signals, and so for the functions of the program; the next poll goes on."""
+"""Seconds of a poll for emitting signals, which run the program's functions; the next poll goes on."""
 
 GATHER_SIZE: Final = 64 * 1024
 """Bytes that a fan-out gathers for one connection."""
@@ -23,7 +23,7 @@ _LONG: Final = 0.0005
 
 
 class Clock:
-    """Tells when the time for what a poll does many times is over; `row` of it is done between two looks."""
+    """Tells when the time for a repeated step of a poll is over; `row` steps are done between two looks."""
 
     __slots__ = ("_begun_at", "_seen_at", "row")
 
@@ -32,7 +32,7 @@ class Clock:
         self._begun_at = self._seen_at = 0.0
 
     def is_over(self, seconds: float) -> bool:
-        """Tell whether `seconds` have passed since the first time that this was called."""
+        """Tell whether `seconds` have passed since the first call."""
         now = monotonic()
         if not self._seen_at:
             self._begun_at = now
@@ -47,7 +47,7 @@ class Clock:
 class Link:
     """One connection as a client or a server sees it, and which of its events it has noted.
 
-    What the owner was set to do with Variants, the peer of the connection does too.
+    The connection's peer takes over its owner's settings for Variants.
     """
 
     __slots__ = (
@@ -74,11 +74,11 @@ class Link:
         self.received: int = 0
         self.is_announced: bool = False
         self.gather_limit: int = min(GATHER_SIZE, transport.options.outbound_buffer_size)
-        """Bytes at which what was gathered goes out, however long it is to the end of the poll."""
+        """Gathered messages of this many bytes go out before the end of the poll."""
         self.gathered: int = 0
-        """Bytes that wait in the transport, which a fan-out holds, for the end of a poll; 0 if it does not hold it."""
+        """Bytes that a fan-out has gathered in the transport; 0 if it gathers nothing."""
         self.waiting: int = 0
-        """Of the events that it can cause any number of, so many were noted and not emitted (in a session)."""
+        """How many unlimited events of it wait to be emitted (in a session)."""
         self.has_failed: bool = False
         """Whether a function of the program failed while it served this connection: its messages are told no more."""
 

@@ -49,7 +49,7 @@ class MemoryNetwork:
         self._listeners: dict[str, MemoryListener] = {}
 
     def listen(self, url: str, protocols: Iterable[str] = ()) -> MemoryListener:
-        """Take `url`; `protocols` are the subprotocols that are known there.
+        """Listen at `url`; `protocols` are the supported subprotocols.
 
         Raises AlreadyConnectedError if it is taken.
         """
@@ -65,7 +65,7 @@ class MemoryNetwork:
         return WebSocketPeer(web_limits=web_limits, connector=self.connect)
 
     def connect(self, url: str, options: Options) -> Transport:
-        """Begin a connection: what `WebSocketPeer` takes as its `connector`."""
+        """Begin a connection; pass this method as the `connector` of a `WebSocketPeer`."""
         client = MemoryTransport(parse_url(url), options)
         listener = self._listeners.get(str(client.url))
         if listener is None:
@@ -75,12 +75,12 @@ class MemoryNetwork:
         return client
 
     def forget(self, url: str) -> None:
-        """Give a URL free."""
+        """Free a URL."""
         del self._listeners[url]
 
 
 class MemoryListener:
-    """What waits at a URL of a `MemoryNetwork`."""
+    """The listener at a URL of a `MemoryNetwork`."""
 
     def __init__(self, network: MemoryNetwork, url: str, protocols: tuple[str, ...]) -> None:
         self.waiting: deque[MemoryTransport] = deque()
@@ -89,9 +89,9 @@ class MemoryListener:
         self._protocols = protocols
 
     def accept(self, options: Options | None = None) -> WebSocketPeer | None:
-        """Return the server's side of the next connection, open, or None if nobody waits.
+        """Return the server's side of the next connection, which is open, or None if no client waits.
 
-        A client that offers only subprotocols that are not known here is refused, and the next one looked at.
+        A client that offers only unsupported subprotocols is refused, and the next one is tried.
         """
         from ..peer.websocket_peer import WebSocketPeer
 

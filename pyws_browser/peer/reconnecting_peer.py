@@ -1,4 +1,4 @@
-"""ReconnectingPeer: a polled peer that connects again when its connection was lost."""
+"""ReconnectingPeer: a polled peer that connects again after a loss."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _GOES_ON: Final = (ReconnectState.CONNECTING, ReconnectState.CONNECTED, Reconnec
 
 
 class ReconnectingPeer(WebSocketPeer):
-    """A `WebSocketPeer` whose `poll()` connects again after a loss, as `backoff` says: what `async for` does, polled.
+    """A `WebSocketPeer` whose `poll()` connects again after a loss, as `backoff` says.
 
-    The program does what it does with any peer, and sends what has to be said first (who it is, what it wants to
-    hear) whenever `reconnection.state` becomes CONNECTED; `reconnection.changed` tells. While it waits for the next
+    The program uses it like any peer. It sends its first messages (a login, a subscription) whenever
+    `reconnection.state` becomes CONNECTED, which the signal `reconnection.changed` reports. While it waits for the next
     attempt, the ready state is CONNECTING, and `close_code` and `close_cause` say how the last connection ended. It is
-    CLOSED before the first `connect_to_url()`, and once there will be no further attempt: after `close()` or `abort()`,
-    after a close code that is final, after `max_attempts`. There is no attempt before the packets that came last have
-    been fetched.
+    CLOSED before the first `connect_to_url()`, and when no attempt will follow: after `close()` or `abort()`, after a
+    final close code, after `max_attempts`. The next attempt waits until the packets of the last connection have been
+    fetched.
 
     `send()` needs an open connection, as on any peer, unless `waiting_buffer_size` lets messages wait for it.
 
@@ -53,23 +53,23 @@ class ReconnectingPeer(WebSocketPeer):
         self._url: str | Callable[[], str] = ""
         self._protocols: Iterable[str] | Callable[[], Iterable[str]] | None = None
         self._tls: SSLContext | None = None
-        self._attempt_number = 0  # counts the calls by which the program changes its mind as well
+        self._attempt_number = 0  # also counts calls of connect_to_url(), close() and abort()
         self._is_attempting = False
         self._is_greeting = False
         self._returns = count_returns()
 
     @property
     def reconnection(self) -> Reconnection:
-        """Its state, the number of attempts, the delay, and the last error."""
+        """The state, the number of attempts, the delay, and the last error."""
         return self._reconnection
 
     @property
     def waiting_buffer_size(self) -> int:
-        """Bytes of messages that may wait for a connection to open; 0, as at first, has `send()` raise meanwhile.
+        """Bytes of messages that may wait for a connection; with 0, the default, `send()` raises meanwhile.
 
-        They are sent in their order once the connection is open, after `reconnection.changed` has told that: what has
-        to be said first is sent by a function connected there. Each message counts for 64 bytes more than it has.
-        Those that are lost with a connection were sent, and do not wait.
+        They are sent in order once the connection is open, after `reconnection.changed` was emitted, so a function
+        connected there sends first. Each message counts as its size and 64 bytes. Messages that were sent and then lost
+        with a connection are not sent again.
         """
         return self._waiting.limit
 
@@ -88,7 +88,7 @@ class ReconnectingPeer(WebSocketPeer):
         return tuple(self._waiting.messages)
 
     def get_ready_state(self) -> State:
-        """Return the ready state; CONNECTING also while it waits for the next attempt."""
+        """Return the ready state; it is also CONNECTING while it waits for the next attempt."""
         state = super().get_ready_state()
         if state is State.CLOSED and self._reconnection.state in _GOES_ON:
             return State.CONNECTING
@@ -102,11 +102,11 @@ class ReconnectingPeer(WebSocketPeer):
         tls: SSLContext | None = None,
         sock: socket | None = None,
     ) -> None:
-        """Begin to connect, as `WebSocketPeer.connect_to_url()`; functions are asked again for every attempt.
+        """Begin to connect, as `WebSocketPeer.connect_to_url()`; functions are called again for every attempt.
 
-        So a URL, or a subprotocol, can carry a token that expires. What they raise comes out here, and later out of
-        `poll()`, and counts as a failed attempt. Without functions, what is raised here is raised for good: there is no
-        other attempt. A `sock` would do for one connection only: InvalidOptionError.
+        So a URL, or a subprotocol, can carry a token that expires. Their exceptions come out here, or later out of
+        `poll()`, and count as failed attempts. If no argument is a function, an exception here is final: no attempt
+        follows. `sock` raises InvalidOptionError, because a socket serves one connection only.
         """
         self._check_free()
         if sock is not None:
@@ -119,17 +119,17 @@ class ReconnectingPeer(WebSocketPeer):
         self._attempt()
 
     def poll(self) -> None:
-        """Do all that can be done without waiting; connect again if that is due.
+        """Do all work that needs no waiting; connect again if that is due.
 
-        What a function connected to `reconnection.changed`, or the one that gives the URL, raises comes out here. The
-        next poll goes on from where this one was.
+        Exceptions of functions connected to `reconnection.changed`, and of the URL's function, come out here. The next
+        poll goes on from there.
         """
         super().poll()
         reconnection = self.reconnection
-        if self._is_attempting:  # a function that gives the URL polls
+        if self._is_attempting:  # the URL's function polls
             return
         if reconnection.state is ReconnectState.CONNECTING and self._has_opened():
-            self._is_greeting = True  # what is sent now goes before what waits
+            self._is_greeting = True  # messages sent now go before waiting ones
             try:
                 reconnection.has_opened(monotonic())
             finally:
@@ -144,10 +144,10 @@ class ReconnectingPeer(WebSocketPeer):
             self._send_waiting()
 
     def send(self, message: str | Buffer) -> None:
-        """Send, as `WebSocketPeer.send()`, or have the message wait if `waiting_buffer_size` allows it.
+        """Send as `WebSocketPeer.send()` does, or let the message wait if `waiting_buffer_size` allows it.
 
-        Raises OutboundBufferFullError if there is no room for it to wait, and NotConnectedError if none may wait, or
-        if there will be no further attempt.
+        Raises OutboundBufferFullError if there is no room to wait, and NotConnectedError if messages may not wait or no
+        attempt will follow.
         """
         if self._has_to_wait():
             self._wait_with(rules.as_message(message))
@@ -155,7 +155,7 @@ class ReconnectingPeer(WebSocketPeer):
             super().send(message)
 
     def put_packet(self, packet: Buffer) -> None:
-        """Send as `WebSocketPeer.put_packet()`, or have the packet wait as `send()` does."""
+        """Send as `WebSocketPeer.put_packet()` does, or let the packet wait as `send()` does."""
         if self._has_to_wait():
             data = rules.as_bytes(packet)
             self._wait_with(rules.as_text(data) if self._write_mode is WriteMode.TEXT else data)
@@ -170,7 +170,7 @@ class ReconnectingPeer(WebSocketPeer):
         self.reconnection.stop()
 
     def abort(self) -> None:
-        """End the connection at once, and connect no more."""
+        """End the connection at once, and do not connect again."""
         super().abort()
         self._waiting.clear()
         self._attempt_number += 1
@@ -184,7 +184,7 @@ class ReconnectingPeer(WebSocketPeer):
         return monotonic() >= self.reconnection.next_attempt and not self.get_available_packet_count()
 
     def _attempt(self) -> None:
-        """Begin to connect, and emit that; if a function of the program's calls it off meanwhile, do nothing."""
+        """Begin to connect, and emit the new state, unless a function of the program cancels it meanwhile."""
         self._attempt_number += 1
         number = self._attempt_number
         self.reconnection.begin()
@@ -192,7 +192,7 @@ class ReconnectingPeer(WebSocketPeer):
             url, protocols = self._ask()
             if number == self._attempt_number:
                 super().connect_to_url(url, protocols, tls=self._tls)
-        except BaseException as exc:  # a KeyboardInterrupt too leaves a state that is true
+        except BaseException as exc:  # the state must be right after a KeyboardInterrupt too
             if number == self._attempt_number:
                 self._has_failed(number, exc)
             raise
@@ -211,7 +211,7 @@ class ReconnectingPeer(WebSocketPeer):
         self.reconnection.tell_beginning()
         if number != self._attempt_number:
             return
-        if callable(self._url) or callable(self._protocols):  # they may do better the next time
+        if callable(self._url) or callable(self._protocols):  # they may succeed the next time
             self._has_ended(None, error)
         else:
             self.reconnection.restart()
@@ -221,7 +221,10 @@ class ReconnectingPeer(WebSocketPeer):
         return super().get_ready_state() is State.OPEN
 
     def _has_to_wait(self) -> bool:
-        """Tell whether a message waits, behind others or for a connection. Raises NotConnectedError if it may not."""
+        """Tell whether a message must wait, behind others or for a connection.
+
+        Raises NotConnectedError if it may not.
+        """
         if self._waiting.messages and not self._is_greeting and self._reconnection.state in _GOES_ON:
             self._check_thread()
             return True
@@ -251,7 +254,7 @@ class ReconnectingPeer(WebSocketPeer):
             except OutboundBufferFullError:  # the rest goes with the next poll
                 if self.get_current_outbound_buffered_amount():
                     return
-                messages.take()  # outbound_buffer_size became smaller meanwhile than this one
+                messages.take()  # outbound_buffer_size has become smaller than this message
                 raise
             messages.take()
 
@@ -262,7 +265,7 @@ class ReconnectingPeer(WebSocketPeer):
         raise self._why_not_open()
 
     def _why_not_open(self) -> NotConnectedError:
-        """Return what to raise while there is no connection, and there will be one."""
+        """Return the exception while there is no connection but one will follow."""
         cause = self._reconnection.error
         lost = f": {cause}" if cause is not None else ""
         when = ""

@@ -1,11 +1,11 @@
-"""Connecting again after a connection was lost: when to, and when not to. Without I/O, for every kind of peer.
+"""Decides when to connect again after a loss. Without I/O, for every kind of peer.
 
-The delay before the n-th attempt in a row is a random part of `first_delay * factor ** n`, `max_delay` at most ("full
-jitter"): so a thousand clients that lost the same server do not come back in the same instant. Only a connection that
-held for `stable_after` seconds makes the count begin anew, so a server that accepts and drops is not hammered.
+The delay before the n-th attempt in a row is a random part of `first_delay * factor ** n`, at most `max_delay` ("full
+jitter"), so that a thousand clients of one server do not come back at the same moment. Only a connection that lasted
+`stable_after` seconds resets the count, so that a server which accepts and drops connections is not flooded.
 
-It goes on after every end that this side did not begin, whatever its code: a server that restarts says 1001, 1012 or
-nothing, and one that says 1000 may be back as well. `Backoff.final_codes` names the codes that mean a final end.
+It goes on after every end that this side did not begin, whatever its code: a restarting server sends 1001, 1012 or
+nothing, and one that sends 1000 may come back as well. `Backoff.final_codes` names the codes after which it stops.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ReconnectState(NamedNumber):
-    """Where a reconnecting connection is."""
+    """The states of a reconnecting connection."""
 
     IDLE = 0
     CONNECTING = 1
@@ -38,7 +38,7 @@ class Backoff(NamedTuple):
     """How to wait between attempts. Times are in seconds.
 
     `max_attempts` is how many attempts in a row may fail, None for any number. `final_codes` are the close codes after
-    which there is no attempt, such as 4003 of a server that has thrown the user out.
+    which it stops, for example a server's 4003 for a banned user.
     """
 
     first_delay: float = 1.0
@@ -49,7 +49,7 @@ class Backoff(NamedTuple):
     final_codes: Collection[int] = frozenset()
 
     def check(self) -> Backoff:
-        """Return itself; raises InvalidOptionError if a number is out of its range, or is none."""
+        """Return self; raises InvalidOptionError for a value that is out of range or not a number."""
         for name in ("first_delay", "factor", "max_delay", "stable_after"):
             value = getattr(self, name)
             if not isinstance(value, (int, float)):
@@ -70,7 +70,7 @@ class Backoff(NamedTuple):
         return self
 
     def delays(self) -> Iterator[float]:
-        """Give the delay before each attempt in a row."""
+        """Yield the delay before each attempt in a row."""
         longest = self.first_delay
         while True:
             yield random.uniform(0.0, longest)  # noqa: S311  nobody gains from foreseeing it
@@ -78,10 +78,10 @@ class Backoff(NamedTuple):
 
 
 class Reconnection:
-    """The state of one reconnecting connection, to be looked at; its owner says what happens.
+    """The observable state of one reconnecting connection; its owner records the events.
 
-    `delays` gives the delays of each row of attempts, which ends with them; None leaves that to the `backoff`. Times
-    are those of `time.monotonic()`.
+    `delays` yields the delays of each row of attempts, and ends the row; None uses `backoff`. Times are those of
+    `time.monotonic()`.
     """
 
     def __init__(self, backoff: Backoff, delays: Callable[[], Iterator[float]] | None = None) -> None:
@@ -90,15 +90,15 @@ class Reconnection:
         self.backoff: Backoff = backoff.check()
         self.state: ReconnectState = ReconnectState.IDLE
         self.attempts: int = 0
-        """How many attempts in a row did not bring a stable connection, the present one included."""
+        """The number of attempts in a row without a stable connection, including the present one."""
         self.delay: float = 0.0
-        """Seconds of the present or the last wait."""
+        """Seconds of the current or the last wait."""
         self.error: BaseException | None = None
-        """Why the last connection ended or did not come about."""
+        """Why the last connection ended or failed to open."""
         self.changed: Signal[ReconnectState] = Signal()
-        """Emitted with the new state, once it is one: what a function does then, `close()` say, has its effect."""
+        """Emitted with the new state after the change, so connected functions may call methods such as `close()`."""
         self.next_attempt: float = 0.0
-        """When the present or the last wait ends."""
+        """When the current or the last wait ends."""
         self._untold: deque[ReconnectState] = deque()
         self._is_telling = False
         self._new_delays = delays or backoff.delays
@@ -106,31 +106,31 @@ class Reconnection:
         self._opened_at = inf
 
     def begin(self) -> None:
-        """Note that an attempt begins; `tell_beginning()` emits it."""
+        """Record the start of an attempt; `tell_beginning()` emits it."""
         self.attempts += 1
         self._opened_at = inf
-        if self.error is not None:  # its frames would keep the connection before
+        if self.error is not None:  # its frames would keep the previous connection alive
             forget_frames(self.error)
         self.state = ReconnectState.CONNECTING
 
     def tell_beginning(self) -> None:
-        """Emit that an attempt has begun."""
+        """Emit the start of an attempt."""
         self._tell(ReconnectState.CONNECTING)
 
     def is_connecting(self) -> None:
-        """Note that an attempt begins, and emit it."""
+        """Record and emit the start of an attempt."""
         self.begin()
         self.tell_beginning()
 
     def has_opened(self, now: float) -> None:
-        """Note that the attempt succeeded."""
+        """Record that the attempt succeeded."""
         self._opened_at = now
         self._enter(ReconnectState.CONNECTED)
 
     def has_ended(self, now: float, code: int | None, error: BaseException | None) -> float | None:
-        """Note that the connection is over; return the seconds to wait, None if there is no further attempt.
+        """Record the end of the connection; return the seconds to wait, None if no attempt follows.
 
-        `code` is the close code, None if there was no connection, or if it was given up to have another.
+        `code` is the close code; None if there was no connection, or if the program gave it up for another.
         """
         self.error = error
         if now - self._opened_at >= self.backoff.stable_after:
@@ -152,12 +152,12 @@ class Reconnection:
         return delay
 
     def restart(self) -> None:
-        """Note that the program gave up an open connection to have another: that is no failure."""
+        """Record that the program gave up an open connection for another, which does not count as a failure."""
         self.attempts = 0
         self._delays = None
 
     def stop(self) -> None:
-        """Note that there will be no further attempt."""
+        """Record that no attempt follows."""
         if self.state is not ReconnectState.STOPPED:
             self._enter(ReconnectState.STOPPED)
 
@@ -166,7 +166,7 @@ class Reconnection:
         self._tell(state)
 
     def _tell(self, state: ReconnectState) -> None:
-        """Emit the state after those that are being emitted, so that every function sees them in their order.
+        """Emit the state after those that are being emitted, so that every function sees them in order.
 
         All are emitted even if a function raises.
         """
@@ -179,7 +179,7 @@ class Reconnection:
             while self._untold:
                 try:
                     self.changed.emit(self._untold.popleft())
-                except Exception as exc:  # it is raised again below
+                except Exception as exc:  # raised again below
                     problems.append(exc)
         finally:
             self._untold.clear()

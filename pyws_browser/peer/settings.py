@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionSettings(KnownAttributes):
-    """Limits, time limits and what is said in the opening handshake."""
+    """Limits, time limits, and the fields of the opening handshake."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -51,7 +51,7 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def inbound_buffer_size(self) -> int:
-        """Bytes that one message, and the packets not yet fetched, may have (Godot 4); 16 MiB at first.
+        """The most bytes of one message, and of all unfetched packets (Godot 4); 16 MiB by default.
 
         A larger message ends the connection with 1009, in a page with 4009. Where more packets wait, the desktop lets
         TCP hold the sender back, and a page closes with 4008 unless it has `backpressure`.
@@ -64,7 +64,7 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def outbound_buffer_size(self) -> int:
-        """Payload bytes that may wait to be handed on (Godot 4); 16 MiB at first."""
+        """Payload bytes that may wait to be sent (Godot 4); 16 MiB by default."""
         return self._options.outbound_buffer_size
 
     @outbound_buffer_size.setter
@@ -73,7 +73,7 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def max_queued_packets(self) -> int:
-        """Packets that may wait to be fetched (Godot 4); 65,536 at first. See `inbound_buffer_size`."""
+        """Packets that may wait to be fetched (Godot 4); 65,536 by default. See `inbound_buffer_size`."""
         return self._options.max_queued_packets
 
     @max_queued_packets.setter
@@ -82,9 +82,9 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def max_outbound_packets(self) -> int:
-        """Packets that may wait to be sent; 0, as at first, for no limit but `outbound_buffer_size`.
+        """Packets that may wait to be sent; 0, the default, for no limit except `outbound_buffer_size`.
 
-        They are counted by their bytes, so that of packets that were compressed, or are empty, more may wait.
+        They are counted by their bytes, so more compressed or empty packets may wait.
         """
         return self._options.max_outbound_packets
 
@@ -96,10 +96,10 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def handshake_timeout(self) -> float:
-        """Seconds within which a connection has to be open (Godot); 10 at first.
+        """Seconds within which a connection has to be open (Godot); 10 by default.
 
-        Of a pause between two polls a quarter of that counts at most, for this and the other time limits: a program
-        that was busy first gets what has come in the meantime.
+        For this and the other time limits, a pause between two polls counts as at most a quarter of the limit: so a
+        busy program first gets what has arrived in the meantime.
         """
         return self._options.handshake_timeout
 
@@ -109,10 +109,10 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def close_timeout(self) -> float:
-        """Seconds within which the other side has to answer `close()`; 10 at first.
+        """Seconds within which the other side has to answer `close()`; 10 by default.
 
-        They run from when the Close frame has left. Until then they run from when the other side took in something
-        last, so that on a slow network all that was sent before arrives.
+        They start when the Close frame has left. Until then they restart whenever the other side receives data, so that
+        on a slow network everything sent before arrives.
         """
         return self._options.close_timeout
 
@@ -125,7 +125,7 @@ class ConnectionSettings(KnownAttributes):
         """Seconds between pings, 0 for none (Godot 4; not in a page).
 
         If the other side gives no sign of life for a whole interval after a ping has left, the connection ends with
-        1006. A sign of life is anything that comes, and that it takes in data that waits to be sent.
+        1006. A sign of life is any received data, and progress in sending data that waits.
         """
         return self._options.heartbeat_interval
 
@@ -138,10 +138,10 @@ class ConnectionSettings(KnownAttributes):
 
     @property
     def compression(self) -> Compression | None:
-        """How to use permessage-deflate if the other side agrees, None for not at all (RFC 7692; not in a page).
+        """How to use permessage-deflate if the other side agrees; None turns it off (RFC 7692; not in a page).
 
-        True and False can be assigned too. In a page the browser decides, and all of them offer compression, so None
-        and False change nothing there, and all else is refused.
+        True and False can be assigned too. In a page the browser decides, and every browser offers compression: None
+        and False change nothing there, and other values are refused.
         """
         return self._options.compression
 
@@ -158,15 +158,15 @@ class ConnectionSettings(KnownAttributes):
 
 
 class ClientSettings(ConnectionSettings):
-    """Those, and the way that a client takes to its server."""
+    """The settings of a client: those of a connection, and the way to the server."""
 
     @property
     def backpressure(self) -> bool:
-        """Whether a page is to hold the sender back where more packets wait than may; False at first.
+        """Whether a page holds the sender back when the inbound limits are reached; False by default.
 
-        It can where the engine has `WebSocketStream`, as Chromium does; elsewhere the connection closes with 4008 all
-        the same, and so does that of a desktop peer under `web_limits`. Without those the desktop always holds the
-        sender back. `has_backpressure` tells which it is.
+        That needs an engine with `WebSocketStream`, such as Chromium; elsewhere, and under `web_limits` on the desktop,
+        the connection closes with 4008. Otherwise the desktop always holds the sender back. `has_backpressure` tells
+        which applies.
         """
         return self._options.backpressure
 
@@ -181,9 +181,9 @@ class ClientSettings(ConnectionSettings):
         """The proxy to connect through: its URL, None for none, True for that of the environment (not in a page).
 
         The URL is http://, https:// or socks5://host:port, with user:password@ before the host where it is needed. True
-        takes `https_proxy`, `no_proxy` and the like, and the system's settings on Windows and macOS, but nothing for
-        this machine itself. The proxy resolves the server's name. In a page None changes nothing, for the browser goes
-        through the proxy that it was set to use, and all else is refused.
+        uses `https_proxy`, `no_proxy` and similar variables, and the system's settings on Windows and macOS, but no
+        proxy for this machine itself. The proxy resolves the server's name. In a page None changes nothing, because the
+        browser uses its own proxy settings, and other values are refused.
         """
         return self._options.proxy
 
@@ -203,7 +203,7 @@ class ClientSettings(ConnectionSettings):
     def unix_path(self) -> str | None:
         """The path of the unix socket to connect to, None for the URL's host and port (not in a page).
 
-        The URL says the rest: the Host header, the resource, and the name in the server's certificate.
+        The URL still gives the Host header, the resource, and the name in the server's certificate.
         """
         return self._options.unix_path
 
@@ -218,7 +218,7 @@ class ClientSettings(ConnectionSettings):
 
 
 def web_limits_by_default() -> bool:
-    """Tell whether the environment variable PYWS_WEB_LIMITS holds peers to what a page can do."""
+    """Tell whether the environment variable PYWS_WEB_LIMITS limits peers to what a page can do."""
     return os.environ.get("PYWS_WEB_LIMITS", "") not in ("", "0")
 
 

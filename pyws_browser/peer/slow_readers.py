@@ -1,9 +1,8 @@
-"""What is done to a reader that takes in less than is sent to it, where the same goes to many.
+"""The policies for readers that receive broadcasts too slowly.
 
-`send()` to one connection raises, or waits. What goes to many must not, for the sake of those who are fast. So a reader
-for which a message finds no room gets a `SlowReader`, which does as the program chose for the messages that follow,
-until the reader has taken in half of what may wait. `broadcasting` uses it for servers that are polled, `aio` for
-connections that are awaited.
+`send()` to one connection raises or waits. A broadcast must do neither, for the sake of the fast readers. So a reader
+without room for a message gets a `SlowReader`, which applies the program's policy to the following messages until half
+of the waiting data has been sent. `broadcasting` uses it for polled servers, `aio` for its connections.
 """
 
 from __future__ import annotations
@@ -20,28 +19,28 @@ if TYPE_CHECKING:
     from ..wire.shared import SharedMessage
 
 SlowPolicy: TypeAlias = Literal["close", "drop", "latest"]
-"""What is done to a slow reader.
+"""The policy for a slow reader.
 
 - ``"close"``: its connection is closed with 1013, "try again later".
-- ``"drop"``: it misses what has no room. The program is told how much that was once the reader has room again.
-- ``"latest"``: of the messages with the same key it gets the newest, once it has room again. If not even the newest of
-  each key find room, its connection is closed.
+- ``"drop"``: it misses messages without room. The program learns how many once the reader has room again.
+- ``"latest"``: of the messages with the same key it gets the newest, once it has room again. If even these take too
+  much room, its connection is closed.
 """
 
 TOO_SLOW: Final = "too slow: too much waits to be taken in"
 """The reason in the Close frame."""
 
 OVERHEAD: Final = 128
-"""Bytes that a message takes while it waits, besides those that are in it."""
+"""Bytes that a waiting message takes besides its own."""
 
 _POLICIES: Final[tuple[str, ...]] = get_args(SlowPolicy)
 
 Give: TypeAlias = "Callable[[Message, SharedMessage | None], object]"
-"""Hands a message to a connection."""
+"""Passes a message to a connection."""
 
 
 class Slowness(NamedTuple):
-    """What is slow, and what is done then; see `aio.broadcast()`."""
+    """The limit and the policy for slow readers; see `aio.broadcast()`."""
 
     policy: SlowPolicy
     key: Hashable
@@ -50,25 +49,25 @@ class Slowness(NamedTuple):
 
 
 def checked_policy(policy: SlowPolicy) -> SlowPolicy:
-    """Return the policy. Raises InvalidOptionError if there is none of this name."""
+    """Return the policy. Raises InvalidOptionError for an unknown name."""
     if policy not in _POLICIES:
         raise InvalidOptionError(f"what is done to a slow reader is 'close', 'drop' or 'latest', not {policy!r}")
     return policy
 
 
 def waiting_bytes(transport: Transport) -> int:
-    """Return how much memory is taken by what waits to be sent."""
+    """Return how much memory the waiting messages take."""
     waiting = transport.buffered_amount
     return waiting + OVERHEAD * transport.waiting_count if waiting else 0
 
 
 class SlowReader:
-    """A connection for which a message found no room, from then on until it has room again.
+    """A slow connection, from the first message without room until it has room again.
 
     Args:
         transport: its transport.
-        give: hands it a message.
-        limit: how many bytes may wait for it in its transport, and as many again here.
+        give: passes it a message.
+        limit: how many bytes may wait in its transport, and as many again here.
 
     """
 
@@ -86,7 +85,7 @@ class SlowReader:
     def take(
         self, message: Message, shared: SharedMessage | None, size: int, policy: SlowPolicy, key: Hashable
     ) -> bool:
-        """Do with a message of `size` bytes what the policy says; return False if the connection is to be closed."""
+        """Apply the policy to a message of `size` bytes; return False if the connection must be closed."""
         if policy == "drop":
             self.missed_messages += 1
             self.missed_bytes += size
@@ -95,7 +94,7 @@ class SlowReader:
             old = self._kept.pop(key, None)
             if old is not None:
                 self._kept_bytes -= old[2] + OVERHEAD
-            self._kept[key] = (message, shared, size)  # behind the others, which are older
+            self._kept[key] = (message, shared, size)  # after the older ones
             self._kept_bytes += size + OVERHEAD
             return self._kept_bytes <= max(self._limit, size + OVERHEAD)
         return False
@@ -111,7 +110,7 @@ class SlowReader:
         return self._fits(waiting)
 
     def resume(self) -> bool:
-        """Send what was kept as far as there is room for it; return whether the reader is no longer slow."""
+        """Send the kept messages as far as there is room; return whether the reader is no longer slow."""
         if not self.has_room:
             return False
         kept = self._kept
@@ -125,12 +124,12 @@ class SlowReader:
         return True
 
     def _fits(self, waiting: int) -> bool:
-        """Tell whether the first message that was kept, if there is one, fits behind so many bytes."""
+        """Tell whether the first kept message, if any, fits after so many waiting bytes."""
         size = next(iter(self._kept.values()))[2] if self._kept else 0
         if waiting and waiting + size > self._limit:
             return False
         try:
             self._transport.check_room(size)
-        except OutboundBufferFullError:  # as many packets wait as may
+        except OutboundBufferFullError:  # the limit of waiting packets is reached
             return False
         return True

@@ -1,4 +1,4 @@
-"""Values in place of messages: what all kinds of connections share, and the methods of peers that are polled."""
+"""Sending and receiving values: the base for all kinds of connections, and the methods of polled peers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class HasCodec:
-    """Has a codec of its own, and JSON beside it. The codecs are loaded at their first use."""
+    """Has a codec, and JSON beside it. The codecs are loaded at their first use."""
 
     _codec: Codec | str = "json"
     _json: Codec | None = None
 
     @property
     def codec(self) -> Codec | str:
-        """How `send_value()` and `receive_value()` make messages: "json" at first.
+        """How `send_value()` and `receive_value()` make messages: "json" by default.
 
         Also "orjson", "msgspec" (both JSON as well) or "msgpack", whose library has to be installed, or an object of
         your own with `encode(value)` and `decode(message)`.
@@ -70,7 +70,7 @@ class HasCodec:
 
 
 class Values(HasCodec):
-    """Sending and receiving what a codec makes messages of, for a peer that is polled."""
+    """Sends and receives values by a codec, for a polled peer."""
 
     @abstractmethod
     def send(self, message: str | Buffer) -> None:
@@ -100,8 +100,8 @@ class Values(HasCodec):
     def receive_json(self, default: Any = None) -> Any:
         """Fetch the next message and return the value of its JSON, `default` if there is no message.
 
-        JSON's null is None as well: where it may come, give another default, or look at
-        `get_available_packet_count()` before. Raises CodecDecodeError as `receive_value()` does.
+        JSON's null is also None: if it may come, pass another default, or check `get_available_packet_count()` first.
+        Raises CodecDecodeError as `receive_value()` does.
         """
         message = self.receive()
         return default if message is None else self._from_json(message)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from ..protocol.vocabulary import Message
 
 OVERHEAD: Final = 64
-"""Bytes that each message counts for besides its own, so that empty ones are bounded, too."""
+"""Bytes that each message counts besides its own, so that empty ones are bounded, too."""
 
 
 class WaitingMessages:
-    """A queue that is bounded in bytes; `limit` 0 takes nothing."""
+    """A queue that is bounded in bytes; with `limit` 0 it accepts nothing."""
 
     def __init__(self) -> None:
         self.limit = 0
@@ -24,7 +24,7 @@ class WaitingMessages:
         self._size = 0
 
     def put(self, message: Message) -> bool:
-        """Take a message in; return False if there is no room for it."""
+        """Add a message; return False if there is no room for it."""
         size = OVERHEAD + size_of(message)
         if self._size + size > self.limit:
             return False
@@ -45,5 +45,5 @@ class WaitingMessages:
 
 
 def size_of(message: Message) -> int:
-    """Return how many bytes a message has on its way."""
+    """Return the size of a message on the wire in bytes."""
     return len(encode_text(message) if isinstance(message, str) else message)

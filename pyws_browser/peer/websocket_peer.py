@@ -53,12 +53,12 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
     """One end of a WebSocket connection (Godot 3 and 4, `WebSocketPeer`).
 
     It connects with `connect_to_url()`; from then on the program calls `poll()` often, once a frame say. Nothing
-    blocks and nothing changes between polls but through the program's own calls. A peer whose state is CLOSED can
+    blocks, and between polls the state changes only by the program's own calls. A peer whose state is CLOSED can
     connect again. It belongs to the thread that connected it. The settings are read when it connects.
 
-    `web_limits` holds a desktop peer to what a page can do, so that a test on the desktop proves that the page will
-    work; None leaves that to the environment variable PYWS_WEB_LIMITS. `connector` opens the connection; None takes
-    the platform's own, `MemoryNetwork.connect` is another.
+    `web_limits` restricts a desktop peer to what a page can do, so that a desktop test shows that the page will work;
+    None leaves that to the environment variable PYWS_WEB_LIMITS. `connector` opens the connection; None uses the
+    platform's own; `MemoryNetwork.connect` is another.
     """
 
     WRITE_MODE_TEXT = WriteMode.TEXT
@@ -79,7 +79,7 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
 
     @classmethod
     def from_transport(cls, transport: Transport) -> Self:
-        """Return the peer of a connection that something else has opened: a server, an in-memory network."""
+        """Return a peer for a connection that was opened elsewhere: by a server or an in-memory network."""
         peer = cls(web_limits=transport.options.web_limits)
         peer._options = transport.options
         peer._attach(transport)
@@ -97,17 +97,17 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
     ) -> None:
         """Begin to connect; `poll()` goes on with it (Godot 4 `WebSocketPeer.connect_to_url`).
 
-        `url` is read by the WHATWG rules: ws, wss, http or https, no fragment, relative only in a page. `protocols`
-        are the subprotocols to offer, `supported_protocols` if None. `tls` replaces the default certificate checks, and
-        `sock` is a connected socket to use, which is this peer's from then on (both CPython only). Packets of the
-        connection before that were not fetched are given up.
+        `url` is read by the WHATWG rules: ws, wss, http or https, no fragment, relative only in a page. `protocols` are
+        the subprotocols to offer, `supported_protocols` if None. `tls` replaces the default certificate checks; `sock`
+        is a connected socket, which the peer owns from then on (both CPython only). Unfetched packets of the previous
+        connection are dropped.
 
         Raises:
             InvalidURLError, InvalidSubprotocolError, InvalidOptionError: nothing was begun.
             UnsupportedInBrowserError: `tls` or `sock` in a page, or ws from an https page.
-            AlreadyConnectedError: it connects or is connected, or it is closing and has still bytes to send.
+            AlreadyConnectedError: it is connecting or connected, or it is closing with bytes left to send.
 
-        A connection that is closing ends without the other side's Close frame (Godot 4.6).
+        An old connection that is closing ends without waiting for the other side's Close frame (Godot 4.6).
 
         """
         leaving = self._check_free()
@@ -127,10 +127,10 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
     def close(self, code: int | None = 1000, reason: str = "") -> None:
         """Begin the closing handshake (Godot and WHATWG, `close`).
 
-        What was put before goes out first; what arrives from now on is discarded; what has arrived can still be
-        fetched. Without effect if the connection is closing or closed. `code` is 1000 or one of 3000–4999, on the
-        desktop also another that RFC 6455 §7.4 lets be sent; None sends no code, which the other side sees as 1005.
-        `reason` has at most 123 bytes of UTF-8.
+        Messages put before go out first. Packets that arrive later are discarded; those that have arrived can still be
+        fetched. Does nothing if the connection is closing or closed. `code` is 1000 or one of 3000–4999, on the desktop
+        also any other that RFC 6455 §7.4 allows; None sends no code, which the other side sees as 1005. `reason` has at
+        most 123 bytes of UTF-8.
 
         Raises:
             InvalidCloseCodeError, InvalidCloseReasonError: nothing was sent, the connection stays open.
@@ -145,7 +145,7 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
                 transport.close(code, reason)
 
     def abort(self) -> None:
-        """End the connection at once, without a closing handshake; what was not sent yet is lost."""
+        """End the connection at once, without a closing handshake; unsent data is lost."""
         if self._transport is not None:
             self._check_thread()
             self._transport.abort()
@@ -156,7 +156,7 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close, without waiting for the other side's answer, and leave nothing open."""
+        """Close without waiting for the other side's answer, and release everything."""
         transport = self._transport
         if transport is None:
             return
@@ -201,18 +201,18 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
 
     @property
     def was_clean_close(self) -> bool:
-        """Whether the connection ended with a whole closing handshake, whichever side began it."""
+        """Whether the connection ended with a complete closing handshake, begun by either side."""
         status = None if self._transport is None else self._transport.close_status
         return status is not None and status.was_clean
 
     @property
     def close_cause(self) -> WebSocketError | None:
-        """What went wrong, if something did. A page is told little; the desktop names it (`errors.py`)."""
+        """The exception that ended the connection, if any. A page knows little of it; the desktop names the cause."""
         status = None if self._transport is None else self._transport.close_status
         return None if status is None else status.cause
 
     def get_selected_protocol(self) -> str:
-        """Return the subprotocol that was agreed on, "" for none (Godot 4)."""
+        """Return the negotiated subprotocol, "" for none (Godot 4)."""
         return "" if self._transport is None else self._transport.subprotocol
 
     def get_requested_url(self) -> str:
@@ -221,7 +221,7 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
 
     @property
     def has_backpressure(self) -> bool:
-        """Whether more packets than may wait hold the sender back; else they end the connection. See `backpressure`."""
+        """Whether a full inbound queue holds the sender back, or else ends the connection. See `backpressure`."""
         return self._transport is not None and self._transport.has_backpressure
 
     def get_connected_host(self) -> str:
@@ -242,8 +242,8 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
     def fileno(self) -> int:
         """Return a descriptor for `select` that is readable when `poll()` has something to do (not in a page).
 
-        A full queue is read no further, so after fetching from one call `poll()` once before waiting again. Raises
-        NotConnectedError as long as there is no TCP connection.
+        While the queue is full nothing is read: after fetching, call `poll()` once before waiting again. Raises
+        NotConnectedError before there is a TCP connection.
         """
         self._refuse_in_browser("fileno()")
         if self._transport is None:
@@ -264,7 +264,7 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
     # Sending.
 
     def get_write_mode(self) -> WriteMode:
-        """Return how `put_packet()` sends; BINARY at first (Godot 3)."""
+        """Return how `put_packet()` sends; BINARY by default (Godot 3)."""
         return self._write_mode
 
     def set_write_mode(self, mode: WriteMode) -> None:
@@ -275,7 +275,7 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
             raise InvalidOptionError(f"{mode!r} is no write mode: use WRITE_MODE_TEXT or WRITE_MODE_BINARY") from None
 
     def put_packet(self, packet: Buffer) -> None:
-        """Send a packet as `write_mode` says; it tries to go out at once (Godot `PacketPeer.put_packet`).
+        """Send a packet as `write_mode` says, at once if possible (Godot `PacketPeer.put_packet`).
 
         Raises:
             NotConnectedError: the state is not OPEN.
@@ -296,9 +296,9 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Hold what is put inside the `with` block and hand it over as one at its end, which is much faster."""
+        """Gather messages inside the `with` block and send them together at its end, which is much faster."""
         transport = self._connected()
-        if transport.is_held:  # by a batch around this one, which will hand it over
+        if transport.is_held:  # by an outer batch, which will send them
             yield
             return
         transport.is_held = True
@@ -339,37 +339,37 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
 
     @property
     def ready_state(self) -> State:
-        """As `get_ready_state()`."""
+        """The same as `get_ready_state()`."""
         return self.get_ready_state()
 
     @property
     def close_code(self) -> int:
-        """As `get_close_code()`."""
+        """The same as `get_close_code()`."""
         return self.get_close_code()
 
     @property
     def close_reason(self) -> str:
-        """As `get_close_reason()`."""
+        """The same as `get_close_reason()`."""
         return self.get_close_reason()
 
     @property
     def selected_protocol(self) -> str:
-        """As `get_selected_protocol()`."""
+        """The same as `get_selected_protocol()`."""
         return self.get_selected_protocol()
 
     @property
     def requested_url(self) -> str:
-        """As `get_requested_url()`."""
+        """The same as `get_requested_url()`."""
         return self.get_requested_url()
 
     def __repr__(self) -> str:
         where = f" {self._transport.url.shown}" if self._transport is not None else ""
         return f"<{type(self).__name__}{where} {self.get_ready_state().name}>"
 
-    # What the rest is made of.
+    # The internals.
 
     def _check_free(self) -> Transport | None:
-        """Raise AlreadyConnectedError unless the peer can connect; return a connection that is closing still."""
+        """Raise AlreadyConnectedError unless the peer can connect; return the old connection if it is still closing."""
         transport = self._transport
         if transport is None:
             return None
@@ -382,7 +382,7 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
             raise AlreadyConnectedError(
                 f"the peer is connected to {transport.url.shown}: close() it, or take another peer"
             )
-        unsent = 0 if IN_BROWSER else transport.buffered_amount  # a browser goes on by itself
+        unsent = 0 if IN_BROWSER else transport.buffered_amount  # a browser goes on sending by itself
         if unsent:
             raise AlreadyConnectedError(
                 f"the peer is closing, and {unsent} bytes for {transport.url.shown} are not sent yet: poll() until "

@@ -1,7 +1,7 @@
 """Stands in for the package `websockets` in a page where it is not installed; its modules load at their first use.
 
 Its own imports are relative, for it is loaded under the name `websockets`. Types, data and functions that libraries use
-are here in full; servers, and the insides of the real package, are names that raise when they are called.
+work fully; servers, and internals of the real package, are names that raise when they are called.
 """
 
 from __future__ import annotations

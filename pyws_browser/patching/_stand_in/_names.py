@@ -1,4 +1,4 @@
-"""Names without anything behind them: classes and functions that a page cannot use, and raise when they are called."""
+"""Placeholder classes and functions, which a page cannot use and which raise when they are called."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _refuse(name: str) -> Any:
 
 
 def make_class(module: str, name: str) -> type:
-    """Return a class that cannot be made an instance of, for annotations and `isinstance()`."""
+    """Return a class without instances, for annotations and `isinstance()`."""
 
     def __init__(self: Any, *_arguments: Any, **_named: Any) -> None:  # noqa: N807
         _refuse(name)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class MultipleValuesError(LookupError):
-    """A header is asked for by index, and there are several."""
+    """A header was looked up by index, but has several values."""
 
     def __str__(self) -> str:
         return repr(self.args[0]) if len(self.args) == 1 else super().__str__()

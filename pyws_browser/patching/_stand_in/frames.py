@@ -8,7 +8,7 @@ from importlib import import_module
 
 
 class Opcode(enum.IntEnum):
-    """What a frame is."""
+    """The opcodes of frames."""
 
     CONT, TEXT, BINARY = 0x00, 0x01, 0x02
     CLOSE, PING, PONG = 0x08, 0x09, 0x0A

@@ -1,4 +1,4 @@
-"""Values of headers, made and read."""
+"""Builds and parses header values."""
 
 from __future__ import annotations
 

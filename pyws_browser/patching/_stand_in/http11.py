@@ -27,7 +27,7 @@ class Request:
 
 @dataclasses.dataclass
 class Response:
-    """The answer to it."""
+    """The answer to a request."""
 
     status_code: int
     reason_phrase: str

@@ -1,4 +1,4 @@
-"""WebSocket URIs, taken to pieces."""
+"""Parses WebSocket URIs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What extensions are derived from; a page negotiates them by itself."""
+"""The base classes of extensions, for names alone: the browser negotiates compression by itself."""
 
 
 class Extension:
@@ -6,8 +6,8 @@ class Extension:
 
 
 class ClientExtensionFactory:
-    """What makes a client's extension."""
+    """The factory of a client's extension."""
 
 
 class ServerExtensionFactory:
-    """What makes a server's extension."""
+    """The factory of a server's extension."""

@@ -1,4 +1,4 @@
-"""Compression: settings are taken, and the browser decides."""
+"""Compression: settings are accepted, but the browser decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of `websockets.sync.client`; `patch_websockets()` gives them their work."""
+"""The names of `websockets.sync.client`; `patch_websockets()` implements them."""
 
 from __future__ import annotations
 
