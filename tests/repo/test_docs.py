@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -285,3 +287,18 @@ class TestServer:
                     break
             pump(bystander, server, until=lambda: len(server.peer_ids) == 1)
             assert bystander.ready_state is State.OPEN
+
+
+class TestRooms:
+    """What docs/rooms.md says about its promises."""
+
+    def test_each_promise_has_tests_that_are_there(self) -> None:
+        root = Path(__file__).parents[2]
+        if not (root / "docs").is_dir():
+            pytest.skip("the documents are not here")
+        rows = re.findall(r"^\| (\d) \| (.*) \|$", (root / "docs" / "rooms.md").read_text("utf-8"), re.MULTILINE)
+        assert [number for number, _ in rows] == list("1234567")
+        named = [name for number, tests in rows[:6] for name in re.findall(r"`(test_\w+)`", tests)]
+        there = "".join(path.read_text("utf-8") for path in (root / "tests" / "rooms").glob("test_*.py"))
+        assert len(named) >= 6
+        assert [name for name in named if f"def {name}(" not in there] == []

@@ -10,9 +10,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from pyws_browser.aio import Connection, ServerConnection, connect, serve
-from pyws_browser.rooms import Member, Rooms, Topic
+from pyws_browser.rooms import Member, NatsBroker, Rooms, Topic
 from pyws_browser.rooms.presence import Presence, Reading
-from pyws_browser.rooms.vocabulary import Entry, Page
+from pyws_browser.rooms.vocabulary import Channel, Entry, Page
 
 from .scripted import Exchange, ScriptedBroker
 
@@ -205,6 +205,24 @@ def test_a_broker_that_raises_what_it_should_not_is_asked_again(caplog: pytest.L
     with caplog.at_level(logging.ERROR, "pyws_browser.rooms"):
         run(body, workers=1, lease=0.5)
     assert "following topic failed" in caplog.text
+
+
+def test_messages_that_a_broker_dropped_are_a_gap() -> None:
+    async def body(workers: list[Worker], exchange: Exchange, stack: AsyncExitStack) -> None:
+        from nats.errors import SlowConsumerError
+
+        (worker,) = workers
+        missed: list[object] = []
+        worker.topic.missed.connect(lambda after, before: missed.append((after, before)))
+        await worker.join(stack, "ann")
+        broker = NatsBroker()
+        assert worker.rooms.link is not None
+        broker._listener = worker.rooms.link
+        broker._subscriptions[Channel("plain", "topic")] = dropping = object()  # type: ignore[assignment]
+        broker._on_error(SlowConsumerError("subject", "", 1, dropping))  # type: ignore[arg-type]
+        assert missed == [(None, None)]
+
+    run(body, workers=1)
 
 
 def make() -> tuple[Presence, list[str]]:
