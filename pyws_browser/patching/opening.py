@@ -58,7 +58,7 @@ class Opening:
 
 
 def connection_type(asked: Any, theirs: type, ours: type[Any]) -> type[Any]:
-    """Return the class of connections for `create_connection`: a subclass of theirs becomes one of ours as well.
+    """Return the connection class for `create_connection`: a library's subclass becomes one of ours too.
 
     Raises UnsupportedInBrowserError for a factory that is not a class.
     """

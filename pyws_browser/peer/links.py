@@ -80,7 +80,7 @@ class Link:
         self.waiting: int = 0
         """How many unlimited events of it wait to be emitted (in a session)."""
         self.has_failed: bool = False
-        """Whether a function of the program failed while it served this connection: its messages are told no more."""
+        """Whether a function of the program failed for this connection, whose messages emit no more signals."""
 
 
 Event: TypeAlias = tuple["Link | None", Callable[[], object], bool]

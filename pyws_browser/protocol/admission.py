@@ -1,4 +1,4 @@
-"""Whom a server lets in: a client's request for a connection, and the answer to it. CPython only."""
+"""A client's request for a connection, and the server's answer. CPython only."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Response:
     the date, `Connection: close` and, where none is given, a Content-Type are added.
 
     `content` is for an answer that is too large for memory: an iterable of bytes in place of `body`. The next block is
-    fetched when the client has taken in the one before, and a `close()` that it has is called at the end, also when the
-    client leaves early. Name its Content-Length in `headers` if you know it. A client that takes in no whole block for
-    60 seconds is cut off. What `content` raises is logged, and ends the connection.
+    fetched when the client has received the previous one. Its `close()` method, if any, is called at the end, also when
+    the client leaves early. Put Content-Length into `headers` if you know it. A client that does not receive a whole
+    block within 60 seconds is cut off. An exception of `content` is logged, and ends the connection.
 
     Raises InvalidOptionError for a status that is not from 200 to 599 or a `content` that cannot be iterated over, and
     InvalidHeaderError.
@@ -56,7 +56,7 @@ class Response:
 
     @property
     def reason(self) -> str:
-        """The words for the status (RFC 9110 §15)."""
+        """The reason phrase of the status (RFC 9110 §15)."""
         try:
             return HTTPStatus(self.status).phrase
         except ValueError:
@@ -67,14 +67,14 @@ class Response:
 
 
 class Admission(NamedTuple):
-    """What a server looks at before it accepts a connection.
+    """The rules by which a server accepts connections.
 
-    `origins` are those that a request may come from: strings, regular expressions that match a whole origin, and None
-    for requests without one; None in place of the sequence allows all. `select_subprotocol` chooses among what the
-    client offers, and may choose None; None in its place chooses as Godot does. `server_header` is the value of
-    `Server`, None for no such header. `refusal` is the answer to every request. `is_asked` says that every request that
-    is proper HTTP waits for an answer by the program; `origins_come_first` that it is not asked about requests for a
-    WebSocket from other origins. `place` is what an open connection needs, None for nothing.
+    `origins` lists the origins that may connect: strings, regular expressions that match a whole origin, and None for
+    requests without one; None in place of the sequence allows all. `select_subprotocol` chooses among what the client
+    offers, and may choose None; None in its place chooses as Godot does. `server_header` is the value of `Server`, None
+    for no such header. `refusal` is the answer to every request. `is_asked` says that the program answers every valid
+    HTTP request; `origins_come_first` that WebSocket requests from other origins are refused without asking it. `place`
+    is what an open connection takes up, None for nothing.
     """
 
     origins: Origins | None = None
@@ -87,23 +87,23 @@ class Admission(NamedTuple):
 
 
 class Place(Protocol):
-    """What an open connection takes, and of which a server may have a certain number."""
+    """A place for one open connection, of which a server has a limited number."""
 
     def refusal(self) -> Response | None:
-        """Return why there is none, None if there is one."""
+        """Return the refusal if there is no place, else None."""
 
     def take(self) -> None:
-        """Take it: the connection is going to be open."""
+        """Take the place: the connection will be open."""
 
 
 class Desk(Protocol):
-    """Where requests are answered."""
+    """The handshake that answers a request."""
 
     def prepare(self) -> http11.Response:
-        """Return the answer that the rules ask for."""
+        """Return the answer by the rules."""
 
     def refusal(self, response: Response) -> http11.Response:
-        """Return this refusal in the other form."""
+        """Return this refusal in the form of `websockets`."""
 
     def answer(self, response: http11.Response) -> None:
         """Send it."""
@@ -112,14 +112,13 @@ class Desk(Protocol):
 class Request:
     """A client's request for a connection, which waits to be answered with `accept()` or `reject()`.
 
-    It has not been judged yet: it is proper HTTP, but it need not be a WebSocket's. `path` has the query with it, and
-    is the path that the peer's `requested_url` shows later. `headers` is a multi-valued mapping that knows no case.
-    `headers.get(name, default)` gives one value; that of a header that came several times is all of them, with ", "
-    between (for Cookie "; "), and `headers.get_all(name)` gives a list of them. A request in which a header comes twice
-    that may come once, such as Authorization or Origin, was answered with 400 already. `remote_address` is the IP
-    address and the port that it came from. `tls` is the TLS session, whose `getpeercert()` tells who the client is, or
-    None. `id` is what the client will have, 0 outside a `WebSocketServer`. It must be answered within
-    `handshake_timeout`, or the answer is 503.
+    It is valid HTTP, but not checked further: it may not ask for a WebSocket. `path` includes the query, and is the
+    path in the peer's later `requested_url`. `headers` is a case-insensitive multi-valued mapping. `headers.get(name,
+    default)` returns one value: several values are joined with ", " (for Cookie with "; "), and `headers.get_all(name)`
+    returns a list of them. A request that repeats a header which may come only once, such as Authorization or Origin,
+    has already been answered with 400. `remote_address` is the client's IP address and port. `tls` is the TLS session,
+    whose `getpeercert()` identifies the client, or None. `id` is the id that the client will have, 0 outside a
+    `WebSocketServer`. Answer it within `handshake_timeout`, or the client gets 503.
     """
 
     __slots__ = (
@@ -161,7 +160,7 @@ class Request:
 
     @property
     def has_left(self) -> bool:
-        """Whether the client left before it was answered: there is nobody to decide about any more."""
+        """Whether the client left before it was answered, so that no answer is needed."""
         return self._has_left
 
     @property
@@ -174,11 +173,11 @@ class Request:
         self._is_held = True
 
     def accept(self, headers: Fields = ()) -> bool:
-        """Open the connection; return False if a rule forbids it and it was refused, or if the client has left.
+        """Open the connection; return False if a rule made it a refusal, or if the client has left.
 
-        `headers` go into the answer, behind those of `handshake_headers`. The rules are those of RFC 6455 §4.2.1 and
-        those that the server was given. Raises what `select_subprotocol` raised, with the request unanswered;
-        InvalidStateError if there was an answer already, and InvalidHeaderError.
+        `headers` go into the answer, after those of `handshake_headers`. The rules are those of RFC 6455 §4.2.1 and the
+        server's settings. Raises what `select_subprotocol` raised, and leaves the request unanswered; InvalidStateError
+        if there was an answer already, and InvalidHeaderError.
         """
         fields = rules.check_headers(headers)
         if self._has_left:
@@ -192,9 +191,9 @@ class Request:
         return is_accepted
 
     def reject(self, response: Response) -> None:
-        """Answer with something else than a connection; if the client has left, only `content` is closed.
+        """Reject the request with `response`; if the client has left, only close `content`.
 
-        Raises InvalidStateError if there was an answer already.
+        Raises InvalidStateError if the request was answered already.
         """
         if not self._has_left:
             self.answer(self._unanswered().refusal(response))
@@ -204,23 +203,23 @@ class Request:
                 close()
 
     def prepare(self) -> http11.Response:
-        """Return what `accept()` would answer, an upgrade or a refusal, in the form that `websockets` has for it.
+        """Return the answer of `accept()`, an upgrade or a refusal, in the form of `websockets`.
 
-        For `answer()`, with changes. Raises as `accept()` does.
+        Change it and pass it to `answer()`. Raises what `accept()` raises.
         """
         return self._unanswered().prepare()
 
     def answer(self, response: http11.Response) -> None:
-        """Answer with what `prepare()` gave, or with another refusal in that form.
+        """Answer with the result of `prepare()`, or with a refusal in that form.
 
-        Raises InvalidStateError if there was an answer already, if the client has left, and for an upgrade that
-        `prepare()` did not agree to.
+        Raises InvalidStateError if the request was answered already, if the client has left, or for an upgrade that
+        `prepare()` did not return.
         """
         self._unanswered().answer(response)
         self._desk = None
 
     def note_leaving(self) -> None:
-        """Hold no more of the connection, because the client has left."""
+        """Drop the references to the connection, because the client has left."""
         if self._desk is not None:
             self._desk = None
             self._has_left = True

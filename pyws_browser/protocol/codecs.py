@@ -1,4 +1,4 @@
-"""Values in messages: JSON by the standard library, and by other libraries where they are installed."""
+"""Codecs for values in messages: JSON by the standard library, and others where their libraries are installed."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Codec(Protocol):
-    """What makes messages of values, and values of messages: any object with these two methods.
+    """A codec turns values into messages and back: any object with these two methods.
 
-    What they raise comes out as a `CodecEncodeError` or a `CodecDecodeError`, with the original as its cause.
+    Their exceptions come out as `CodecEncodeError` or `CodecDecodeError`, with the original as the cause.
     """
 
     def encode(self, value: Any) -> Message:
         """Return the message for a value: str to be sent as text, bytes as binary."""
 
     def decode(self, message: Message) -> Any:
-        """Return the value of a message that came, text as str, binary as bytes."""
+        """Return the value of a received message: str for text, bytes for binary."""
 
 
 class JSON:
-    """JSON (RFC 8259) by the standard library, sent as text. It has no NaN and no infinities: those are errors."""
+    """JSON (RFC 8259) by the standard library, sent as text. NaN and infinities are errors."""
 
     def __init__(self) -> None:
-        import json  # which a page that has no use for it need not load
+        import json  # loaded here, so that a page without it need not load it
 
         self.encode: Callable[[Any], Message] = json.JSONEncoder(
             ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -38,7 +38,7 @@ class JSON:
         self._decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
     def decode(self, message: Message) -> Any:
-        """Return the value of a document, which may come as bytes of UTF-8."""
+        """Return the value of a document, as str or as UTF-8 bytes."""
         return self._decode(message if isinstance(message, str) else message.decode())
 
 
@@ -94,7 +94,7 @@ _NAMED: Final[dict[str, Callable[[], Codec]]] = {
 
 
 def codec_of(codec: Codec | str) -> Codec:
-    """Return the codec of a name: "json", or "orjson", "msgspec" or "msgpack", whose library has to be installed.
+    """Return a codec by its name: "json", or "orjson", "msgspec" or "msgpack" if that library is installed.
 
     Raises InvalidOptionError for another name, a library that is not installed, and an object that is not a codec.
     """
@@ -111,7 +111,7 @@ def codec_of(codec: Codec | str) -> Codec:
 
 
 def encode_value(codec: Codec, value: Any) -> Message:
-    """Return the message for a value. Raises CodecEncodeError if the codec has none for it."""
+    """Return the message for a value. Raises CodecEncodeError if the codec cannot encode it."""
     try:
         return codec.encode(value)
     except Exception as exc:  # each library has errors of its own
@@ -119,10 +119,10 @@ def encode_value(codec: Codec, value: Any) -> Message:
 
 
 def decode_value(codec: Codec, message: Message) -> Any:
-    """Return the value of a message. Raises CodecDecodeError, which has the message, if it holds none."""
+    """Return the value of a message. Raises CodecDecodeError, which keeps the message, for an invalid one."""
     try:
         return codec.decode(message)
-    except Exception as exc:  # each library has errors of its own, and a stranger may nest as deep as he likes
+    except Exception as exc:  # each library has errors of its own, and messages may be nested to any depth
         raise CodecDecodeError(str(exc) or type(exc).__name__, message) from exc
 
 

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 
 class Compression(NamedTuple):
-    """What to ask of the other side, and what to compress.
+    """The terms to offer, and which messages to compress.
 
-    A message of less than `min_size` bytes goes as it is: it would fit into one packet either way, and deflating costs
-    more time than sending. `level` is zlib's, 1 (fast) to 9 (small).
+    Messages of less than `min_size` bytes go out uncompressed: they fit into one packet either way, and deflating takes
+    longer than sending. `level` is zlib's, 1 (fast) to 9 (small).
 
     `window_bits`, 9 to 15, bounds how far back this side looks for repetitions, and with it the memory of a connection:
     about 50 KiB at 12, 300 KiB at 15, taken when the first message is compressed. `peer_window_bits` asks the same of
-    the other side; 15 asks for nothing, since some servers refuse the rest. `no_context_takeover` makes both sides
-    forget each message after it, which saves the memory between messages and costs ratio (§7.1).
+    the other side; 15 sends no request, because some servers refuse any other value. `no_context_takeover` makes both
+    sides forget each message after it, which saves memory between messages, but compresses less (§7.1).
     """
 
     min_size: int = 1024

@@ -1,4 +1,4 @@
-"""The connections of a server whose opening handshake is not over, and how many of them there may be. CPython only."""
+"""The half-open connections of a server, whose number is limited. CPython only."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MAX_HANDSHAKES: Final = 1000
-"""How many opening handshakes a server has going at a time if nothing else is said."""
+"""The default limit of concurrent opening handshakes of a server."""
 
 C = TypeVar("C")
 
 
 class Openings(Generic[C]):
-    """Half-open connections, in the order in which they came, by the networks that they came from.
+    """Half-open connections, in order of arrival, by network.
 
-    Anybody can open a connection and then say nothing. So that nobody keeps others out by it, half-open connections use
-    up no places of open ones, and where there are too many, the oldest one of the network that has the most of them
-    goes. An honest client is there for a few round trips only.
+    Any client can open a connection and then send nothing. To keep such clients from blocking others, half-open
+    connections take no places of open ones; if there are too many, the oldest one of the network with the most of them
+    is dropped. The handshake of an honest client takes only a few round trips.
     """
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ class Openings(Generic[C]):
         return connection in self._network_of
 
     def add(self, connection: C, address: str) -> None:
-        """Note a connection from an IP address, or from a unix socket."""
+        """Add a connection from an IP address, or from a unix socket."""
         network = _network_of(address)
         self._network_of[connection] = network
         self._networks.setdefault(network, {})[connection] = None
 
     def discard(self, connection: C) -> None:
-        """Forget a connection: it is open, or has ended."""
+        """Remove a connection that is open or has ended."""
         network = self._network_of.pop(connection, None)
         if network is not None:
             members = self._networks[network]
@@ -53,7 +53,7 @@ class Openings(Generic[C]):
                 del self._networks[network]
 
     def next_to_go(self, may_go: Callable[[C], bool]) -> C | None:
-        """Return the one that goes when another one comes, None if none may go."""
+        """Return the connection to drop for a new one, None if none may be dropped."""
         for members in sorted(self._networks.values(), key=len, reverse=True):
             for connection in members:
                 if may_go(connection):
@@ -62,14 +62,14 @@ class Openings(Generic[C]):
 
 
 def check_max_handshakes(count: int) -> int:
-    """Return the limit. Raises InvalidOptionError if it is no whole number from 1 on."""
+    """Return the limit. Raises InvalidOptionError unless it is a positive whole number."""
     if not isinstance(count, int) or count < 1:
         raise InvalidOptionError(f"max_handshakes is a whole number from 1 on, not {count!r}")
     return count
 
 
 def _network_of(address: str) -> str | bytes:
-    """Return what one stranger has: an IPv4 address, or 64 bits of an IPv6 one."""
+    """Return the network that one client controls: an IPv4 address, or 64 bits of an IPv6 one."""
     if ":" not in address:
         return address
     try:

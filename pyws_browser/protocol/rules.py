@@ -1,8 +1,8 @@
 """The rules that hold on both sides, as data and as functions without I/O.
 
-Every transport asks here before it acts, so bad input meets the same exception in a page and on the desktop, and meets
-it before anything was sent. Sources: the WHATWG WebSockets standard, Fetch (ports) and RFC 6455 (close codes).
-The rules for URLs stand in `url.py`.
+Every transport checks here before it acts, so bad input raises the same exception in a page and on the desktop, before
+anything is sent. Sources: the WHATWG WebSockets standard, Fetch (ports) and RFC 6455 (close codes). The rules for URLs
+are in `url.py`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAX_REASON_BYTES = 123
 MAX_PORT = 65535
 
 MAX_PING_BYTES = 125
-"""What any control frame holds (RFC 6455 §5.5)."""
+"""The most bytes in a control frame (RFC 6455 §5.5)."""
 
 
 class CloseCode(IntEnum):
@@ -55,11 +55,11 @@ class CloseCode(IntEnum):
     SERVICE_RESTART = 1012
     TRY_AGAIN_LATER = 1013
     BAD_GATEWAY = 1014
-    INBOUND_TEXT_INVALID = 4007  # ours, what a page can say instead of 1007
-    INBOUND_OVERFLOW = 4008  # ours, where a page must give up on a flood
-    INBOUND_MESSAGE_TOO_BIG = 4009  # ours, what a page can say instead of 1009
-    PROGRAM_FAILED = 4011  # ours, what a page can say instead of 1011
-    TOO_SLOW = 4013  # ours, what a page can say instead of 1013
+    INBOUND_TEXT_INVALID = 4007  # ours, in a page in place of 1007
+    INBOUND_OVERFLOW = 4008  # ours, for a page that is flooded
+    INBOUND_MESSAGE_TOO_BIG = 4009  # ours, in a page in place of 1009
+    PROGRAM_FAILED = 4011  # ours, in a page in place of 1011
+    TOO_SLOW = 4013  # ours, in a page in place of 1013
 
 
 _WIRE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
@@ -124,24 +124,24 @@ UNSUPPORTED_IN_BROWSER: dict[str, str] = {
 
 
 def unsupported(feature: str, name: str = "") -> UnsupportedInBrowserError:
-    """Return the exception that says why a page cannot use `feature`, and what to do instead."""
+    """Return the exception that explains why a page cannot use `feature`, and what to do instead."""
     return UnsupportedInBrowserError(
         f"{name or feature} is not available in a browser: {UNSUPPORTED_IN_BROWSER[feature]}"
     )
 
 
 def is_wire_close_code(code: int) -> bool:
-    """Tell whether `code` may stand in a Close frame (RFC 6455 §7.4)."""
+    """Tell whether `code` may be in a Close frame (RFC 6455 §7.4)."""
     return code in _WIRE_CODES or 3000 <= code <= 4999
 
 
 def check_close(code: int | None, reason: str, *, web: bool) -> None:
-    """Check what `close()` was given.
+    """Check the arguments of `close()`.
 
-    `code` None closes without a code. `web` holds it to what a page may send: 1000 and 3000–4999.
+    `code` None closes without a code. `web` allows only what a page may send: 1000 and 3000–4999.
 
     Raises:
-        InvalidCloseCodeError: the code may not be sent by anybody, or a reason came without a code.
+        InvalidCloseCodeError: the code may not be sent at all, or a reason came without a code.
         UnsupportedCloseCodeError: the code may be sent, but not by a page.
         InvalidCloseReasonError: the reason is longer than 123 bytes of UTF-8, or no string.
 
@@ -174,7 +174,7 @@ def encode_text(text: str) -> bytes:
 
 
 def size_of(message: str | bytes, limit: int) -> int:
-    """Return the size of a message in bytes; that of a text which is below `limit` in any case is not exact."""
+    """Return the size of a message in bytes; for a text that is below `limit` anyway, a lower bound."""
     # A character has four bytes of UTF-8 at most.
     if isinstance(message, str) and 4 * len(message) > limit:
         return len(encode_text(message))
@@ -211,7 +211,7 @@ def as_message(message: str | Buffer) -> str | bytes:
 
 
 def _advice(data: object) -> str:
-    """Say what to do with what is not bytes-like."""
+    """Return advice for an object that is not bytes-like."""
     if isinstance(data, memoryview):
         return "it was released, so copy it before"
     if type(data).__name__ == "JsProxy" and hasattr(data, "to_bytes"):  # by its name, as the desktop knows no such type
@@ -245,7 +245,7 @@ def is_token(text: str) -> bool:
 def check_subprotocols(protocols: Iterable[str]) -> tuple[str, ...]:
     """Return the subprotocols as a tuple.
 
-    Raises InvalidSubprotocolError if one is no token or stands there twice (WHATWG WebSockets, constructor).
+    Raises InvalidSubprotocolError if one is not a token or is repeated (WHATWG WebSockets, constructor).
     """
     if isinstance(protocols, str):
         protocols = (protocols,)
@@ -265,8 +265,8 @@ def check_subprotocols(protocols: Iterable[str]) -> tuple[str, ...]:
 def check_headers(headers: Mapping[str, str] | Iterable[str | tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return handshake headers as pairs.
 
-    They come in the forms of `check_fields()`. Raises InvalidHeaderError as that does, and for a header that the
-    handshake sets by itself.
+    They have the forms of `check_fields()`. Raises InvalidHeaderError as that does, and for headers that the handshake
+    sets.
     """
     pairs = check_fields(headers)
     for name, _ in pairs:
@@ -294,6 +294,6 @@ def _field(item: object) -> tuple[str, str]:
             value = value.strip(" \t")
             if value.isascii() and all(c.isprintable() or c == "\t" for c in value):
                 return name, value
-    # What is more than its name is not shown: it may be a password.
+    # Only its name is shown: the value may be a password.
     name = str(pair[0]).split(" ")[0] if isinstance(pair, (tuple, list)) and pair else type(item).__name__
     raise InvalidHeaderError(f"{name!r} is no header: give printable ASCII, as in 'Name: value'")

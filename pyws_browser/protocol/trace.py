@@ -1,4 +1,4 @@
-"""TracedFrame: what goes over a connection, told frame by frame, for debugging."""
+"""TracedFrame: one frame of a connection, for debugging."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .vocabulary import Message
 
 _SHOWN: Final = 48
-"""Characters, or bytes, of a payload that are shown."""
+"""The most characters or bytes of a payload that are shown."""
 
 _KINDS: Final = {0x0: "continuation", 0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
 
@@ -16,8 +16,9 @@ _KINDS: Final = {0x0: "continuation", 0x1: "text", 0x2: "binary", 0x8: "close", 
 class TracedFrame(NamedTuple):
     """One frame, sent or received; `str()` shows it in a line, its payload elided.
 
-    `kind` is "text", "binary", "continuation", "ping", "pong" or "close". A frame that arrives in several reads is told
-    in as many parts, as if its sender had fragmented it so. In a page, and in memory, only messages and closes are.
+    `kind` is "text", "binary", "continuation", "ping", "pong" or "close". A frame that arrives in several reads is
+    reported in as many parts, as if its sender had fragmented it. In a page and in memory only messages and closes are
+    reported.
     """
 
     is_sent: bool
@@ -34,13 +35,13 @@ class TracedFrame(NamedTuple):
 
     @classmethod
     def of_message(cls, is_sent: bool, message: Message) -> TracedFrame:
-        """Return the frame that a whole message is."""
+        """Return the frame of a whole message."""
         return cls(is_sent, "text" if isinstance(message, str) else "binary", message)
 
     def __str__(self) -> str:
         payload = self.payload
         if self.kind == "text" and isinstance(payload, bytes) and not self.is_compressed:
-            payload = payload.decode("utf-8", "replace")  # a fragment may end within a character
+            payload = payload.decode("utf-8", "replace")  # because a fragment may end within a character
         size = len(payload)
         shown = repr(payload[:_SHOWN]) + ("…" if size > _SHOWN else "")
         if self.kind == "close" and isinstance(payload, bytes) and size > 1:

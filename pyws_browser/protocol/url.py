@@ -1,8 +1,8 @@
-"""URLs that a WebSocket can have (WHATWG WebSockets §3.1), and the hosts in them.
+"""URLs of WebSockets (WHATWG WebSockets §3.1), and their hosts.
 
-A desktop program and a page agree on what a URL means only if both read it by the same standard. So parsers of that
-standard read it: the browser's `URL` in a page, and `ada_url`, the parser of Node, on CPython. This module has what a
-WebSocket adds: `http:` stands for `ws:`, a fragment is an error, some ports are blocked, and errors say what to do.
+A desktop program and a page understand a URL alike only if both parse it by the same standard. So standard parsers read
+it: the browser's `URL` in a page, and `ada_url`, the parser of Node, on CPython. This module adds the rules for
+WebSockets: `http:` stands for `ws:`, a fragment is an error, some ports are blocked, and errors say what to do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _WEBSOCKET_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
 _MAX_LENGTH = 64 * 1024
-"""Characters. No server reads as many; a browser whose own limit is passed ends the page with it."""
+"""In characters. No server reads longer ones; a browser beyond its own limit crashes the page."""
 
 _SCHEME = re.compile(r"[\x00-\x20]*([A-Za-z][A-Za-z0-9+.\-\t\r\n]*):")
 _IGNORED = {9: None, 10: None, 13: None}
@@ -35,8 +35,8 @@ _ZONE = re.compile(r"[A-Za-z0-9._~-]+")
 class WebSocketURL(NamedTuple):
     """A URL that a WebSocket can be opened to.
 
-    `scheme` is "ws" or "wss". `host` is ASCII, an IPv6 address without its brackets. `resource` is path and query as
-    they stand in the request line. `userinfo` is "user:password", "user" or "", percent-encoded.
+    `scheme` is "ws" or "wss". `host` is ASCII, an IPv6 address without its brackets. `resource` is path and query as in
+    the request line. `userinfo` is "user:password", "user" or "", percent-encoded.
     """
 
     scheme: str
@@ -57,7 +57,7 @@ class WebSocketURL(NamedTuple):
 
     @property
     def secure(self) -> bool:
-        """Whether TLS is asked for."""
+        """Whether the connection uses TLS."""
         return self.scheme == "wss"
 
     @property
@@ -67,7 +67,7 @@ class WebSocketURL(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """Host and port as in the Host header; a default port is left out."""
+        """Host and port as in the Host header, without a default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == self.default_port else f"{host}:{self.port}"
 
@@ -89,7 +89,7 @@ class WebSocketURL(NamedTuple):
 
 
 class ParsedURL(NamedTuple):
-    """What a parser of the URL standard has read, by the names of WHATWG URL §6.1."""
+    """A parsed URL, with the names of WHATWG URL §6.1."""
 
     href: str
     protocol: str
@@ -102,7 +102,7 @@ class ParsedURL(NamedTuple):
 
 
 def _read_by_ada(url: str, base: str | None) -> ParsedURL | None:
-    from ada_url import URL  # at the first URL, for it takes some milliseconds to load
+    from ada_url import URL  # at the first URL, because it takes some milliseconds to load
 
     try:
         read = URL(url, base)
@@ -117,9 +117,9 @@ _read: Callable[[str, str | None], ParsedURL | None] = _read_by_ada
 
 
 def read_urls_by(parser: Callable[[str, str | None], ParsedURL | None]) -> None:
-    """Have URLs read by another parser of the standard, as in a page by the browser's.
+    """Set another parser of the standard, such as the browser's in a page.
 
-    It takes a URL and the one that completes it, and returns None for an invalid one.
+    It takes a URL and its base URL, and returns None for an invalid one.
     """
     global _read  # noqa: PLW0603  a platform chooses once, when the package is imported
     _read = parser
@@ -129,9 +129,9 @@ def parse_url(url: str, base: str | None = None) -> WebSocketURL:
     """Read `url`; `base` is the page's own URL, against which a relative one is resolved (WHATWG URL §4.4).
 
     Raises:
-        InvalidURLError: it is no URL, has another scheme than ws, wss, http or https, has a fragment, or more than
+        InvalidURLError: it is not a URL, its scheme is not ws, wss, http or https, or it has a fragment or more than
             65,536 characters.
-        BlockedPortError: no browser connects to its port.
+        BlockedPortError: browsers block its port.
 
     The errors show no password.
     """
@@ -169,9 +169,9 @@ def parse_url(url: str, base: str | None = None) -> WebSocketURL:
 
 
 def parse_host(host: str) -> str:
-    """Return the name or the address as a URL has it; raises InvalidURLError for what is neither.
+    """Return a host name or an address as a URL has it; raises InvalidURLError for other text.
 
-    An IPv6 address has no brackets. Other than in a URL it may have a zone, the interface of a link-local address.
+    An IPv6 address has no brackets. Unlike in a URL it may have a zone, the interface of a link-local address.
     """
     host = encode_text(host).decode()
     address, percent, zone = host.partition("%") if ":" in host else (host, "", "")
@@ -190,7 +190,7 @@ def is_loopback(host: str) -> bool:
 
 
 def ipv6_text(address: IPv6Address) -> str:
-    """Return an address as the URL standard writes it; Python 3.13 writes one that maps an IPv4 address otherwise."""
+    """Return an address as the URL standard writes it; Python 3.13 writes IPv4-mapped ones differently."""
     if address.ipv4_mapped is None:
         return address.compressed
     high, low = divmod(int(address.ipv4_mapped), 0x10000)
@@ -202,7 +202,7 @@ def _shown(text: str) -> str:
 
 
 def _why_not(text: str, base: str | None) -> InvalidURLError:
-    """Return the error for what no parser reads, by a look at its likeliest fault."""
+    """Return the error for an invalid URL, which names its most likely fault."""
     shown = _shown(text)
     found = _SCHEME.match(text)
     if found is None and (base is None or _read("/", base) is None):
@@ -249,6 +249,6 @@ def _wrong_scheme(text: str, base: str | None, scheme: str) -> InvalidURLError:
 def _percent_decode(text: str) -> str:
     if "%" not in text:
         return text
-    from urllib.parse import unquote  # which a page, whose browser logs in by itself, need not load
+    from urllib.parse import unquote  # loaded here, because a page does not need it: its browser logs in by itself
 
     return unquote(text)

@@ -1,4 +1,4 @@
-"""The words that every part shares: a message, the ready states, how a connection ended."""
+"""The types that every part shares: messages, ready states, the end of a connection."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 _NUMBERS_FORMATS: Final = ("b", "c", "d", "o", "x", "X", "n", "e", "E", "f", "F", "g", "G", "%")
 
 Message: TypeAlias = str | bytes
-"""One message as it is handed over: str for text, bytes for binary."""
+"""One message: str for text, bytes for binary."""
 
 
 class NamedNumber(IntEnum):
-    """A base of enums whose members print as their names: "OPEN", not "1". They are Godot's numbers all the same."""
+    """A base of enums whose members print as their names: "OPEN", not "1". Their values are Godot's numbers."""
 
     def __str__(self) -> str:
         return self.name
 
     def __format__(self, specification: str) -> str:
-        """Format the number if a number's format is asked for, as in `f"{state:d}"`, the name otherwise."""
+        """Format the number for a number format such as `f"{state:d}"`, otherwise the name."""
         if specification[-1:] in _NUMBERS_FORMATS:
             return format(self.value, specification)
         return format(self.name, specification)
@@ -53,9 +53,10 @@ NEXT_STATES: Final[dict[State, tuple[State, ...]]] = {
 class CloseStatus(NamedTuple):
     """How a connection ended.
 
-    `code` and `reason` are those of the Close frame that ended it: 1005 if that had no code, 1006 if none came.
-    `cause` is what went wrong, as far as this side can know. `by_other_side` says that the other side sent the first
-    Close frame, `was_cut` that it did not end the TCP connection after both Close frames, so that this side did.
+    `code` and `reason` are those of the Close frame that ended it: 1005 if that had no code, 1006 if none came. `cause`
+    is the exception behind the end, as far as this side can know it. `by_other_side` says that the other side sent the
+    first Close frame; `was_cut` that this side had to end the TCP connection, because the other side did not do so
+    after both Close frames.
     """
 
     code: int

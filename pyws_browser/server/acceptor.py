@@ -1,4 +1,4 @@
-"""Accepting connections: how many there may be, which are refused, and what the program says about a request."""
+"""Accepts connections: how many there may be, which are refused, and the program's decisions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .watch import Watch
 
 NOT_NOW: Final = Response(503, "This server takes no new connections now: try again later.\n", {"Retry-After": "5"})
-"""The answer of a server that refuses new connections, or stops."""
+"""The answer of a server that refuses new connections or stops."""
 
 _FAILED: Final = Response(500, "The server failed to decide about this request.\n")
 
@@ -32,13 +32,13 @@ _ACCEPT_PAUSE: Final = 0.1
 """Seconds until the next attempt to accept a connection for which there was no descriptor."""
 
 _LISTENER_GONE: Final = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP)
-"""The errors of `accept()` for a socket that does not listen any more."""
+"""The errors of `accept()` for a socket that no longer listens."""
 
 _MAX_ACCEPTED: Final = 32
-"""How many connections one poll accepts, so that a crowd does not make it long; the next poll goes on."""
+"""How many connections one poll accepts, to keep it short; the next poll goes on."""
 
 _MAX_REFUSED: Final = 100
-"""How many clients get an answer at a time that refuses them; others are dropped."""
+"""How many refused clients get their answer at the same time; further ones are dropped."""
 
 
 class Accepted(NamedTuple):
@@ -57,11 +57,11 @@ class Acceptor:
         self._watch = watch
         self._places = places
         self._openings: Openings[ServedClient] = Openings()
-        self._refused = 0  # clients that are there only until they have their answer
+        self._refused = 0  # clients that stay only until they have their refusal
 
     def accept(self, settings: ServerSettings) -> Iterator[Accepted]:
-        """Accept the connections that wait, one after the other. Raises ListenError if nothing listens any more."""
-        options: Options | None = None  # one for all of them
+        """Accept the waiting connections, one by one. Raises ListenError if the socket no longer listens."""
+        options: Options | None = None  # one object for all of them
         for _ in range(_MAX_ACCEPTED):
             try:
                 sock, address = self._listener.accept()
@@ -84,7 +84,7 @@ class Acceptor:
                 options = settings.connection_options()
             try:
                 transport = ServerTransport(sock, address, options, admission)
-            except OSError:  # the client is gone already, and so is its address
+            except OSError:  # the client has left, and its address is unknown
                 sock.close()
                 continue
             except BaseException:
@@ -93,18 +93,18 @@ class Acceptor:
             yield Accepted(transport, place, is_refused)
 
     def add(self, client: ServedClient) -> None:
-        """Note a client whose handshake begins."""
+        """Add a client whose handshake begins."""
         self._refused += client.is_refused
         self._openings.add(client, client.transport.remote_address()[0])
 
     def discard(self, client: ServedClient) -> None:
-        """Note that a client's handshake is over, if that is new."""
+        """Remove a client whose handshake is over, if it is there."""
         if client in self._openings:
             self._openings.discard(client)
             self._refused -= client.is_refused
 
     def _admission(self, settings: ServerSettings, place: Place) -> Admission:
-        """Return the rules by which the next client is let in."""
+        """Return the rules for the next client."""
         refusal = None
         if settings.refuse_new_connections:
             refusal = NOT_NOW
@@ -117,18 +117,18 @@ class Acceptor:
         )
 
     def _make_way(self, limit: int) -> bool:
-        """Make room for another handshake; return False if all the others wait for the program."""
+        """Make room for another handshake; return False if all others wait for the program."""
         while len(self._openings) >= limit:
             oldest = self._openings.next_to_go(ServedClient.waits_for_its_client)
             if oldest is None:
                 return False
             self.discard(oldest)
-            oldest.peer.abort()  # the next poll notes its end
+            oldest.peer.abort()  # the next poll sees its end
         return True
 
 
 def decide(request: Request, process_request: Callable[[Request], Response | None] | None) -> None:
-    """Ask the program about a request, and answer it as the program says, unless it holds it."""
+    """Ask the program about a request, and send its answer, unless it holds the request."""
     try:
         response: object = None if process_request is None else process_request(request)
         if isinstance(response, CoroutineType):
@@ -149,5 +149,5 @@ def decide(request: Request, process_request: Callable[[Request], Response | Non
 
 
 def listener_gone() -> ListenError:
-    """Return the error of a server whose socket was closed by something else."""
+    """Return the error for a listening socket that was closed by other code."""
     return ListenError("the socket that the server listens at was closed: stop() the server, and listen() again")

@@ -1,4 +1,4 @@
-"""A client as the server has it: its connection, its peer, and what the server knows of both."""
+"""A client of the server: its connection, its peer, and the server's records of both."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class ClientPeer(WebSocketPeer):
-    """The peer of a client, which the server polls; the program may do so as well."""
+    """The peer of a client. The server polls it, and the program may, too."""
 
     id: int = 0
     """The id by which the server knows it."""
 
     on_change: Callable[[], object] | None = None
-    """Called when a poll of the program did something that the descriptor no longer shows to the server."""
+    """Called when the program's own poll took something that the descriptor no longer shows to the server."""
 
     def poll(self) -> None:
-        """Do all that can be done without waiting; the server's next poll emits the signals of it."""
+        """Do all work that needs no waiting; the server's next poll emits the signals."""
         transport = self._transport
         if self.on_change is None or not isinstance(transport, ServerTransport):
             super().poll()
@@ -63,18 +63,18 @@ class ServedClient(Link):
         self.peer.id = id_
         self.place: Place = place
         self.is_refused: bool = is_refused
-        """Whether it stays only until it has its answer."""
+        """Whether it stays only until it has its refusal."""
         self.is_opening: bool = True
         self.fd: int = transport.fileno()
         self.interest: int = 0
         self.due: float = inf
         self.is_over: bool = False
-        """Whether its end was noted."""
+        """Whether its end was recorded."""
         self.was_asked: bool = False
         """Whether the program was asked about its request."""
 
     def end(self) -> None:
-        """Note that the connection has ended, and drop the functions that refer to the server: they form a cycle."""
+        """Record the end of the connection, and drop the functions that refer to the server: they form a cycle."""
         self.is_over = True
         self.place.give_back()
         self.peer.on_change = None
@@ -82,7 +82,7 @@ class ServedClient(Link):
         self.transport.on_release = None
 
     def begin_to_close(self, code: int, reason: str, not_now: Response) -> None:
-        """Begin to close the connection; a request that waits for the program is answered with `not_now`."""
+        """Begin to close the connection; answer a request that waits for the program with `not_now`."""
         request = self.transport.request
         if request is not None and not request.is_answered:
             request.reject(not_now)
@@ -90,5 +90,5 @@ class ServedClient(Link):
             self.peer.close(code, reason)
 
     def waits_for_its_client(self) -> bool:
-        """Tell whether a handshake waits for the client to send or to receive, and not for the program to decide."""
+        """Tell whether a handshake waits for the client, and not for the program."""
         return self.transport.request is None and not self.transport.is_streaming

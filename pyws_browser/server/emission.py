@@ -1,4 +1,4 @@
-"""Emitting a server's signals: in the order of what happened, and no client's for too long."""
+"""Emits a server's signals in the order of events, with a time limit for each client."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ EMIT_SHARE: Final = 0.002
 
 
 class Emission:
-    """Calls the events of `events` in order; where there is no time for all, the next polls go on.
+    """Calls the events of `events` in order; if the time is too short for all, the next polls go on.
 
-    `on_failure(id, exception)` takes what a function of the program raised while it served a client.
+    `on_failure(id, exception)` handles an exception that a function of the program raised for a client.
     """
 
     def __init__(self, events: deque[Event]) -> None:
         self._events = events
         self.waiting: dict[Link | None, deque[Event]] = {}
-        """The events for which the polls before had no time, by their clients."""
+        """The events for which earlier polls had no time, by client."""
 
     def clear(self) -> None:
         """Drop all events."""
@@ -37,16 +37,15 @@ class Emission:
         self._events.clear()
 
     def run(self, on_failure: Callable[[object, Exception], None], *, in_turns: bool) -> None:
-        """Call what is due, as long as there is time.
+        """Call due events as long as there is time.
 
-        With `in_turns` the next polls call what is left client by client; else they call it in the order of what
-        happened.
+        With `in_turns` the next polls call the rest client by client, else in the order of events.
         """
         if self.waiting:
             self._run_in_turns(on_failure)
             return
         events = self._events
-        self._call_row(events, 1, on_failure)  # an event alone costs no look at the clock
+        self._call_row(events, 1, on_failure)  # a single event needs no look at the clock
         if not events:
             return
         clock = Clock()
@@ -58,7 +57,7 @@ class Emission:
             self._call_row(events, clock.row, on_failure)
 
     def _run_in_turns(self, on_failure: Callable[[object, Exception], None]) -> None:
-        """Call what has waited: the events of each client for a share of the time."""
+        """Call the waiting events: those of each client for a share of the time."""
         self._sort_events()
         waiting = self.waiting
         whole = Clock()
@@ -71,13 +70,13 @@ class Emission:
             finally:
                 waiting.pop(link, None)
                 if events:
-                    waiting[link] = events  # behind the others
+                    waiting[link] = events  # after the others
 
     @staticmethod
     def _call_row(events: deque[Event], length: int, on_failure: Callable[[object, Exception], None]) -> None:
         """Call the first `length` of the events, or as many as there are."""
         for _ in range(length):
-            if not events:  # the server was stopped, say
+            if not events:  # for example, the server was stopped
                 return
             link, call, is_message = events.popleft()
             if is_message and link.has_failed:  # type: ignore[union-attr]  # a message came on a connection
@@ -90,7 +89,7 @@ class Emission:
                 on_failure(link.id, exc)
 
     def _sort_events(self) -> None:
-        """Append the events of each client to those of it that wait already."""
+        """Append new events to the waiting ones of the same client."""
         for link, events in groupby(self._events, itemgetter(0)):
             self.waiting.setdefault(link, deque()).extend(events)
         self._events.clear()
