@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 Arguments = TypeVarTuple("Arguments")
 
-# `inspect` has these too, but a page that connects a function need not load it.
+# `inspect` has these too, but loading it in a page takes time.
 _GENERATOR: Final = 0x20 | 0x200
 _COROUTINE: Final = 0x80
 
 
 class Signal(Generic[*Arguments]):
-    """Calls the functions that were connected to it, in the order in which they were.
+    """Calls the connected functions, in the order in which they were connected.
 
-    A function that raises does not keep the others from being called: its exception goes on to the emitter when all
-    have been, several of them as an ExceptionGroup. KeyboardInterrupt and SystemExit go on at once.
+    If a function raises, the others are still called; then its exception goes to the emitter, several of them as an
+    ExceptionGroup. KeyboardInterrupt and SystemExit go to the emitter at once.
 
     A coroutine function can be connected while an event loop runs. Each call of it is a task of the loop that runs when
-    the signal is emitted. `failed` is called with what such a task raised and with the arguments of the signal; if it
-    is None, that is logged (logger `pyws_browser`, ERROR).
+    the signal is emitted. `failed` is called with the exception of such a task and with the arguments of the signal; if
+    it is None, the exception is logged (logger `pyws_browser`, ERROR).
     """
 
     __slots__ = ("_callbacks", "_failed", "_tasks")
@@ -36,16 +36,16 @@ class Signal(Generic[*Arguments]):
     def __init__(self, failed: Callable[[Exception, tuple[object, ...]], object] | None = None) -> None:
         # A tuple, which `emit()` need not copy: a function may connect and disconnect others while it is called.
         self._callbacks: tuple[Callable[[*Arguments], object], ...] = ()
-        # A method is referred to weakly: its object has the signal, and would be a reference cycle.
+        # A weak reference: the method's object has the signal, which would form a reference cycle.
         self._failed = WeakMethod(failed) if isinstance(failed, MethodType) else lambda: failed
         self._tasks: set[Task[Any]] = set()  # an event loop keeps weak references only
 
     def connect(self, callback: Callable[[*Arguments], object]) -> None:
-        """Have `callback` called from now on.
+        """Call `callback` whenever the signal is emitted.
 
         Raises:
-            InvalidOptionError: it cannot be called, or is a coroutine function and no event loop runs in this thread,
-                or is a generator function, whose call would do nothing (a ValueError).
+            InvalidOptionError: it is not callable, it is a coroutine function and no event loop runs in this thread, or
+                it is a generator function, whose call would do nothing (a ValueError).
             ValueError: it is connected already.
 
         """
@@ -63,7 +63,7 @@ class Signal(Generic[*Arguments]):
         self._callbacks = (*self._callbacks, callback)
 
     def disconnect(self, callback: Callable[[*Arguments], object]) -> None:
-        """Have `callback` called no more. Raises ValueError if it was not connected."""
+        """Stop calling `callback`. Raises ValueError if it was not connected."""
         if callback not in self._callbacks:
             raise ValueError(f"{callback!r} is not connected")
         callbacks = list(self._callbacks)
@@ -86,7 +86,7 @@ class Signal(Generic[*Arguments]):
                 result = callback(*arguments)
                 if result is not None and type(result) is CoroutineType:
                     self._start(result, callback, arguments)
-            except Exception as exc:  # it is raised again below
+            except Exception as exc:  # raised again below
                 problems = [*(problems or ()), exc]
             except BaseException as exc:
                 if problems:
@@ -110,13 +110,13 @@ class Signal(Generic[*Arguments]):
     def _on_done(self, arguments: tuple[object, ...], task: Task[Any]) -> None:
         self._tasks.discard(task)
         exc = None if task.cancelled() else task.exception()
-        if not isinstance(exc, Exception):  # KeyboardInterrupt and SystemExit come out of the loop
+        if not isinstance(exc, Exception):  # KeyboardInterrupt and SystemExit leave the loop
             return
         failed = self._failed()
         if failed is not None:
             failed(exc, arguments)
         else:
-            import logging  # which a page need not load either
+            import logging  # loaded here, because a page rarely needs it
 
             logging.getLogger("pyws_browser").error("a coroutine connected to a signal failed", exc_info=exc)
 
@@ -128,12 +128,12 @@ def _one_of(problems: list[Exception]) -> Exception:
 
 
 def is_coroutine_function(callback: object) -> bool:
-    """Tell whether a call gives a coroutine: of functions, methods, partial ones, and objects with `__call__()`."""
+    """Tell whether a call returns a coroutine: for functions, methods, partials, and objects with `__call__()`."""
     return bool(_flags_of(callback) & _COROUTINE)
 
 
 def _running_loop() -> AbstractEventLoop | None:
-    from asyncio import get_running_loop  # not before it is needed: a page may do without
+    from asyncio import get_running_loop  # loaded here, because a page rarely needs it
 
     try:
         return get_running_loop()

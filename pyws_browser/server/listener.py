@@ -1,4 +1,4 @@
-"""The socket that a server listens at. CPython only."""
+"""The listening socket of a server. CPython only."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def given_listener(sock: socket.socket) -> socket.socket:
 
 
 def listening_socket(address: str, port: int) -> socket.socket:
-    """Return a non-blocking listener; "*" is both families where the system can do that with one socket."""
+    """Return a non-blocking listener; "*" is IPv6 and IPv4 where one socket can serve both."""
     if address != "*":
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         place: Any = (address, port)
-        if "%" in address:  # of a link-local address, whose zone a socket takes as a number
+        if "%" in address:  # the zone of a link-local address, which a socket takes as a number
             place = socket.getaddrinfo(address, port, family, socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0][4]
         listener = socket.create_server(place, family=family, backlog=BACKLOG)
     elif socket.has_dualstack_ipv6():
@@ -39,7 +39,7 @@ def listening_socket(address: str, port: int) -> socket.socket:
 
 
 def advice_on(number: int | None) -> str:
-    """Return what to do about the error with which listening failed, behind a colon, "" for the rare ones."""
+    """Return advice on an error of listening, after a colon, or "" for rare errors."""
     if number == errno.EADDRINUSE:
         return ": another program listens there; end it, take another port, or 0 for any that is free"
     if number == errno.EACCES:

@@ -1,4 +1,4 @@
-"""The places that a server has for open connections (`max_connections`)."""
+"""The places of a server for open connections (`max_connections`)."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from ..protocol.admission import Response
 FULL: Final = Response(
     503, "This server has as many connections as it may have: try again later.\n", {"Retry-After": "5"}
 )
-"""The answer to a client for whom there is no place."""
+"""The answer to a client when no place is free."""
 
 
 class Places:
-    """Counts the places that are taken; `limit` is how many there are, None for any number."""
+    """Counts the taken places; `limit` is their number, None for no limit."""
 
     def __init__(self) -> None:
         self.limit: int | None = None
         self._taken: set[Place] = set()
 
     def is_free(self) -> bool:
-        """Tell whether another connection may be open."""
+        """Tell whether a place is free."""
         return self.limit is None or len(self._taken) < self.limit
 
     def take(self, place: Place) -> None:
-        """Give a place to a connection."""
+        """Take a place for a connection."""
         self._taken.add(place)
 
     def give_back(self, place: Place) -> None:
-        """Take a place back; harmless if it was not taken."""
+        """Free a place; does nothing if it was not taken."""
         self._taken.discard(place)
 
 
@@ -41,13 +41,13 @@ class Place:
         self._places = places
 
     def refusal(self) -> Response | None:
-        """Return the answer to a client for whom there is no place, None if there is one."""
+        """Return the refusal if no place is free, else None."""
         return None if self._places.is_free() else FULL
 
     def take(self) -> None:
-        """Take it."""
+        """Take the place."""
         self._places.take(self)
 
     def give_back(self) -> None:
-        """Leave it to another connection."""
+        """Free the place."""
         self._places.give_back(self)

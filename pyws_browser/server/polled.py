@@ -1,4 +1,4 @@
-"""What a poll of a server does: accept, look after the clients that have something to do, and emit signals."""
+"""One poll of a server: accept clients, serve the active ones, and emit signals."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _logger: Final = logging.getLogger("pyws_browser.server")
 
 
 class HasFileno(Protocol):
-    """A socket, a pipe, or whatever else has a descriptor."""
+    """A socket, a pipe, or any other object with a descriptor."""
 
     def fileno(self) -> int:
         """Return the descriptor."""
 
 
 class PolledServer(ServerSettings):
-    """A server as it is polled; `WebSocketServer` adds what a program asks of it."""
+    """The polling part of a server; `WebSocketServer` adds the methods for programs."""
 
     def __init__(self) -> None:
         super().__init__(Options(handshake_timeout=3.0))
@@ -69,10 +69,10 @@ class PolledServer(ServerSettings):
     def poll(self) -> None:
         """Accept, receive, send, and emit the signals of what happened.
 
-        What a function of the program raises while it serves a client is logged, and ends the connection of that client
-        with 1011; `strict` lets it come out here. An unexpected exception is raised in any case, when the
-        others have been served, and has ended the one connection that it came from. What had not been emitted is
-        emitted by the next poll. Raises ListenError, each time, if something else closed the socket it listens at.
+        An exception of a function of the program that serves a client is logged, and ends the connection of that client
+        with 1011; with `strict` it comes out here. An unexpected exception ends the one connection that it came from,
+        and is always raised, after the other clients have been served. The next poll emits the remaining signals.
+        Raises ListenError, each time, if other code closed the listening socket.
         """
         watch = self._watch
         if watch is None:
@@ -91,7 +91,7 @@ class PolledServer(ServerSettings):
             self._fanout.look()
         emission = self._emission
         if self._events or emission.waiting:
-            # Packets of a session are fetched in the order in which they came, so its events keep theirs.
+            # Packets of a session are fetched in the order in which they came, so its events keep that order.
             emission.run(self._on_failure, in_turns=self._session is None)
         self._fanout.release()
         if self._is_waited_for and self._has_work():
@@ -100,10 +100,10 @@ class PolledServer(ServerSettings):
             raise listener_gone()
 
     def wait(self, timeout: float | None) -> bool:
-        """Sleep until `poll()` has something to do, for `timeout` seconds at most; tell whether it has.
+        """Sleep until `poll()` has something to do, at most `timeout` seconds; tell whether it has.
 
-        None and infinity wait without a limit, a negative number does not wait. It returns at once if the
-        server does not listen. Raises InvalidOptionError if `timeout` is not a number.
+        None and infinity wait without limit; a negative number does not wait. It returns at once if the server does not
+        listen. Raises InvalidOptionError if `timeout` is not a number.
         """
         seconds = inf if timeout is None else timeout
         if not isinstance(seconds, (int, float)) or seconds != seconds:
@@ -114,17 +114,17 @@ class PolledServer(ServerSettings):
         return self._has_work() or self._watch.wait(seconds)
 
     def _has_work(self) -> bool:
-        """Tell whether there is something to do that no descriptor shows."""
+        """Tell whether there is work that no descriptor shows."""
         if self._events or self._emission.waiting or self._rounds.left or self._fanout.has_news:
             return True
         return any(map(self._can_resume, self._rounds.held_back.values()))
 
-    # Living beside other work.
+    # Use beside other work.
 
     def wake(self) -> None:
-        """Let `wait()` return now, or the next one at once. Any thread may call it, and a signal's handler.
+        """Let the current or the next `wait()` return at once. Any thread and a signal handler may call it.
 
-        Without effect if the server does not listen.
+        Does nothing if the server does not listen.
         """
         watch = self._watch
         if watch is not None:
@@ -133,8 +133,8 @@ class PolledServer(ServerSettings):
     def fileno(self) -> int:
         """Return a descriptor for another selector or loop, readable when `poll()` has something to do.
 
-        It shows neither time limits nor a client for whom a message that was sent outside of `poll()` had no room: so
-        call `poll()` a few times a second as well. It changes with every `listen()`.
+        It does not show time limits, nor clients that were full when a message was sent outside of `poll()`: so also
+        call `poll()` a few times a second. It changes with every `listen()`.
 
         Raises:
             InvalidStateError: the server does not listen, or this system has no such descriptor (Windows).
@@ -151,12 +151,14 @@ class PolledServer(ServerSettings):
     def watch(self, fileobj: HasFileno | int, callback: Callable[[], object]) -> None:
         """Let `wait()` return when a socket or the like is readable, and `poll()` call `callback()` then.
 
-        `poll()` calls it as long as there is something to read. What it raises comes out of `poll()`, when the clients
-        have been served. It is watched until `unwatch()`, which comes before its `close()`; a `stop()` does not end it.
+        `poll()` calls it as long as there is something to read. Its exceptions come out of `poll()`, after the clients
+        have been served. The object is watched until `unwatch()`, which must come before its `close()`; `stop()` does
+        not end it.
 
         Raises:
-            InvalidOptionError: it is watched already, has no descriptor that can be watched, or `callback` is none.
-            WrongThreadError: this is another thread than the one that called `listen()`.
+            InvalidOptionError: it is watched already, has no descriptor that can be watched, or `callback` is not a
+                function.
+            WrongThreadError: `listen()` was called in another thread.
 
         """
         self._check_thread_if_listening()
@@ -176,7 +178,7 @@ class PolledServer(ServerSettings):
         self._watched[fd] = (fileobj, callback)
 
     def unwatch(self, fileobj: HasFileno | int) -> None:
-        """Undo `watch()`; without effect if it is not watched."""
+        """Undo `watch()`; does nothing if it is not watched."""
         self._check_thread_if_listening()
         for fd, (known, _) in list(self._watched.items()):
             if known is fileobj or fd == fileobj:
@@ -193,7 +195,7 @@ class PolledServer(ServerSettings):
         for callback in ready:
             try:
                 callback()
-            except Exception as exc:  # it is raised when the others have been served
+            except Exception as exc:  # raised after the others have been served
                 self._events.append((None, partial(_raise, exc), False))
 
     # The events of a connection.
@@ -213,14 +215,14 @@ class PolledServer(ServerSettings):
     def _on_closed(self, link: Link, status: CloseStatus) -> Callable[[], object]:
         return partial(self.client_disconnected.emit, link.id, status.was_clean)
 
-    # What a poll is made of.
+    # The steps of a poll.
 
     def _check_thread(self) -> None:
         if get_ident() != self._thread:
             raise WrongThreadError("a server belongs to the thread that called listen()")
 
     def _accept(self) -> None:
-        """Take in the clients that connect, one after the other."""
+        """Accept waiting clients, one by one."""
         assert self._acceptor is not None and self._watch is not None  # noqa: S101, PT018
         try:
             for transport, place, is_refused in self._acceptor.accept(self):
@@ -229,11 +231,11 @@ class PolledServer(ServerSettings):
                 self._clients[client.id] = client
                 self._acceptor.add(client)
                 self._look_after(client)
-        except ListenError as exc:  # it is raised when the others have been served
+        except ListenError as exc:  # raised after the others have been served
             self._events.append((None, partial(_raise, exc), False))
 
     def _judge(self, client: ServedClient, request: Request) -> None:
-        """Ask the program about a request, and go on with its answer."""
+        """Ask the program about a request, and send its answer."""
         request.id = client.id
         try:
             decide(request, self.process_request)
@@ -249,7 +251,7 @@ class PolledServer(ServerSettings):
                 return id_
 
     def _look_after(self, client: ServedClient) -> None:
-        """Poll, and see what that changed: what to tell, what to wait for, when to look again."""
+        """Poll a client, and update its events, its interest and its deadline."""
         problem: Exception | None = None
         is_drained = True
         try:
@@ -257,11 +259,11 @@ class PolledServer(ServerSettings):
                 client.transport.poll()
             finally:
                 is_drained = self._take_in(client)
-        except Exception as exc:  # it is raised when the others have been served
+        except Exception as exc:  # raised after the others have been served
             problem = exc
         status = client.transport.close_status
         if self._session is not None and not is_drained and self._session.has_room:
-            status = None  # the end comes behind what it sent, which is taken a row at a time
+            status = None  # the end comes after its messages, which are taken a row at a time
         if status is None and (client.transport.is_held_back or not is_drained):
             self._rounds.held_back[client.id] = client
         else:
@@ -292,13 +294,13 @@ class PolledServer(ServerSettings):
             self._give_up(arguments[0], exc)
 
     def _on_failure(self, id_: object, exc: Exception) -> None:
-        """Take what a function of the program raised while it served a client."""
+        """Handle an exception that a function of the program raised for a client."""
         if self.strict:
             raise exc
         self._give_up(id_, exc)
 
     def _give_up(self, id_: object, exc: Exception) -> None:
-        """End the connection of a client with 1011, because a function of the program failed while it served it."""
+        """End the connection of a client with 1011, because a function of the program failed for it."""
         _logger.error("a callback failed while it served client %s, whose connection ends", id_, exc_info=exc)
         client = self._clients.get(id_) if isinstance(id_, int) else None
         if client is None or client.has_failed:
@@ -306,7 +308,7 @@ class PolledServer(ServerSettings):
         client.has_failed = True
         if self._session is not None:
             self._session.forget(client)
-        if client.transport.ready_state is OPEN:  # in its handshake it was answered with 500
+        if client.transport.ready_state is OPEN:  # during its handshake it got a 500
             client.peer.close(CloseCode.INTERNAL_ERROR)
             self._look_after(client)
 

@@ -1,4 +1,4 @@
-"""A poll's round among the clients: who is looked after, and how much of the time each one gets."""
+"""The round of a poll: which clients are served, and how much time each one gets."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from .watch import Watch
 
 POLL_TIME: Final = 0.01
-"""Seconds that a poll takes for reading and parsing, for all clients together; the next poll goes on."""
+"""Seconds of a poll for reading and parsing, for all clients together; the next poll goes on."""
 
 POLL_SHARE: Final = 0.005
-"""Seconds of it for one client, or less where many have something to do."""
+"""Seconds of it for one client, less where many are active."""
 
 _LEAST_SHARE: Final = 0.0005
 
 
 class Rounds:
-    """Looks after the clients that have something to do, as long as there is time."""
+    """Serves the active clients as long as there is time."""
 
     def __init__(self) -> None:
         self.held_back: dict[int, ServedClient] = {}
-        """Clients that are not read from until the program fetches packets; each round looks after them."""
+        """Clients that are not read until the program fetches packets; each round checks them."""
         self.left: dict[int, ServedClient] = {}
-        """Clients for whom the round before had no time; they come first."""
+        """Clients for which the previous round had no time; they come first."""
 
     def clear(self) -> None:
         """Forget all clients."""
@@ -40,7 +40,7 @@ class Rounds:
         watch: Watch[ServedClient],
         look_after: Callable[[ServedClient], None],
     ) -> None:
-        """Look after the active clients and after those that were left."""
+        """Serve the active clients, and those that were left over."""
         if self.left:
             active = self.left | active
             self.left.clear()
@@ -53,14 +53,14 @@ class Rounds:
                         look_after(client)
             else:
                 self._share(active, look_after)
-        except BaseException:  # Ctrl-C, say: the next poll looks after the clients that were not reached
+        except BaseException:  # for example Ctrl-C: the next poll serves the clients that were not reached
             for client in active.values():
                 if not client.is_over:
                     watch.disturb(client.id)
             raise
 
     def _share(self, clients: dict[int, ServedClient], look_after: Callable[[ServedClient], None]) -> None:
-        """Look after the clients for whom there is time; the others come first in the next poll."""
+        """Serve clients as long as there is time; the others come first in the next poll."""
         share = min(max(POLL_TIME / len(clients), _LEAST_SHARE), POLL_SHARE)
         end = monotonic() + POLL_TIME
         left = iter(clients.values())

@@ -1,4 +1,4 @@
-"""The settings of a server: where it listens, by which certificate, and whom it lets in."""
+"""The settings of a server: its address, its certificate, and who may connect."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ F = TypeVar("F", bound="Callable[..., object] | None")
 
 
 class ServerSettings(WebSocketMultiplayerPeer):
-    """What is set of a server; unless it says otherwise, a change holds for the connections that come after it."""
+    """The settings of a server; unless stated otherwise, a change applies to later connections."""
 
     strict: bool = False
-    """Whether `poll()` raises what a function of the program raises while it serves one client.
+    """Whether `poll()` raises the exceptions of the program's functions that serve one client.
 
-    If not, it is logged with its traceback (logger `pyws_browser.server`, ERROR), that client's connection ends with
-    1011, or its request is answered with 500, and the others are served on. Tests set it, to see the mistakes of their
-    functions. KeyboardInterrupt and SystemExit always come out, and so does an exception that no client caused.
+    If not, the exception is logged with its traceback (logger `pyws_browser.server`, ERROR), that client's connection
+    ends with 1011, or its request is answered with 500, and the other clients are not affected. Set it in tests, to see
+    the mistakes of your functions. KeyboardInterrupt and SystemExit always come out, and so does an exception that no
+    client caused.
     """
     refuse_new_connections: bool = False
     """Whether new connections are answered with 503 (Godot, which drops them at once)."""
@@ -57,11 +58,11 @@ class ServerSettings(WebSocketMultiplayerPeer):
         """Tell whether it listens."""
         raise NotImplementedError
 
-    # Where.
+    # The address.
 
     @property
     def bind_ip(self) -> str:
-        """The address to listen at; "*", as at first, is all of them, IPv6 and IPv4 (Godot)."""
+        """The address to listen at; "*", the default, stands for all of them, IPv6 and IPv4 (Godot)."""
         return self._bind_ip
 
     @bind_ip.setter
@@ -72,18 +73,18 @@ class ServerSettings(WebSocketMultiplayerPeer):
         self._bind_ip = address
 
     def connection_options(self) -> Options:
-        """Return the options of the connections that come now."""
+        """Return the options for new connections."""
         return self._options._replace(tls=self.tls or self._tls)
 
-    # Whom it lets in, and what it answers.
+    # Who may connect, and the answers.
 
     @property
     def process_request(self) -> Callable[[Request], Response | None] | None:
-        """What is asked before a connection is accepted, if it comes from one of `origins`.
+        """A function that is called before a connection is accepted, if it comes from one of `origins`.
 
         It is called in `poll()` with the `Request`, and returns None to go on, or the `Response` that refuses. It may
         also call `request.hold()`, and `request.accept()` or `request.reject(response)` later. If it raises, the client
-        gets 500; `strict` says what becomes of the exception. A coroutine function is refused (InvalidOptionError):
+        gets 500; `strict` says what happens to the exception. A coroutine function is refused (InvalidOptionError):
         hold the request, and answer it in a task.
         """
         return self._process_request
@@ -94,10 +95,10 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def select_subprotocol(self) -> SubprotocolChoice | None:
-        """What chooses among the subprotocols that a client offers, and may choose None.
+        """A function that chooses one of the subprotocols that a client offers, or None.
 
-        If it is None, the first of the client's that is in `supported_protocols` is taken, as in Godot, and a client
-        without one is refused. It may raise as `process_request` may.
+        Without a function, the first offered one in `supported_protocols` is chosen, as in Godot, and a client without
+        a match is refused. Its exceptions are handled as those of `process_request`.
         """
         return self._select_subprotocol
 
@@ -107,7 +108,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def max_connections(self) -> int | None:
-        """How many connections may be open at a time; None for no limit.
+        """The most open connections; None for no limit.
 
         Further clients get 503. `max_handshakes` limits those that are not open yet. The system's own limit is that
         of file descriptors, `ulimit -n`.
@@ -122,11 +123,11 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def max_handshakes(self) -> int:
-        """How many opening handshakes may go on at a time; 1,000 at first.
+        """The most concurrent opening handshakes; 1,000 by default.
 
-        When another client comes, the oldest one goes whose request is not complete: of those that come from the
-        address, or from the 64 bits of an IPv6 address, that has the most of them. Where all of them wait for the
-        program to answer, the new one gets 503. Each has `handshake_timeout`.
+        When another client comes, one whose request is not complete is dropped: the oldest from the address (or the 64
+        bits of an IPv6 address) with the most of them. If all of them wait for the program's answer, the new client
+        gets 503. Each handshake has `handshake_timeout`.
         """
         return self._max_handshakes
 
@@ -136,10 +137,10 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def origins(self) -> Origins | None:
-        """The values of `Origin` that are let in, None for any; another one gets 403 (RFC 6455 §10.2).
+        """The values of `Origin` that may connect, None for any; others get 403 (RFC 6455 §10.2).
 
         Each is a string like "https://game.example", a compiled regular expression that matches a whole origin, or None
-        for clients that send no origin, which those outside of browsers do not.
+        for requests without an origin, as clients outside of browsers send them.
         """
         return self._origins
 
@@ -157,7 +158,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def server_header(self) -> str | None:
-        """The value of the header `Server` in every answer; None, as at first, for no such header."""
+        """The value of the header `Server` in every answer; None, the default, for no such header."""
         return self._server_header
 
     @server_header.setter
@@ -174,7 +175,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def tls(self) -> SSLContext | None:
-        """A server's SSLContext makes it wss. It may be replaced while the server listens."""
+        """A server-side SSLContext, which makes it wss. It may be replaced while the server listens."""
         return self._given_tls
 
     @tls.setter
@@ -187,8 +188,8 @@ class ServerSettings(WebSocketMultiplayerPeer):
     def private_key(self) -> PEM | None:
         """The key of `ssl_certificate`: the path of a PEM file, or PEM as str or bytes (Godot 3).
 
-        Both of them make it wss, as `tls` does, which has everything else that can be set about TLS. While the server
-        listens, `renew_certificate()` changes them.
+        Key and certificate make it wss, as `tls` does, which offers all other TLS settings. While the server listens,
+        `renew_certificate()` changes them.
         """
         return self._private_key
 
@@ -199,7 +200,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def ssl_certificate(self) -> PEM | None:
-        """The certificate that clients are shown, in the forms of `private_key` (Godot 3)."""
+        """The server's certificate, in the forms of `private_key` (Godot 3)."""
         return self._ssl_certificate
 
     @ssl_certificate.setter
@@ -222,9 +223,9 @@ class ServerSettings(WebSocketMultiplayerPeer):
     ) -> None:
         """Show a new certificate to clients that connect from now on; open connections stay.
 
-        What is given replaces the property of that name; what is not is read again, if it is a file. Nothing changes if
-        that raises InvalidOptionError, because they cannot be used together. Raises InvalidStateError if the server
-        does not listen with a certificate of these properties; an SSLContext in `tls` is replaced or loaded anew.
+        Arguments replace the properties of the same name; other properties are read again if they are files. If they do
+        not fit together, this raises InvalidOptionError and changes nothing. Raises InvalidStateError unless the server
+        listens with a certificate of these properties; with an SSLContext in `tls`, replace or reload that instead.
         """
         if self._tls is None:
             raise InvalidStateError("there is no certificate to renew: set private_key and ssl_certificate, and listen")
@@ -250,7 +251,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
 
 def _plain(function: F, name: str, instead: str) -> F:
-    """Return a function that the server calls, or None. Raises InvalidOptionError for what it cannot call so."""
+    """Return a function that the server can call, or None. Raises InvalidOptionError for other objects."""
     if function is not None and not callable(function):
         raise InvalidOptionError(f"{name} is a function, or None, not {function!r}")
     if function is not None and is_coroutine_function(function):
@@ -259,10 +260,10 @@ def _plain(function: F, name: str, instead: str) -> F:
 
 
 def _is_name(address: str) -> bool:
-    """Tell whether the system can be asked for an address or the name of a host."""
+    """Tell whether the text is an address or a host name that the system can resolve."""
     try:
         address.encode("idna")
-    except UnicodeError:  # a label that is too long, say
+    except UnicodeError:  # for example, a label is too long
         return False
     return True
 

@@ -1,4 +1,4 @@
-"""What a page has in the place of `server.py`."""
+"""Stands in for `WebSocketServer` in a page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ..protocol import rules
 
 
 class WebSocketServer:
-    """There is none in a page: constructing one raises UnsupportedInBrowserError."""
+    """Not available in a page: constructing one raises UnsupportedInBrowserError."""
 
     def __init__(self, *_: object, **__: object) -> None:
         raise rules.unsupported("WebSocketServer")

@@ -1,6 +1,6 @@
-"""What a server waits for: its listener, its connections' sockets and their deadlines, and what the program watches.
+"""Everything a server waits for: its listener, the sockets and deadlines of its connections, and watched objects.
 
-A look costs what is active, not what is connected.
+The cost of a look grows with the active connections, not with all of them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from weakref import ref
 
 _LONGEST_WAIT: Final = 3600.0
-"""Seconds that a selector is asked to wait; what is much longer is refused by some of them."""
+"""The longest wait to ask of a selector in seconds; some refuse much longer ones."""
 
 _MANY: Final = 64
-"""Deadlines that no connection has any more, so many are kept beside as many as there are connections."""
+"""How many outdated deadlines are kept, besides as many as there are connections."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
 
 
 class Watchable(Protocol):
-    """A connection as it is watched: what `Watch` notes down of it begins with -1, 0 and infinity."""
+    """A watched connection; the fields that `Watch` sets begin as -1, 0 and infinity."""
 
     fd: int
-    """The descriptor that is known here, -1 if none is."""
+    """The registered descriptor, -1 for none."""
     interest: int
     """What the selector watches for."""
     due: float
-    """The deadline that counts."""
+    """The current deadline."""
     id: int
 
     @property
     def transport(self) -> NativeTransport:
-        """What is watched."""
+        """The transport."""
 
 
 W = TypeVar("W", bound=Watchable)
 
 
 class Watch(Generic[W]):
-    """Tells which of the connections have something to do, and whether a client waits to be accepted."""
+    """Tells which connections have work to do, and whether a client waits to be accepted."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
@@ -57,21 +57,22 @@ class Watch(Generic[W]):
         self._held_back: dict[int, W] = {}
         self._restless: set[int] = set()
         self._by_id: dict[int, W] = {}
-        # A heap of deadlines and ids, which keeps nobody alive; an entry counts if its connection still has it.
+        # A heap of deadlines and ids, which keeps no connection alive; an entry is valid if its connection still has
+        # that deadline.
         self._due: list[tuple[float, int]] = []
         self._rest_until = 0.0
-        # Connections that are not read from, because the program fetches nothing: another epoll within the selector
-        # watches whether they leave. Elsewhere than on Linux that is seen when the program fetches.
+        # Connections that are not read, because the program fetches nothing: another epoll within the selector watches
+        # for their end. On systems other than Linux the end is seen when the program fetches.
         self._leaving = select.epoll() if hasattr(select, "epoll") else None
         if self._leaving is not None:
             self._selector.register(self._leaving, selectors.EVENT_READ)
         self._selector.register(listener, selectors.EVENT_READ)
         self.ready: list[Callable[[], object]] = []
-        """What to call because a descriptor of the program is readable; the caller of `look()` empties it."""
+        """The callbacks of readable descriptors of the program; the caller of `look()` empties it."""
         self._near, self._far = socket.socketpair()
         self._near.setblocking(False)
         self._far.setblocking(False)
-        self._lock = RLock()  # a signal's handler may wake as well
+        self._lock = RLock()  # a signal handler may wake as well
         self._is_woken = False
         self._selector.register(self._near, selectors.EVENT_READ)  # a method of this object would be a reference cycle
 
@@ -82,7 +83,7 @@ class Watch(Generic[W]):
         return -1 if fileno is None else int(fileno())
 
     def watch(self, fd: int, callback: Callable[[], object]) -> None:
-        """Put `callback` into `ready` whenever a descriptor is readable."""
+        """Add `callback` to `ready` whenever a descriptor is readable."""
         self._selector.register(fd, selectors.EVENT_READ, callback)
 
     def unwatch(self, fd: int) -> None:
@@ -117,16 +118,16 @@ class Watch(Generic[W]):
 
     def __del__(self) -> None:
         if hasattr(self, "_is_woken"):  # or the constructor raised
-            self.close()  # a selector of Python's refers to itself
+            self.close()  # Python's selectors refer to themselves
 
     def disturb(self, id_: int) -> None:
-        """Ask for a look at a connection."""
+        """Request a look at a connection."""
         self._restless.add(id_)
 
     def add(self, connection: W) -> Callable[[], None]:
-        """Note a new connection; return what asks for a look at it.
+        """Add a connection; return the function that requests a look at it.
 
-        The transport gets functions that do not refer to the connection, for that refers to the transport.
+        The transport gets functions that do not refer to the connection, because that refers to the transport.
         """
         self._by_id[connection.id] = connection
         disturb = partial(self._restless.add, connection.id)
@@ -137,8 +138,8 @@ class Watch(Generic[W]):
     def release(self, id_: int) -> None:
         """Stop watching a connection: its socket is about to be closed.
 
-        Afterwards it would be too late. Another socket may get the number of the descriptor at once, and where a child
-        process has a copy of it, epoll goes on to tell of it and knows no way to stop that.
+        Afterwards it would be too late. Another socket may get the same descriptor at once, and if a child process has
+        a copy of it, epoll goes on reporting it and cannot be stopped.
         """
         connection = self._by_id.get(id_)
         if connection is None:
@@ -150,15 +151,15 @@ class Watch(Generic[W]):
         self._restless.add(connection.id)
 
     def rest(self, seconds: float) -> None:
-        """Do not look at the listener for a while: nothing can be accepted now."""
+        """Ignore the listener for a while: nothing can be accepted now."""
         if not self._rest_until:
             self._selector.unregister(self._listener)
         self._rest_until = monotonic() + seconds
 
     def look(self) -> tuple[dict[int, W], bool]:
-        """Return the connections that have something to do, by their ids, and whether a client waits to be accepted."""
+        """Return the connections with work to do, by id, and whether a client waits to be accepted."""
         active: dict[int, W] = {}
-        if self._restless:  # which is seldom, and a comprehension costs a fifth of a poll without news
+        if self._restless:  # rare; an unconditional comprehension would cost a fifth of an idle poll
             active = {id_: self._by_id[id_] for id_ in self._restless if id_ in self._by_id}
             self._restless.clear()
         is_knocking = False
@@ -188,7 +189,7 @@ class Watch(Generic[W]):
         return active, is_knocking
 
     def wait(self, timeout: float) -> bool:
-        """Sleep until there is something to do, for `timeout` seconds at most; tell whether there is."""
+        """Sleep until there is work to do, at most `timeout` seconds; tell whether there is."""
         if self._restless:
             return True
         end = min(self._due[0][0] if self._due else inf, self._rest_until or inf)
@@ -202,7 +203,7 @@ class Watch(Generic[W]):
                 return end <= monotonic()
 
     def update(self, connection: W) -> None:
-        """Note what a connection waits for now; one that has ended is forgotten."""
+        """Update what a connection waits for; remove one that has ended."""
         transport = connection.transport
         if transport.close_status is not None:
             self._by_id.pop(connection.id, None)
@@ -218,7 +219,7 @@ class Watch(Generic[W]):
                     self._drop_past_deadlines()
 
     def _drop_past_deadlines(self) -> None:
-        """Remove the deadlines from the heap that no connection has any more."""
+        """Remove outdated deadlines from the heap."""
         self._due = [(known.due, id_) for id_, known in self._by_id.items() if known.due != inf]
         heapify(self._due)
 
@@ -231,7 +232,7 @@ class Watch(Generic[W]):
                 active[connection.id] = connection
 
     def _hold_back(self, connection: W, is_held_back: bool) -> None:
-        """Watch for the end of a connection that is not read from; `EPOLLONESHOT` signals it once."""
+        """Watch for the end of a connection that is not read; `EPOLLONESHOT` reports it once."""
         if self._leaving is None or is_held_back == (connection.fd in self._held_back):
             return
         if is_held_back:

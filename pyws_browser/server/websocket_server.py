@@ -51,21 +51,21 @@ class WebSocketServer(PolledServer):
     """Accepts WebSocket connections; `poll()` it often (Godot 3 `WebSocketServer`).
 
     `client_connected(id, protocol)`, `data_received(id)` once for every message, `client_close_request(id, code,
-    reason)` when the client begins to close, and `client_disconnected(id, was_clean_close)` are emitted in `poll()`,
-    in the order in which things happened. `get_peer(id)` gives the `WebSocketPeer` to talk through. A client's peer,
-    with what was not fetched from it, is there until `client_disconnected` was emitted.
+    reason)` when the client begins to close, and `client_disconnected(id, was_clean_close)` are emitted in `poll()`, in
+    the order in which things happened. `get_peer(id)` gives the `WebSocketPeer` to talk through. A client's peer and
+    its unfetched packets stay until `client_disconnected` has been emitted.
 
-    `request_failed(id)` is emitted when no connection comes of a request that `process_request` was asked about: it was
-    refused, a rule forbade it, or its client left. So what that function noted under the id can go.
+    `request_failed(id)` is emitted when a request that was passed to `process_request` does not become a connection: it
+    was refused, a rule forbade it, or its client left. Then delete what that function stored under the id.
 
     In multiplayer mode (`gd_mp_api`) the server is a peer itself, whose id is 1. Then `peer_connected(id)`,
     `peer_disconnected(id)`, `peer_packet(source)` and `peer_error(id, error)` are emitted, and of those above only
     `client_close_request`. What clients send to each other is relayed.
 
-    `slow_policy` says what happens to a client that takes in less than is sent to all; `client_missed(id, messages,
-    bytes)` tells what it missed, if the policy is "drop", once there is room for more.
+    `slow_policy` says what happens to a client that reads more slowly than the server broadcasts. Under "drop",
+    `client_missed(id, messages, bytes)` reports what it missed once there is room again.
 
-    The settings hold for the connections that come after. In a page the constructor raises UnsupportedInBrowserError.
+    Settings apply to later connections. In a page the constructor raises UnsupportedInBrowserError.
     """
 
     def listen(
@@ -77,16 +77,17 @@ class WebSocketServer(PolledServer):
         dialect: int = 3,
         sock: socket.socket | None = None,
     ) -> None:
-        """Listen at `port` of `bind_ip`, 0 for any free one (Godot `WebSocketServer.listen`).
+        """Listen at `port` of `bind_ip`; 0 picks a free port (Godot `WebSocketServer.listen`).
 
-        `protocols` are the subprotocols that are known, `supported_protocols` if None. If there are any, a client has
-        to offer one of them. `gd_mp_api` begins a multiplayer session: `dialect` 3 is for clients of Godot 3, 4 for
-        those of Godot 4, and it makes `put_var()` write the Variants of that version. `sock` is a listening socket to
-        use in place of `port` and `bind_ip`, a unix socket say, which is the server's from then on.
+        `protocols` are the supported subprotocols, `supported_protocols` if None. If there are any, a client must offer
+        one of them. `gd_mp_api` begins a multiplayer session: `dialect` 3 is for clients of Godot 3, 4 for those of
+        Godot 4, and it makes `put_var()` write the Variants of that version. `sock` is a listening socket to use in
+        place of `port` and `bind_ip`, for example a unix socket; the server owns it from then on.
 
         Raises:
-            InvalidOptionError, InvalidSubprotocolError: an argument or a certificate is not what it has to be.
-            ListenError: it listens already, the port is taken (both ERR_ALREADY_IN_USE), or the address is not ours.
+            InvalidOptionError, InvalidSubprotocolError: an argument or a certificate is invalid.
+            ListenError: it listens already, the port is taken (both ERR_ALREADY_IN_USE), or the address is not this
+                machine's.
 
         """
         if self._listener is not None:
@@ -121,7 +122,7 @@ class WebSocketServer(PolledServer):
 
     @property
     def port(self) -> int:
-        """The port it listens at, 0 if it does not, or at a unix socket."""
+        """The port it listens at; 0 if it does not listen, or listens at a unix socket."""
         address = None if self._listener is None else self._listener.getsockname()
         return int(address[1]) if isinstance(address, tuple) else 0
 
@@ -130,17 +131,16 @@ class WebSocketServer(PolledServer):
         return self._listener is not None
 
     def stop(self, code: int = 1000, reason: str = "", *, drain: float = 0.0) -> None:
-        """Close every connection, without waiting for answers, and listen no more; emits nothing (Godot).
+        """Close every connection without waiting for answers, and stop listening; emits no signals (Godot).
 
-        `code` and `reason` are those of `disconnect_peer()`; 1001 says that the server goes away. What waits to be sent
-        is sent for `drain` seconds at most, for which this call may last; with 0 only what the kernel takes at once. A
-        ResourceWarning, and the logger `pyws_browser.server`, tell how many bytes were lost. A client that goes on
-        sending is read for 0.1 seconds more, so that what it was sent arrives. Requests that were held are answered
-        with 503.
+        `code` and `reason` are those of `disconnect_peer()`; 1001 says that the server goes away. Waiting data is sent
+        for at most `drain` seconds, while this call blocks; with 0 only what the kernel takes at once is sent. A
+        ResourceWarning, and the logger `pyws_browser.server`, report how many bytes were lost. A client that goes on
+        sending is read for 0.1 more seconds, so that the last messages reach it. Held requests are answered with 503.
 
         Raises, before anything is done:
-            InvalidCloseCodeError, InvalidCloseReasonError, InvalidOptionError: an argument is not what it has to be.
-            WrongThreadError: this is another thread than the one that called `listen()`.
+            InvalidCloseCodeError, InvalidCloseReasonError, InvalidOptionError: an argument is invalid.
+            WrongThreadError: `listen()` was called in another thread.
 
         """
         rules.check_close(code, reason, web=False)
@@ -151,7 +151,7 @@ class WebSocketServer(PolledServer):
         self._fanout.release()
         transports = [client.transport for client in self._clients.values()]
         lost = Lost()
-        with ExitStack() as ends:  # all of it comes about, whatever a part of it raises
+        with ExitStack() as ends:  # all steps run, even if one of them raises
             ends.callback(self._stop_listening)
             for client in self._clients.values():
                 ends.callback(client.end)
@@ -176,7 +176,7 @@ class WebSocketServer(PolledServer):
 
     @property
     def peer_ids(self) -> tuple[int, ...]:
-        """The ids of the clients that are connected."""
+        """The ids of the connected clients."""
         return tuple(client.id for client in self._clients.values() if client.is_announced)
 
     def has_peer(self, id: int) -> bool:  # noqa: A002  Godot's name
@@ -202,17 +202,17 @@ class WebSocketServer(PolledServer):
 
     @property
     def slow_policy(self) -> SlowPolicy:
-        """What happens to a client that takes in less than is sent to all; it may be changed at any time.
+        """What happens to clients that read too slowly for broadcasts; it may be changed at any time.
 
-        A client is slow from the message on for which there is no room in its `outbound_buffer_size`, where a message
-        that waits counts as its size and 128 bytes, until it has taken in half of that.
+        A client becomes slow when a message does not fit into its `outbound_buffer_size`, where each waiting message
+        counts as its size and 128 bytes. It stays slow until half of that has been sent.
 
-        - "close", as at first: it is closed with 1013. What waits for it goes out first.
-        - "drop": it misses messages, and `client_missed` tells how many once it is slow no longer.
-        - "latest": of the messages with the same `key` it gets the newest, once it is slow no longer. If what is kept
-          for that is more than `outbound_buffer_size` too, it is closed. In a multiplayer session there are no keys.
+        - "close", the default: it is closed with 1013, after the waiting messages.
+        - "drop": it misses messages, and `client_missed` reports how many once it is no longer slow.
+        - "latest": of the messages with the same `key` it gets the newest, once it is no longer slow. If the kept
+          messages exceed `outbound_buffer_size` too, it is closed. A multiplayer session has no keys.
 
-        Raises InvalidOptionError for anything else.
+        Raises InvalidOptionError for other values.
         """
         return self._fanout.policy
 
@@ -231,22 +231,22 @@ class WebSocketServer(PolledServer):
         slow: SlowPolicy | None = None,
         key: Hashable = None,
     ) -> None:
-        """Send a message to every client, or to those whose ids are in `to`, but those whose ids are in `without`.
+        """Send a message to all clients, or to those with ids in `to`, except those with ids in `without`.
 
-        str goes as text, bytes-like as binary. Of several broadcasts between two polls the first goes out at once, and
-        the others go together with the next `poll()` or `wait()`, which is much faster; so do those of one poll.
+        str goes as text, bytes-like as binary. Of several broadcasts between two polls the first goes out at once; the
+        others go out together with the next `poll()` or `wait()`, which is much faster. The same holds for broadcasts
+        within one poll.
 
-        It is made into a frame once, and where that was agreed on compressed once, so this is faster than a `send()` to
-        each peer. A client that is not open is left out. Where compression keeps its window between messages, what a
-        peer sends next is compressed without that which came before the broadcast. Ids in `to` that nobody has are left
-        out, for a client may have just left.
+        The message is framed once, and compressed once where that was negotiated, so this is faster than a `send()` to
+        each peer. Clients that are not open are skipped, and so are unknown ids in `to`, because a client may have just
+        left. Where compression keeps its window between messages, a broadcast empties that window.
 
-        A client that takes in too little makes it neither wait nor raise: `slow_policy` says what happens to it, or
-        `slow` for this message. `key` says which earlier messages it stands in for under "latest".
+        A slow client makes it neither wait nor raise: `slow_policy`, or `slow` for this message, says what happens.
+        Under "latest" the message replaces waiting ones with the same `key`.
 
         Raises:
             InvalidMessageTypeError, InvalidOptionError: nobody was sent anything.
-            InvalidStateError: it is a multiplayer session, in which `put_packet()` does this.
+            InvalidStateError: in a multiplayer session; use `put_packet()` there.
             OutboundBufferFullError: it is larger than `outbound_buffer_size`; nobody was sent anything.
 
         """
@@ -263,7 +263,7 @@ class WebSocketServer(PolledServer):
         self.fan_out(receivers, checked, None if slow is None else checked_policy(slow), key)
 
     def fan_out(self, links: Iterable[Link], message: Message, slow: SlowPolicy | None, key: Hashable) -> None:
-        """Do what `broadcast()` does, for some connections; for the package's own use."""
+        """Do what `broadcast()` does, for some connections; internal."""
         self._check_thread()
         self.check_outbound(message)
         self._fanout.send(links, message, slow, key)
@@ -271,12 +271,12 @@ class WebSocketServer(PolledServer):
             self._watch.wake()
 
     def check_outbound(self, message: Message) -> None:
-        """Raise OutboundBufferFullError if a message is too large for any client; for the package's own use."""
+        """Raise OutboundBufferFullError if a message is too large for any client; internal."""
         if rules.size_of(message, self.outbound_buffer_size) > self.outbound_buffer_size:
             raise OutboundBufferFullError(_TOO_LARGE.format(self.outbound_buffer_size))
 
     def link_of(self, peer: WebSocketPeer) -> Link | None:
-        """Return the connection of a client's peer, None if it is none here; for the package's own use."""
+        """Return the connection of a client's peer, None if it is not a client of this server; internal."""
         client = self._clients.get(peer.id) if isinstance(peer, ClientPeer) else None
         return client if client is not None and client.is_announced and client.peer is peer else None
 

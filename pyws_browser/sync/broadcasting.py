@@ -25,9 +25,9 @@ def broadcast(
 
     A connection in the middle of a fragmented message, or one that fails, is left out; that is logged, or, with
     `raise_exceptions`, raised as an ExceptionGroup once all others have been served. The further arguments of
-    `websockets`, which are those of its pool of threads, are taken: there is no pool here.
+    `websockets`, which configure its thread pool, are ignored: there is no pool here.
 
-    Raises TypeError if it is no message.
+    Raises TypeError if `message` is neither str nor bytes-like.
     """
     if not is_data(message):
         raise TypeError("broadcast() takes str or bytes-like, no fragments: join them")

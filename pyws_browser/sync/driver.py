@@ -1,9 +1,9 @@
 """Polling one transport for all threads of a program. CPython only.
 
-One lock guards the transport. Of the threads that wait for something one leads: it polls, and sleeps until the kernel
-has something. The others wait until it has. While no thread of the program waits, a thread in the background leads, so
-that pings are answered and messages taken in. A program that calls again and again leads by itself, without a change of
-threads for each message: the one in the background takes over after `LEASE` only.
+One lock guards the transport. Of the waiting threads one leads: it polls, and sleeps until the kernel reports
+something; the others wait for the leader. While no thread of the program waits, a background thread leads, so that
+pings are answered and messages are read. A thread that calls often leads by itself, without a thread switch for each
+message: the background thread takes over only after `LEASE`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from ..transport.base import Transport
 
 LEASE: Final = 0.02
-"""Seconds for which the transport is left to a thread of the program after its last call."""
+"""Seconds after the last call of a program's thread for which that thread keeps the transport."""
 
 _LONGEST_SLEEP: Final = 3600.0
 _MOMENT: Final = 0.01
-"""Seconds between two looks at what has no descriptor: a name look-up, or a connection in memory."""
+"""Seconds between two polls of a transport without a descriptor: during a name look-up, or in memory."""
 
 
 class Driver:
     """Guards and polls `transport`; as a context manager it is the lock.
 
-    `after_poll` is called with the lock after each poll.
+    `after_poll` is called after each poll, with the lock held.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -71,24 +71,24 @@ class Driver:
             threading.Thread(target=self._run, name=f"{self._transport.url.shown}", daemon=True).start()
 
     def abandon(self) -> None:
-        """Have the thread in the background cut the connection: no thread of the program refers to it any more.
+        """Let the background thread cut the connection: the program no longer refers to it.
 
-        It takes no lock, since the collector of garbage may call it within any code.
+        It takes no lock, because the garbage collector may call it within any code.
         """
         self._is_abandoned = True
         self._alarm.ring()
 
     def wake(self) -> None:
-        """Have the leader poll: something changed that no descriptor shows. The lock is held."""
+        """Let the leader poll: something changed that no descriptor shows. The lock is held."""
         self._alarm.ring()
 
     def notify(self) -> None:
-        """Have every waiting thread look again. The lock is held."""
+        """Let every waiting thread check again. The lock is held."""
         if self._waiting:
             self._changed.notify_all()
 
     def wait(self, condition: Callable[[], object], timeout: float | None = None) -> bool:
-        """Wait, with the lock, until `condition()`; return False if that is not so within `timeout` seconds."""
+        """Wait until `condition()` is true; return False after `timeout` seconds. The lock is held."""
         if condition():
             return True
         end = inf if timeout is None else monotonic() + timeout
@@ -141,7 +141,7 @@ class Driver:
                     self._transport.abort()
                     break
                 if self._has_leader:
-                    # One that has led since the last look may wait for long: it notifies then.
+                    # A thread that has led since the last check may wait for long: it will notify this one.
                     self._is_background_asleep = seen == self._used_at
                     seen = self._used_at
                     self._unused.wait(None if self._is_background_asleep else LEASE)
@@ -165,12 +165,12 @@ class Driver:
                     self._poll()
         finally:
             self._has_leader = False
-            if self._waiting:  # who leads by itself from now on
+            if self._waiting:  # that thread leads from now on
                 self._used_at = monotonic()
                 self._changed.notify_all()
 
     def _sleep(self, seconds: float) -> None:
-        """Wait, without the lock, until the kernel or another thread has something, or a time limit is over."""
+        """Wait, without the lock, for the kernel, another thread, or a time limit."""
         native = self._native
         if native is None:
             self._release_for(sleep, min(seconds, _MOMENT))
@@ -186,7 +186,7 @@ class Driver:
         self._alarm.is_awaited = True
         try:
             if self._alarm.is_set:
-                self._release_for(sleep, 0)  # others have their turn with the lock
+                self._release_for(sleep, 0)  # lets others take the lock
             else:
                 self._release_for(_select, [*reading, self._alarm.fileno()], writing, seconds)
         finally:
@@ -216,20 +216,20 @@ class _Alarm:
         """Wake it, or keep it from going to sleep."""
         self.is_set = True
         if self.is_awaited:
-            with suppress(OSError):  # it is full, which wakes as well, or closed
+            with suppress(OSError):  # the pipe is full, which wakes as well, or closed
                 self._writer.send(b"\0")
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable."""
+        """Return the descriptor that becomes readable when it rings."""
         return self._reader.fileno()
 
     def drain(self) -> None:
-        """Forget what rang."""
+        """Clear the rings."""
         with suppress(OSError):
             self._reader.recv(4096)
 
     def close(self) -> None:
-        """Free the descriptors; nobody sleeps."""
+        """Free the descriptors; no thread sleeps."""
         self._reader.close()
         self._writer.close()
 
@@ -243,7 +243,7 @@ def _descriptors(transport: NativeTransport) -> tuple[list[int], list[int]]:
 
 
 def _select(reading: list[int], writing: list[int], seconds: float) -> None:
-    if hasattr(select, "poll"):  # which knows descriptors from 1024 on, too
+    if hasattr(select, "poll"):  # poll() also supports descriptors from 1024 on
         poll = select.poll()
         for descriptor in {*reading, *writing}:
             poll.register(

@@ -1,4 +1,4 @@
-"""Polling a transport in a page, which has no threads: a wait suspends Python until the browser has something."""
+"""Polls a transport in a page, which has no threads: a wait suspends Python until the browser reports something."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from ..transport.base import Transport
 
 _LONGEST_WAIT: Final = 1.0
-"""Seconds after which a wait looks again in any case."""
+"""Seconds after which a wait always checks again."""
 
 _MOMENT: Final = 0.01
-"""Seconds between two looks at how much the browser has sent, for which there is no event."""
+"""Seconds between two checks of how much the browser has sent, for which there is no event."""
 
 
 class Driver:
@@ -38,19 +38,19 @@ class Driver:
         """Release nothing."""
 
     def start(self) -> None:
-        """Do nothing: between two calls nothing happens here."""
+        """Do nothing: between two calls nothing happens in a page."""
 
     def abandon(self) -> None:
-        """Do nothing: nothing goes on without the program."""
+        """Do nothing: nothing runs without the program."""
 
     def wake(self) -> None:
-        """Do nothing: nobody sleeps."""
+        """Do nothing: no thread sleeps."""
 
     def notify(self) -> None:
-        """Do nothing: nobody else waits."""
+        """Do nothing: no other thread waits."""
 
     def wait(self, condition: Callable[[], object], timeout: float | None = None) -> bool:
-        """Wait until `condition()`; return False if that is not so within `timeout` seconds.
+        """Wait until `condition()` is true; return False after `timeout` seconds.
 
         Raises UnsupportedInBrowserError where the engine cannot suspend Python.
         """

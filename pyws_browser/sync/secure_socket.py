@@ -1,4 +1,4 @@
-"""What programs ask of `connection.socket` under TLS, which is an `ssl.SSLSocket` in `websockets`. CPython only."""
+"""A `connection.socket` under TLS, for programs that expect the `ssl.SSLSocket` of `websockets`. CPython only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class SecureSocket:
-    """The socket below a connection, and its TLS session; data goes through the connection alone."""
+    """The socket below a connection, and its TLS session; send and receive through the connection only."""
 
     def __init__(self, sock: socket.socket, session: SSLObject) -> None:
         self._sock = sock
@@ -44,5 +44,5 @@ class SecureSocket:
         return self._session.cipher()
 
     def selected_alpn_protocol(self) -> str | None:
-        """Return the protocol that was agreed on within TLS."""
+        """Return the protocol negotiated by ALPN."""
         return self._session.selected_alpn_protocol()

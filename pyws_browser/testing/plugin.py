@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from .script import Step
     from .server import LocalServer
 
-# The package is imported by the fixtures and not before, so that a test run that does not use it does not load it.
+# The fixtures import the package, so that a test run without them does not load it.
 
 
 class ServerFactory(Protocol):
-    """What `pyws_server` is: a function that starts a `LocalServer`."""
+    """The type of `pyws_server`: a function that starts a `LocalServer`."""
 
     def __call__(
         self, *scripts: Sequence[Step], subprotocols: Sequence[str] | None = None, ssl: SSLContext | None = None
@@ -31,9 +31,8 @@ class ServerFactory(Protocol):
 def pyws_server() -> Iterator[ServerFactory]:
     """Start servers on ephemeral ports.
 
-    `server = pyws_server([say("hello"), close(4000)])` starts one that follows a script. Its `url` is for the program,
-    or the page, that is tested. After the test it stops, and the test fails if a client did something else than the
-    script says.
+    `server = pyws_server([say("hello"), close(4000)])` starts one that follows a script. Pass its `url` to the program
+    or the page under test. It stops after the test, which fails if a client did not follow the script.
     """
     from .server import LocalServer
 
@@ -71,7 +70,7 @@ def pyws_network() -> MemoryNetwork:
 
 @pytest.fixture
 def pyws_web_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold every peer and connection of the test to what a page can do, as PYWS_WEB_LIMITS=1 does.
+    """Limit every peer and connection of the test to what a page can do, as PYWS_WEB_LIMITS=1 does.
 
     For a whole module: `pytestmark = pytest.mark.usefixtures("pyws_web_limits")`.
     """

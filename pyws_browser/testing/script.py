@@ -1,4 +1,4 @@
-"""What a `LocalServer` does with a connection, step by step."""
+"""The steps of a `LocalServer` with a connection."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Step(NamedTuple):
     """One step of a script; the functions of this module make them."""
 
     name: str
-    """What it does, for errors."""
+    """A description of the step, for errors."""
     run: Callable[[Visit], Awaitable[None]]
     status: int = 0
-    """The HTTP status with which the connection is refused before it opens, 0 for not at all."""
+    """The HTTP status that refuses the connection before it opens, 0 for none."""
 
 
 class Visit:
@@ -37,7 +37,7 @@ class Visit:
         self._note = note
 
     async def receive(self) -> Message:
-        """Receive a message, which the test can see then."""
+        """Receive a message, and record it for the test."""
         await asyncio.sleep(self.pause)
         message = await self.connection.recv()
         self._note(message)
@@ -55,7 +55,7 @@ def say(message: str | bytes) -> Step:
 
 
 def expect(message: str | bytes = ANYTHING) -> Step:
-    """Receive a message; if it is another than `message`, the test fails when the server stops."""
+    """Receive a message; if it differs from `message`, the test fails when the server stops."""
 
     async def run(visit: Visit) -> None:
         received = await visit.receive()
@@ -66,7 +66,7 @@ def expect(message: str | bytes = ANYTHING) -> Step:
 
 
 def wait(seconds: float) -> Step:
-    """Do nothing for so long."""
+    """Do nothing for that many seconds."""
     return Step(f"wait({seconds})", lambda _: asyncio.sleep(seconds))
 
 
@@ -85,7 +85,7 @@ def drop() -> Step:
 
 
 def be_slow(seconds: float) -> Step:
-    """Wait so long before each message that is sent or received from now on."""
+    """From now on, wait that many seconds before each message that is sent or received."""
 
     async def run(visit: Visit) -> None:
         visit.pause = seconds
@@ -115,7 +115,7 @@ def relay() -> Step:
 
 
 def refuse(status: int = 503) -> Step:
-    """Refuse the connection with an HTTP status, before it opens; it is the only step of its script."""
+    """Refuse the connection with an HTTP status before it opens; this must be the only step of its script."""
 
     async def run(visit: Visit) -> None:
         raise AssertionError("the connection was refused")

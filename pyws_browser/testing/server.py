@@ -25,17 +25,17 @@ _PATIENCE: Final = 10.0
 
 
 class ScriptError(AssertionError):
-    """A client did something else than the script of its connection says."""
+    """A client did not follow the script of its connection."""
 
 
 class LocalServer:
-    """A server on 127.0.0.1, at a port that is free, from the moment that it is made; `with` stops it.
+    """A server at a free port of 127.0.0.1. It starts when it is constructed; leaving a `with` block stops it.
 
     The first connection gets the first script, the second one the second, and all further ones the last: so a test of
-    reconnecting says what happens the second time. A script is a list of steps (`say()`, `expect()`, `close()` …); at
-    its end the server takes in what comes until the client leaves. Without a script it echoes.
+    reconnecting can say what happens the second time. A script is a list of steps (`say()`, `expect()`, `close()` …);
+    at its end the server reads until the client leaves. Without a script it echoes.
 
-    It serves a page as it serves a program: give `url` to what runs in the browser.
+    It serves pages and programs alike: pass `url` to the code in the browser.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class LocalServer:
 
     @property
     def url(self) -> str:
-        """Where it is: ws://127.0.0.1:PORT/, or wss: with `ssl`."""
+        """Its URL: ws://127.0.0.1:PORT/, or wss: with `ssl`."""
         return f"{'ws' if self._ssl is None else 'wss'}://127.0.0.1:{self._port}/"
 
     @property
@@ -79,26 +79,26 @@ class LocalServer:
 
     @property
     def received(self) -> list[Message]:
-        """What all clients have sent so far, in the order in which it came."""
+        """The messages of all clients so far, in order of arrival."""
         with self._news:
             return list(self._received)
 
     @property
     def connection_count(self) -> int:
-        """How many clients ever came, those that were refused included."""
+        """How many clients have connected so far, including refused ones."""
         with self._news:
             return self._count
 
     @property
     def open_count(self) -> int:
-        """How many clients are there now."""
+        """How many clients are connected now."""
         with self._news:
             return len(self._open)
 
     def wait_for(self, count: int, timeout: float = _PATIENCE) -> list[Message]:
-        """Return the first `count` messages, once so many came. Raises TimeoutError after `timeout` seconds.
+        """Wait for `count` messages, and return the first `count`. Raises TimeoutError after `timeout` seconds.
 
-        It blocks: a program that polls, or an event loop, does not go on in this thread meanwhile.
+        It blocks: a polling program or an event loop in this thread does not run meanwhile.
         """
         with self._news:
             if not self._news.wait_for(lambda: len(self._received) >= count, timeout):
@@ -108,17 +108,17 @@ class LocalServer:
             return self._received[:count]
 
     def say(self, message: str | bytes) -> None:
-        """Send a message to every client that is there now."""
+        """Send a message to every connected client."""
         self._call(self._say(message))
 
     def drop(self) -> None:
-        """Cut the connections of all clients that are there now, without a Close frame."""
+        """Cut the connections of all clients, without a Close frame."""
         self._call(self._drop())
 
     def stop(self) -> None:
-        """Close all connections with 1001 and listen no more; harmless if it has stopped.
+        """Close all connections with 1001 and stop listening; does nothing if it has stopped.
 
-        Raises ScriptError if a client did something else than its script says.
+        Raises ScriptError if a client did not follow its script.
         """
         if self._thread.is_alive() and self._loop is not None:
             self._loop.call_soon_threadsafe(self._is_over.set)
@@ -134,7 +134,7 @@ class LocalServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop. What the script complains of hides no failure of the test itself."""
+        """Stop. A ScriptError never hides a failure of the test itself."""
         try:
             self.stop()
         except ScriptError as exc:
@@ -150,7 +150,7 @@ class LocalServer:
     def _run(self) -> None:
         try:
             asyncio.run(self._main())
-        except BaseException as exc:  # it is raised where the test waits
+        except BaseException as exc:  # raised where the test waits
             with self._news:
                 self._failure = exc
                 self._news.notify_all()
@@ -228,4 +228,4 @@ class LocalServer:
 
 
 _ENDLESS: Final = ("echo()", "relay()")
-"""Steps at which a client leaves as it should."""
+"""Steps at which a client may leave."""
