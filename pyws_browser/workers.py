@@ -33,13 +33,13 @@ BACKLOG: Final = 1024
 
 _SHORTEST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
-"""Seconds until a worker that ended is started again: more each time."""
+"""Seconds until a worker that ended is started again, growing each time."""
 
 _LONG_LIFE: Final = 10.0
-"""Seconds after which a worker has started well; the next pause is the shortest again."""
+"""Seconds after which a worker counts as healthy, so that the next pause is the shortest again."""
 
 _LOOK: Final = 0.2
-"""Seconds between two looks at what is due."""
+"""Seconds between two checks of due actions."""
 
 
 def run_workers(
@@ -55,14 +55,14 @@ def run_workers(
     """Run `target(sock, index, *arguments)` in `count` processes, until this one gets SIGTERM or SIGINT; return 0.
 
     `sock` is a listening socket for `aio.serve(sock=…)` or `WebSocketServer.listen(0, sock=…)`, and `index` the number
-    of the worker, from 0 on. The function and its arguments have to be importable and picklable, for each process
-    begins anew. A worker that ends is started again, after a pause that grows while it ends soon. At the end each gets
+    of the worker, from 0 on. The function must be importable and its arguments picklable, because each process starts
+    afresh. A worker that ends is started again, after a pause that grows while it ends soon. At the end each gets
     SIGTERM, and has to return: it closes its clients with 1012, so that they connect again. After `drain` seconds those
     that have not are killed. `on_listening(host, port)` is called once the port is bound. This has to run in the main
     thread, below ``if __name__ == "__main__"``.
 
     Raises:
-        InvalidOptionError: an argument is not what it has to be.
+        InvalidOptionError: an argument is invalid.
         ListenError: the port is taken, or the address is not this machine's.
 
     """
@@ -88,7 +88,7 @@ def listening_sockets(host: str, port: int, count: int) -> list[socket.socket]:
     has_many = sys.platform == "linux"
     sockets: list[socket.socket] = []
     try:
-        if has_many and port:  # a port that somebody else shares would be shared with them
+        if has_many and port:  # otherwise the port could be shared with another program
             socket.create_server((host, port), family=family).close()
         for _ in range(count if has_many else 1):
             sock = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=has_many)
@@ -188,7 +188,7 @@ class _Supervisor:
 
 
 def _end_with_parent() -> None:
-    """Stop this worker if its parent is killed, or it would hold the port for ever."""
+    """Stop this worker if its parent is killed; it would hold the port forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])

@@ -1,4 +1,4 @@
-"""What the documentation shows of files outside its folder: pictures of the benchmarks, and names of sources."""
+"""Hooks for files outside the documentation's folder: pictures of the benchmarks, and names of sources."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Name a file of the repository where a page links to one, for the site does not have it.
+    """Replace links to files of the repository by their names, because the site does not have them.
 
-    MkDocs raises for links that lead nowhere; that these lead somewhere is held to here.
+    MkDocs checks its own links; the links to the repository are checked here.
     """
 
     def name(link: re.Match[str]) -> str:

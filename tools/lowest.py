@@ -2,8 +2,8 @@
 
     python tools/lowest.py pyproject.toml > lowest.txt
 
-They hold for what the package needs, for all its extras, and for what it works with if a program has it. The tools that
-test and build it are left out: their floors concern nobody who uses it.
+They cover the package's dependencies, all its extras, and libraries that it works with if installed. Tools for tests
+and builds are left out: their lowest versions do not matter to users.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WORKS_WITH = ("werkzeug",)
-"""What the package imports where it is there, without an extra for it; it stands in the group "test"."""
+"""Libraries that the package uses if installed, without an extra for them; they are in the group "test"."""
 
 
 def requirements(pyproject: str) -> list[str]:

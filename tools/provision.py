@@ -1,4 +1,4 @@
-"""Make what the commands of `build.sh` need: environments, wheels, Pyodide, PyScript, Node, pyright, Debian packages.
+"""Provide what the commands of `build.sh` need: environments, wheels, Pyodide, PyScript, Node, Debian packages.
 
     python3 tools/provision.py          make the environment of nox, and print nox's path
 
@@ -31,10 +31,10 @@ DIST: Final = HOME / "dist"
 PYODIDE_VERSIONS: Final = tuple(os.environ.get("PYODIDE_VERSIONS", "314.0.7 0.29.5").split())
 """The Pyodide releases to test on. The page of `demo` and `serve` loads the first."""
 NODE_VERSION: Final = "26.10.0"
-"""The Node to fetch where none on the path is new enough."""
+"""The Node to fetch if none on the path is new enough."""
 PYSCRIPT_VERSION: Final = "0.7.31"
 AXE_VERSION: Final = "4.14.1"
-"""What finds faults for users of screen readers, keyboards and small windows."""
+"""axe-core finds accessibility faults: for screen readers, keyboards and small windows."""
 VITE_VERSION: Final = "7.3.8"
 PYRIGHT_VERSION: Final = "1.1.414"
 
@@ -51,17 +51,17 @@ _LITE: Final = """\
   }
 }
 """
-"""The settings of a JupyterLite that takes its Pyodide from beside itself."""
+"""The settings of a JupyterLite that loads its Pyodide from its own folder."""
 
 _PACKAGE_INPUTS: Final = ("pyws_browser", "pyproject.toml", "README.md", "LICENSE")
-"""What a wheel is made of."""
+"""The sources of a wheel."""
 
 _ENGINE_PACKAGES: Final = {
     "chromium": (("chromedriver",), ("chromium", "chromium-driver")),
     "firefox": (("firefox-esr", "firefox"), ("firefox-esr",)),
     "webkit": (("WebKitWebDriver",), ("webkit2gtk-driver", "xvfb")),
 }
-"""The programs one of which drives an engine, and the Debian packages that bring it."""
+"""By engine: programs of which one drives it, and their Debian packages."""
 
 
 class ProvisionError(Exception):
@@ -344,7 +344,7 @@ def _only(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-# What pages and engines load.
+# Files that pages and engines load.
 
 
 def pyodide(version: str) -> Path:

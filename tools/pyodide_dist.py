@@ -1,11 +1,11 @@
-"""Make a folder that any web server can offer as a complete Pyodide, with no CDN behind it.
+"""Make a folder that any web server can serve as a complete Pyodide, without a CDN.
 
 The runtime comes from npm (`pyodide@VERSION`), micropip from PyPI, and the wheels named on the command line from where
 they are. The npm package's own `pyodide-lock.json` lists some 350 packages whose wheels it does not bring; the one
 written here lists the wheels in the folder and nothing else, each with its hash, so `loadPackage("pyws-browser")` and
 `micropip.install("pyws-browser")` work by name and never ask another server.
 
-A second run downloads nothing: it brings in wheels that changed and rewrites the lock. The folder is the tool's own: a
+A second run downloads nothing: it updates changed wheels and rewrites the lock. The folder is the tool's own: a
 manifest lists the files that it wrote there, and it replaces and removes those alone. A folder that holds anything and
 has no manifest is refused, and so is one in which a file of the tool's was changed or would replace somebody else's.
 """

@@ -1,4 +1,4 @@
-"""Has Pyodide's own tools build the wheel, the recipe and a lock, and compares all that with what is in a distribution.
+"""Runs Pyodide's own tools to build the wheel, the recipe and a lock, and compares them with a distribution.
 
     python tools/pyodide_tools.py .build/pyodide-314.0.7 dist/pyws_browser-0.1.0-py3-none-any.whl
 
@@ -155,7 +155,7 @@ def sha256(file: Path) -> str:
 
 
 def entry(lock: Path) -> dict[str, Any]:
-    """Return what a lock says of this package."""
+    """Return the entry of this package in a lock."""
     found: dict[str, Any] = json.loads(lock.read_text("utf-8"))["packages"][NAME]
     return found
 

@@ -42,7 +42,7 @@ class Line(NamedTuple):
 
     @property
     def shape(self) -> tuple[str, str, str]:
-        """What has to be the same in the committed table."""
+        """The part that must be the same in the committed table."""
         return self.engine, self.place, self.pyodide.partition(".")[0]
 
 
@@ -89,7 +89,7 @@ def table(lines: list[Line]) -> str:
 
 
 def check(lines: list[Line], text: str, document: Path) -> int:
-    """Say what the committed table has too little and too much."""
+    """Report the missing and the extra lines of the committed table."""
     committed = set()
     for row in text.partition(BEGIN)[2].partition(END)[0].strip().splitlines()[2:]:
         cells = [cell.strip() for cell in row.strip("| ").split("|")]

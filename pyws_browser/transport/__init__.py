@@ -23,7 +23,7 @@ else:
 
 
 def count_returns() -> int:
-    """Return how often the network or the page has come back: a reason to connect at once, of which a page is told."""
+    """Count how often the network or the page has come back, which is a reason to connect at once. 0 on the desktop."""
     if not IN_BROWSER:
         return 0
     from .page import returns
@@ -35,7 +35,7 @@ def connect(url: str, options: Options) -> Transport:
     """Begin a connection with this platform's own means."""
     if not IN_BROWSER:
         return native.connect(url, options)
-    # A page compiles what it imports, and this is nearly half of all: it can wait until somebody connects.
+    # A page compiles what it imports, and this is nearly half of the package: it can wait until the first connection.
     from .page.transport import BrowserTransport
 
     return BrowserTransport(url, options)

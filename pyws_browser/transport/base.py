@@ -1,4 +1,4 @@
-"""The seam: what a peer needs from whatever carries its messages.
+"""The seam: what a peer needs of a transport.
 
 Three transports stand behind it: the browser's WebSocket, a native socket, and an in-memory pair. A transport is one
 connection, from its opening to its end; connecting again takes a new one.
@@ -10,9 +10,10 @@ The contract, which `tests/contract` holds every transport to:
 - What the program sees changes in `poll()` and in its own calls, never behind its back: `poll()` takes in what has
   arrived, moves `ready_state` along, and fills `inbox` with whole messages in the order they were sent.
 - A message that arrived before the end stays in `inbox` after it.
-- `close()` sends what was put before it, then the Close frame; what arrives from then on is discarded.
+- `close()` sends the messages put before it, then the Close frame; messages that arrive later are discarded.
 - However a connection ends, `ready_state` reaches CLOSED within the time limits, and `close_status` says how.
-- A late `poll()` does first what can be done. A time limit counts what both sides had a turn for: see `limit.py`.
+- A late `poll()` first does all work that is possible. A time limit counts only time in which both sides could act: see
+  `limit.py`.
 """
 
 from __future__ import annotations
@@ -49,20 +50,20 @@ if TYPE_CHECKING:
 
 
 MOST_WAITING: Final = 128 * 1024
-"""Messages that may wait to be sent: each takes some 130 bytes besides its own, so that small ones take far more."""
+"""The most messages that may wait to be sent: each takes some 130 bytes besides its own."""
 
 _WIDEST: Final = 4
-"""Bytes of memory that one byte of a text may take: a single wide character widens all the others."""
+"""The most bytes of memory for one byte of a text: a single wide character widens all the others."""
 
-# Made here, for what CPython 3.13 keeps of single characters and constants has their UTF-8 beside it.
+# Made at run time, because CPython 3.13 caches UTF-8 with constants and single characters.
 _TEXT_HEAD: Final = getsizeof("".join(["é", "ç"])) - 3
 
 
 class Waker:
     """Holds the function that asks for another `poll()`.
 
-    What a transport is made of calls it through this object, so that no part refers back to the whole: a transport that
-    nobody refers to any more is freed at once, and its socket closed.
+    The parts of a transport call it through this object, so that no part refers back to the whole: an unreferenced
+    transport is freed at once, and its socket closed.
     """
 
     __slots__ = ("callback",)
@@ -84,21 +85,21 @@ class Transport(ABC):
     """
 
     handshake_request: Request | None = None
-    """The opening handshake's request, where `keeps_handshake` asks for it and the platform has it."""
+    """The opening handshake's request, if `keeps_handshake` is set and the platform has it."""
     handshake_response: Response | None = None
-    """Its answer, likewise."""
+    """The answer to it, likewise."""
     on_pong: Callable[[bytes], None] | None = None
     """Called in `poll()` with the payload of each Pong frame."""
     on_ping: Callable[[bytes, float], None] | None = None
-    """Called with the payload of each Ping frame that has left, and when it did, before `on_pong` with its answer."""
+    """Called with the payload of each sent Ping frame and the time it left, before `on_pong` with its answer."""
     close_status: CloseStatus | None = None
     _limit: TimeLimit | None = None
-    """That of the opening, where the transport itself keeps it, and of the end; None while neither is under way."""
+    """The time limit of the opening, if the transport keeps it, or of the end; None otherwise."""
     _unsent_before_close = 0
     _inbox_counted = 0
     _fragments: list[Message] | None = None
     is_streamed: bool = False
-    """Whether `take_fragments()` is called as they come, so that the sender is to be held back when they wait."""
+    """Whether `take_fragments()` is called as they come, so waiting fragments hold the sender back."""
 
     def __init__(self, url: WebSocketURL, options: Options) -> None:
         self.url: WebSocketURL = url
@@ -108,28 +109,28 @@ class Transport(ABC):
         self.inbox: deque[Message] = deque()
         self.subprotocol: str = ""
         self.is_held = False
-        """Whether what is sent is to be gathered until `release()`."""
+        """Whether messages are gathered until `release()`."""
         self.received_count = 0
-        """How many messages ever came into `inbox`."""
+        """How many messages have ever been added to `inbox`."""
         self._waker = Waker()
         self._inbox_bytes = 0  # as they came; `_inbox_counted` of them are those of a count by `size_in_memory()`
         self._put_packets = PutPackets() if options.max_outbound_packets else None
 
     @abstractmethod
     def poll(self) -> None:
-        """Do all that can be done without waiting."""
+        """Do all work that needs no waiting."""
 
     @abstractmethod
     def send(self, message: Message) -> None:
-        """Take a message to be sent; the state is OPEN.
+        """Send a message; the state is OPEN.
 
-        Raises OutboundBufferFullError if it does not fit into what is left of `outbound_buffer_size`.
+        Raises OutboundBufferFullError if it does not fit into the rest of `outbound_buffer_size`.
         """
 
     def send_fragment(self, fragment: Message, *, is_last: bool) -> None:
-        """Take a part of a message, all of whose parts are str or all bytes; raises as `send()` does.
+        """Send a part of a message, whose parts are all str or all bytes; raises what `send()` raises.
 
-        What cannot send fragments (RFC 6455 §5.4) gathers them, and sends the whole message at the last one.
+        A transport without fragments (RFC 6455 §5.4) gathers them, and sends the whole message at the last one.
         """
         fragments = self._fragments or []
         fragments.append(fragment)
@@ -139,23 +140,23 @@ class Transport(ABC):
             self.send(message)
 
     def drop_fragments(self) -> bool:
-        """Give up the message that `send_fragment()` began; return False if a part of it has been sent already."""
+        """Give up the message that `send_fragment()` began; return False if part of it has been sent."""
         self._fragments = None
         return True
 
     def take_fragments(self) -> list[Message]:
-        """Return the fragments that have come of the message after those in `inbox`, which goes on without them.
+        """Remove and return the fragments that have come of the message after those in `inbox`.
 
-        They are known where `keeps_fragments` asks for it and the platform tells.
+        They are known if `keeps_fragments` is set and the platform reports them.
         """
         return []
 
     def split_message(self, message: Message) -> list[Message]:
-        """Return the fragments of the message that was just taken out of `inbox`, if they are known, else itself."""
+        """Return the known fragments of the message that was just taken out of `inbox`, or the message itself."""
         return [message]
 
     def send_shared(self, message: SharedMessage) -> None:
-        """Do as `send()` with a message that goes to others as well, and share what work there is."""
+        """Do what `send()` does with a message for several connections, and share the work."""
         self.send(message.message)
 
     @abstractmethod
@@ -164,7 +165,7 @@ class Transport(ABC):
 
     @abstractmethod
     def abort(self) -> None:
-        """End the connection at once, without a handshake, and free all it holds. Harmless in every state."""
+        """End the connection at once, without a handshake, and free everything. Allowed in every state."""
 
     def see_off(self) -> int:
         """End a connection that has begun to close, without waiting; return how many payload bytes were lost."""
@@ -176,49 +177,49 @@ class Transport(ABC):
     @property
     @abstractmethod
     def buffered_amount(self) -> int:
-        """Payload bytes that were taken by `send()` and not yet handed on (WHATWG WebSockets, `bufferedAmount`)."""
+        """Payload bytes that were passed to `send()` and not yet sent (WHATWG WebSockets, `bufferedAmount`)."""
 
     @property
     def waiting_count(self) -> int:
-        """How many frames or messages wait to be handed on besides those that are partly gone; 0 if nobody knows."""
+        """How many frames or messages wait to be sent, without partly sent ones; 0 if unknown."""
         return 0
 
     @abstractmethod
     def release(self) -> None:
-        """Hand on what was sent while `is_held` was set, as one where that is possible."""
+        """Send the gathered messages, together where possible."""
 
     def is_unpolled(self) -> bool:
-        """Tell whether it is connecting, and `poll()` was never called, so that nothing goes on."""
+        """Tell whether it is connecting although `poll()` was never called, so that nothing happens."""
         return self.ready_state is State.CONNECTING and self._limit is not None and self._limit.is_fresh
 
     @property
     def deadline(self) -> float:
-        """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
+        """When `poll()` must be called even if nothing arrives, by `time.monotonic()`."""
         return inf if self._limit is None else self._limit.next_look
 
     def set_wakeup(self, wakeup: Callable[[], None] | None) -> None:
-        """Have `wakeup` called when `poll()` has something to do that waiting for input at `fileno()` does not show.
+        """Call `wakeup` when `poll()` has work that `fileno()` does not signal.
 
-        That is a JavaScript event, a message in memory, a finished name look-up, bytes that the kernel did not take,
-        or a new time limit. It may be called from another thread and must return at once.
+        Such work is a JavaScript event, a message in memory, a finished name look-up, bytes that the kernel did not
+        take, or a new time limit. It may be called from another thread and must return at once.
         """
         self._waker.callback = wakeup
 
     def set_trace(self, trace: Callable[[TracedFrame], object]) -> bool:
-        """Have `trace` called with each frame; return False if frames are not known here, but only messages."""
+        """Call `trace` with each frame; return False if only messages are known here, and no frames."""
         return False
 
     @property
     def has_backpressure(self) -> bool:
-        """Whether a full inbox holds the sender back; else it ends the connection. Known once it is open."""
+        """Whether a full inbox holds the sender back, or else ends the connection. Known once it is open."""
         return not self.options.web_limits
 
     @property
     def is_held_back(self) -> bool:
-        """Whether the sender is held back, so that `poll()` has something to do once there is room in `inbox`."""
+        """Whether the sender is held back, so that `poll()` has work once there is room in `inbox`."""
         return False
 
-    # What a page cannot do, and only some of the others can.
+    # Not in a page, and not in every other transport.
 
     def remote_address(self) -> tuple[str, int]:
         """Return host and port of the other side."""
@@ -237,7 +238,7 @@ class Transport(ABC):
         raise unsupported("ping()")
 
     def pong(self, payload: bytes) -> None:
-        """Send a Pong frame that nobody asked for (RFC 6455 §5.5.3); `payload` has at most 125 bytes."""
+        """Send an unsolicited Pong frame (RFC 6455 §5.5.3); `payload` has at most 125 bytes."""
         raise unsupported("pong()")
 
     @property
@@ -246,14 +247,14 @@ class Transport(ABC):
         raise unsupported("latency")
 
     def fileno(self) -> int:
-        """Return a descriptor that is readable when `poll()` has something to read."""
+        """Return a descriptor that is readable when there is something for `poll()` to read."""
         raise unsupported("fileno()")
 
     def shows_more(self) -> bool:
         """Tell whether that descriptor is readable now; False where there is none."""
         return False
 
-    # What the transports share.
+    # Shared by the transports.
 
     def _wake(self) -> None:
         self._waker.wake()
@@ -265,22 +266,22 @@ class Transport(ABC):
         self.has_opened |= state is State.OPEN
 
     def _end(self, status: CloseStatus) -> None:
-        """Enter CLOSED, once, and keep nothing that refers back to this connection."""
+        """Enter CLOSED, once, and drop everything that refers back to this connection."""
         if self.ready_state is not State.CLOSED:
             self._enter(State.CLOSED)
             self._waker.callback = None
-            # To set an attribute for the first time takes memory, so what was never set is not set now.
+            # Setting an attribute for the first time takes memory, so unset attributes stay unset.
             if self.on_pong is not None:
                 self.on_pong = None
             if self.on_ping is not None:
                 self.on_ping = None
             if status.cause is not None:
                 forget_frames(status.cause)
-            # Godot 3 sends the NUL that ends its string as well.
+            # Godot 3 also sends the NUL that ends its string.
             self.close_status = status._replace(reason=status.reason.removesuffix("\0"))
 
     def check_room(self, size: int) -> None:
-        """Raise OutboundBufferFullError if a message of `size` bytes does not fit into what is left to be sent."""
+        """Raise OutboundBufferFullError if a message of `size` bytes does not fit into the buffer."""
         buffered, limit = self.buffered_amount, self.options.outbound_buffer_size
         if buffered + size > limit:
             advice = (
@@ -303,15 +304,15 @@ class Transport(ABC):
             )
 
     def _start_closing(self) -> None:
-        """Begin the time limit of the closing handshake; what is to be sent, the Close frame included, is put."""
+        """Start the time limit of the closing handshake; everything to send, including the Close frame, is queued."""
         self._limit = TimeLimit(self.options.close_timeout, monotonic())
         self._unsent_before_close = self._unsent_size()
 
     def _check_close_limit(self) -> CloseTimeoutError | None:
-        """Return the cause of an end if the time limit of the closing handshake is over.
+        """Return the exception if the time limit of the closing handshake is over.
 
-        It runs from when the Close frame left. Until then it runs from when the other side took in something last of
-        what was sent before: a slow one gets it all, and one that takes in nothing is given up.
+        It starts when the Close frame has left. Until then it restarts whenever the other side receives data: a slow
+        reader gets everything, and one that reads nothing is given up.
         """
         limit = self._limit
         if limit is None:
@@ -326,17 +327,17 @@ class Transport(ABC):
         return CloseTimeoutError(self.options.close_timeout, unsent)
 
     def _unsent_size(self) -> int:
-        """Return how many bytes, about, are still to be handed on, at least 1 until the Close frame has left."""
+        """Return about how many bytes wait to be sent, at least 1 until the Close frame has left."""
         return self.buffered_amount
 
     def _check_room_to_send(self, size: int) -> None:
-        """Take note of a message that is to be sent, unless there is no room for it."""
+        """Reserve space for an outgoing message; raise OutboundBufferFullError if it does not fit."""
         self.check_room(size)
         if self._put_packets is not None:
             self._put_packets.put(size)
 
     def _inbox_room(self) -> int:
-        """Return how many messages `inbox` may still take; 0 as well if it holds `inbound_buffer_size` bytes."""
+        """Return how many more messages fit into `inbox`; 0 also if it holds `inbound_buffer_size` bytes."""
         room = self.options.max_queued_packets - len(self.inbox)
         if not self.inbox:
             self._inbox_bytes = 0
@@ -347,7 +348,7 @@ class Transport(ABC):
         return room
 
     def _inbox_holds(self, size: int) -> bool:
-        """Tell whether the messages in `inbox` take at least `size` bytes of memory; they are counted if they may."""
+        """Tell whether the messages in `inbox` take at least `size` bytes of memory."""
         counted = self._inbox_counted
         if counted + _WIDEST * max(self._inbox_bytes - counted, 0) < size:
             return False
@@ -356,12 +357,12 @@ class Transport(ABC):
 
     @property
     def is_half_full(self) -> bool:
-        """Whether what waits in `inbox` takes half of its room, or more."""
+        """Whether `inbox` is at least half full."""
         options = self.options
         return 2 * len(self.inbox) >= options.max_queued_packets or self._inbox_holds(options.inbound_buffer_size // 2)
 
     def _cut_overflow(self) -> InboundOverflowError | None:
-        """Where a sender cannot be held back: take what is over the limits out of `inbox` again, and say so."""
+        """Drop messages over the limits from `inbox` where a sender cannot be held back; return the error."""
         inbox, options = self.inbox, self.options
         if len(inbox) <= options.max_queued_packets and not self._inbox_holds(options.inbound_buffer_size + 1):
             return None
@@ -376,11 +377,11 @@ class Transport(ABC):
 
 
 class PutPackets:
-    """Counts the packets that wait to be handed on, by their bytes: a browser tells how many bytes wait, no more."""
+    """Counts the packets that wait to be sent, by their bytes: a browser only tells how many bytes wait."""
 
     def __init__(self) -> None:
         self._put_bytes = 0
-        self._ends: deque[int] = deque()  # of the packets that may still wait, in bytes that were ever put
+        self._ends: deque[int] = deque()  # the ends of waiting packets, in bytes put since the start
 
     def put(self, size: int) -> None:
         """Count a packet of so many bytes."""
@@ -388,7 +389,7 @@ class PutPackets:
         self._ends.append(self._put_bytes)
 
     def count_waiting(self, buffered: int) -> int:
-        """Return how many packets wait, if so many bytes do."""
+        """Return how many packets wait when so many bytes wait."""
         gone = self._put_bytes - buffered
         while self._ends and self._ends[0] <= gone:
             self._ends.popleft()
@@ -396,14 +397,14 @@ class PutPackets:
 
 
 def size_in_memory(message: Message) -> int:
-    """Return how many bytes the content of a message takes: in CPython 1, 2 or 4 for each character of a text."""
+    """Return how many bytes of memory a message takes: in CPython 1, 2 or 4 for each character of a text."""
     if isinstance(message, str) and not message.isascii():
         return (getsizeof(message) - _TEXT_HEAD) * len(message) // (len(message) + 1)
     return len(message)
 
 
 def overflowed(options: Options) -> InboundOverflowError:
-    """Return the cause of an end that too many unfetched messages brought."""
+    """Return the exception for an end by too many unfetched messages."""
     return InboundOverflowError(
         f"more than {options.max_queued_packets} packets or {options.inbound_buffer_size} bytes waited to be "
         "fetched, and this page does not hold the sender back: poll and fetch packets more often, raise "
@@ -412,22 +413,22 @@ def overflowed(options: Options) -> InboundOverflowError:
 
 
 def join(fragments: Sequence[Message]) -> Message:
-    """Return the message whose fragments these are."""
+    """Join the fragments of a message."""
     if isinstance(fragments[0], str):
         return "".join(cast(Sequence[str], fragments))
     return b"".join(cast(Sequence[bytes], fragments))
 
 
 def gave_up() -> ConnectError:
-    """Return the cause of an end that `close()` brought before the connection was open."""
+    """Return the exception for `close()` before the connection was open."""
     return ConnectError("close() was called before the connection was open")
 
 
 def unsent_at_end(size: int) -> ConnectionLostError:
-    """Return the cause of an end, by the other side's Close frame, before `size` bytes of payload had been sent."""
+    """Return the exception for a Close frame of the other side that came before `size` bytes were sent."""
     return ConnectionLostError(f"the other side closed, and {size} bytes that were put before are lost")
 
 
 def aborted() -> ConnectionLostError:
-    """Return the cause of an end that `abort()` brought."""
+    """Return the exception for an end by `abort()`."""
     return ConnectionLostError("this side aborted the connection")

@@ -35,7 +35,7 @@ class _Cut(NamedTuple):
 
 
 class Wire:
-    """What is on its way to one end of a connection, which `waker` wakes.
+    """The messages on their way to one end of a connection, which `waker` wakes.
 
     Each end has its own wire and the other's, and neither refers to the other end.
     """
@@ -48,17 +48,17 @@ class Wire:
         """Payload bytes."""
         self.waker: Waker = waker
         self.has_ended: bool = False
-        """Whether its end takes nothing any more."""
+        """Whether its end accepts nothing any more."""
 
     def put(self, item: Message | _Close | _Cut, size: int) -> None:
-        """Take what the other end sends."""
+        """Add an item from the other end."""
         if not self.has_ended:
             self.items.append(item)
             self.size += size
             self.waker.wake()
 
     def end(self) -> None:
-        """Take nothing any more, and let go of what waits."""
+        """Accept nothing any more, and drop the waiting items."""
         self.has_ended = True
         self.items.clear()
         self.size = 0
@@ -79,7 +79,7 @@ class MemoryTransport(Transport):
         self._cause: WebSocketError | None = None
         self._limit = TimeLimit(options.handshake_timeout, time.monotonic())
 
-    # What the network and the listener do.
+    # Called by the network and the listener.
 
     def refuse(self, error: WebSocketError) -> None:
         """Let the next poll fail with `error`."""
@@ -92,10 +92,10 @@ class MemoryTransport(Transport):
         self.subprotocol = subprotocol
         self._wake()
 
-    # What the seam asks for.
+    # The transport contract.
 
     def poll(self) -> None:
-        """Take in what is on the wire."""
+        """Read from the wire."""
         if self.ready_state is State.CONNECTING:
             if self._other is not None:
                 self._enter(State.OPEN)
@@ -143,7 +143,7 @@ class MemoryTransport(Transport):
 
     @property
     def buffered_amount(self) -> int:
-        """Payload bytes that the other end has not taken off the wire."""
+        """Payload bytes that the other end has not read from the wire."""
         on_wire = 0 if self._other is None else self._other.size
         return on_wire + self._held_bytes
 
@@ -161,24 +161,24 @@ class MemoryTransport(Transport):
         return self.url.host, self.url.port
 
     def set_no_delay(self, enabled: bool) -> None:
-        """Nothing is ever delayed here."""
+        """Do nothing: messages are never delayed here."""
 
     def ping(self, payload: bytes) -> None:
-        """Be answered at once, for there is no way to go."""
+        """Answer at once: there is no network in between."""
 
     @property
     def latency(self) -> float:
-        """No time at all."""
+        """Always 0.0."""
         return 0.0
 
     def fileno(self) -> int:
-        """There is no descriptor."""
+        """Raise: there is no descriptor."""
         raise NotConnectedError("a connection in memory has no file descriptor: poll() it")
 
-    # What passes between the two ends.
+    # Passing items between the two ends.
 
     def _take(self, item: Message | _Close | _Cut) -> bool:
-        """Take the first item off the wire; return False if there is no room for it."""
+        """Take the first item from the wire; return False if there is no room for it."""
         if isinstance(item, _Cut):
             self._lose(ConnectionLostError("the other side ended the connection without a Close frame"))
         elif isinstance(item, _Close):

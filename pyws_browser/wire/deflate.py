@@ -1,4 +1,4 @@
-"""permessage-deflate (RFC 7692 §7): messages smaller on the wire, and no larger in memory than they may be."""
+"""permessage-deflate (RFC 7692 §7): smaller messages on the wire, with a limit of their size in memory."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from ..protocol.compression import Compression
 
 _EMPTY_BLOCK: Final = b"\x00\x00\xff\xff"
-"""What ends the deflated form of every message and is left out on the wire (§7.2.1)."""
+"""The end of every deflated message, which is left out on the wire (§7.2.1)."""
 
 _PIECE_SIZE: Final = 16 * 1024
-"""Deflated bytes that zlib is given at a time: it copies what it did not get to."""
+"""Deflated bytes that zlib gets at a time: it copies the part that it did not process."""
 
 BLOCK_SIZE: Final = 64 * 1024
-"""Inflated bytes that are asked of zlib at a time: how far a bomb gets beyond the limit."""
+"""Inflated bytes that zlib returns at a time: how far a bomb can exceed the limit."""
 
 MAX_FINAL_BLOCKS: Final = 32
-"""In one message: a sender that makes any ends the message with one (§7.2.3.4), and zlib takes a new state for each."""
+"""In one message: a sender that uses them ends a message with one (§7.2.3.4), and each needs a new zlib state."""
 
 _SMALLEST_OF_ZLIB: Final = 9
 """Bits of the smallest window that zlib compresses with."""
 
 _SAMPLE_SIZE: Final = 4 * 1024
 _SAMPLED_FROM: Final = 64 * 1024
-"""Messages from here on are tried by a sample first: most large ones are images and archives, deflated already."""
+"""Messages of this size and above are sampled first: most large ones are images and archives, already compressed."""
 
 
 class DeflateTerms(NamedTuple):
-    """What the handshake agreed on: the window of each direction in bits, and whether it is kept between messages."""
+    """The negotiated terms: the window of each direction in bits, and whether it is kept between messages."""
 
     send_window_bits: int
     send_keeps_window: bool
@@ -46,12 +46,12 @@ class Deflater:
 
     def __init__(self, terms: DeflateTerms, compression: Compression) -> None:
         self.min_size: int = compression.min_size
-        """Payloads of fewer bytes are not worth a call."""
+        """Smaller payloads are not compressed."""
         self._keeps_window = terms.send_keeps_window
         self._level = compression.level
         self._window_bits = min(terms.send_window_bits, compression.window_bits)
         self.settings: tuple[int, int] = (self._level, self._window_bits)
-        """What decides how a message without a past is deflated."""
+        """The settings that determine how a message is deflated with an empty window."""
         self._memory_level = min(8, self._window_bits - 7)  # half as much for the hash table as for the window
         self._zlib: zlib._Compress | None = None
 
@@ -69,12 +69,12 @@ class Deflater:
             compressor = zlib.compressobj(self._level, zlib.DEFLATED, -self._window_bits, self._memory_level)
         deflated = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
         is_smaller = len(deflated) - len(_EMPTY_BLOCK) < size
-        # A window with a message in it that the other side never gets must not be used again.
+        # A window must not be used again if it contains a message that the other side never gets.
         self._zlib = compressor if self._keeps_window and is_smaller else None
         return deflated[: -len(_EMPTY_BLOCK)] if is_smaller else None
 
     def deflate_alone(self, payload: bytes) -> bytes | None:
-        """Return what `deflate()` would on a new connection; where it is sent, `forget()` has to be called."""
+        """Return what `deflate()` would return on a new connection; if that is sent, call `forget()`."""
         kept, self._zlib = self._zlib, None
         try:
             return self.deflate(payload)
@@ -82,7 +82,7 @@ class Deflater:
             self._zlib = kept
 
     def forget(self) -> None:
-        """Refer no more to what was sent so far."""
+        """Empty the window."""
         self._zlib = None
 
 
@@ -95,7 +95,7 @@ class Inflater:
         self._zlib: zlib._Decompress | None = None
         self._final_blocks = 0
         self.rest: tuple[Iterator[bytes], int] | None = None
-        """The blocks of a part that are to be asked for later, and FIN if it is the last; for the caller to keep."""
+        """The rest of a part's blocks, and FIN if it is the last part; the caller keeps it here."""
 
     def inflate(self, part: bytes | memoryview, *, is_last: bool) -> Iterator[bytes]:
         """Yield what a part of a message inflates to, in blocks of at most BLOCK_SIZE bytes.

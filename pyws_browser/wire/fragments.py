@@ -1,4 +1,4 @@
-"""Where the fragments of messages end (RFC 6455 §5.4), for programs that take them one by one as they come."""
+"""Records where the fragments of messages end (RFC 6455 §5.4), for programs that read them one by one."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_FRAGMENTS: Final = 1024
-"""Fragments of a message that are told apart; further ones are given together with the last."""
+"""The most fragments of a message that are kept apart; further ones are joined with the last."""
 
 
 class Fragments:
-    """The ends of fragments: those of the message that is under way, and those of messages that are complete."""
+    """The ends of the fragments of the current message, and of complete messages."""
 
     def __init__(self) -> None:
         self.ends: list[int] = []
-        """Of the message under way, in characters or bytes from the beginning of what was not taken out yet."""
+        """Those of the current message, in characters or bytes from the first one that was not taken out."""
         self.complete: list[tuple[int, list[int]]] = []
-        """Indices in the inbox of messages that came in fragments, and their ends; for the caller to take out."""
+        """The inbox indices of messages that came in fragments, and their ends; for the caller to take."""
         self.taken: int = 0
-        """Payload bytes of the message under way that were taken out."""
+        """Payload bytes of the current message that were taken out."""
 
     def end_fragment(self, position: int) -> None:
-        """Note the end of a fragment of the message under way."""
+        """Record the end of a fragment of the current message."""
         if len(self.ends) < MAX_FRAGMENTS:
             self.ends.append(position)
         else:
             self.ends[-1] = position
 
     def end_message(self, index: int) -> None:
-        """Note that the message is complete, and where in the inbox it stands."""
+        """Record that the message is complete, and its inbox index."""
         if len(self.ends) > 1:
             self.complete.append((index, self.ends))
         self.ends = []
@@ -38,7 +38,7 @@ class Fragments:
 
 
 def split(message: str | bytes, ends: Sequence[int]) -> list[str | bytes]:
-    """Return the fragments of a message; all of it is one if it has no `ends`."""
+    """Return the fragments of a message; without `ends` it is one fragment."""
     if not ends:
         return [message]
     starts = [0, *ends[:-1]]

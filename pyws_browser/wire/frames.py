@@ -2,10 +2,10 @@
 
 How the parser works. Almost every frame that ever arrives is a whole message: FIN set, text or binary, payload
 complete. `FrameParser.run()` handles a row of those in one tight loop and puts their payloads straight into the inbox;
-where all have the same size, as positions and measurements have, it cuts them out by the hundred. It comes back to its
-caller only for the rest: control frames, fragments, compressed messages, and frames of which a part has arrived. Such a
-part is given out at once, as if the sender had made fragments of that size. So the parser never waits for a payload and
-never stores one, and bad text is noticed in the read that brings it.
+where all have the same size, as positions and measurements have, it cuts them out by the hundred. It returns to its
+caller only for other frames: control frames, fragments, compressed messages, and incomplete frames. An incomplete part
+is returned at once, as if the sender had made fragments of that size. So the parser never waits for a payload and never
+stores one, and invalid text is detected in the read that brings it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _OPCODES: Final = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 MAX_CONTROL_PAYLOAD: Final = 125
 _NO_HEAD: Final = -1
 
-# What a frame begins with: first byte, mask bit and length, and the rest of the length.
+# The beginning of a frame: first byte, mask bit and length, and the rest of the length.
 _pack_short: Final = Struct("!BB").pack
 _pack_medium: Final = Struct("!BBH").pack
 _pack_long: Final = Struct("!BBQ").pack
@@ -64,17 +64,17 @@ _KEYS: Final = Struct("4s" * 256)  # drawn together, since each draw asks the ke
 
 
 class FrameParser:
-    """Takes bytes as they come off the socket and gives back payloads.
+    """Takes bytes as they come from the socket, and returns payloads.
 
-    `masked` says whether the other side has to mask (a client has, a server must not: §5.1). `max_payload` is the
-    size in bytes that no single frame may exceed, unless it is compressed: then its size says little.
+    `masked` says whether the other side must mask (a client must, a server must not: §5.1). `max_payload` is the size
+    in bytes that no single frame may exceed, unless it is compressed: then its size says little.
     """
 
     def __init__(self, *, masked: bool, max_payload: int) -> None:
         self.in_fragments = False
-        """Set by the caller between the first and the last fragment of a message; whole messages are errors then."""
+        """Set by the caller between the first and the last fragment of a message, when whole messages are errors."""
         self.may_compress = False
-        """Set by the caller if compression was agreed on."""
+        """Set by the caller if compression was negotiated."""
         self._mask_bit = 0x80 if masked else 0
         self._max_payload = max_payload
         self._buffer = b""
@@ -86,16 +86,16 @@ class FrameParser:
 
     @property
     def is_within_frame(self) -> bool:
-        """Whether the part that `run()` returned last belongs to a frame whose end has not come."""
+        """Whether the last part from `run()` belongs to an incomplete frame."""
         return self._missing > 0
 
     def feed(self, data: bytes) -> None:
-        """Take bytes in."""
+        """Add received bytes."""
         self._buffer = self._buffer[self._position :] + data if self._buffer else data
         self._position = 0
 
     def end(self) -> None:
-        """Let go of what was not parsed."""
+        """Drop the unparsed bytes."""
         self._buffer = b""
         self._position = 0
 
@@ -161,7 +161,7 @@ class FrameParser:
                 stop = start + length
                 if stop > end:
                     self._check_head(head, length)
-                    if head & _CONTROL:  # these are short, and whole or nothing
+                    if head & _CONTROL:  # these are short, and only returned whole
                         break
                     position = end
                     self._missing = stop - end
@@ -188,7 +188,7 @@ class FrameParser:
     def _run_alike(self, inbox: deque[str | bytes], room: int) -> int:
         """Put the whole messages into `inbox` that come first and have all the same kind and size; return how many.
 
-        It is none unless there are a few. What breaks a rule is left to where it stands.
+        It is 0 for just a few. Frames that break a rule are left in the buffer.
         """
         buffer = self._buffer
         position = self._position
@@ -249,7 +249,7 @@ class FrameParser:
         self._position = position
 
     def _part(self, start: int, stop: int) -> bytes | memoryview:
-        """Return a part of a payload out of the buffer, not copied unless that would keep much else in memory."""
+        """Return a part of a payload, copied only if a view would keep much more in memory."""
         part: bytes | memoryview
         if stop - start < len(self._buffer) // 2:
             part = self._buffer[start:stop]
@@ -263,7 +263,7 @@ class FrameParser:
         return apply_mask(part, mask)
 
     def _check_head(self, head: int, length: int) -> None:
-        """Hold the rules of §5.2 and §5.5 that need only the first bytes of a frame."""
+        """Check the rules of §5.2 and §5.5 that need only the first bytes of a frame."""
         opcode = head & OPCODE
         is_first = opcode in (TEXT, BINARY)
         if head & RSV and not (head & RSV == COMPRESSED and self.may_compress and is_first):
@@ -304,18 +304,18 @@ def _invalid_text(exc: UnicodeDecodeError) -> RemoteProtocolError:
 
 
 class FrameSerialiser:
-    """Makes frames; a client's are masked with keys nobody can foresee (§5.3)."""
+    """Makes frames; a client's are masked with unpredictable keys (§5.3)."""
 
     def __init__(self, *, masked: bool) -> None:
         self._mask_bit = 0x80 if masked else 0
         self._keys: list[bytes] = []
 
     def end(self) -> None:
-        """Let go of the keys that were drawn ahead."""
+        """Drop the keys that were drawn ahead."""
         self._keys = []
 
     def serialise_one(self, head: int, payload: bytes) -> list[Buffer]:
-        """Return what `serialise()` does for a single frame."""
+        """Serialise a single frame."""
         start = self._start(head, len(payload))
         if self._mask_bit:
             key = self._key()
@@ -326,7 +326,7 @@ class FrameSerialiser:
     def serialise(self, frames: list[tuple[int, bytes]]) -> list[Buffer]:
         """Return frames, each given as its first byte and its payload, as buffers to be sent one after the other.
 
-        Payloads from 16 KiB on are buffers of their own, copied to be masked only; everything else is joined.
+        Payloads of 16 KiB and more are separate buffers, copied only for masking; smaller ones are joined.
         """
         is_masked = self._mask_bit != 0
         keys = self._keys
@@ -337,7 +337,7 @@ class FrameSerialiser:
         start = b""
         for head, payload in frames:
             length = len(payload)
-            if length != last_length or head != last_head:  # those of a batch are often alike
+            if length != last_length or head != last_head:  # the frames of a batch are often similar
                 last_head, last_length = head, length
                 start = self._start(head, length)
             put(start)
@@ -356,7 +356,7 @@ class FrameSerialiser:
         return buffers
 
     def _start(self, head: int, length: int) -> bytes:
-        """Return what a frame begins with, up to the mask."""
+        """Return the beginning of a frame, up to the mask."""
         if length < 126:
             return _pack_short(head, self._mask_bit | length)
         if length < 0x10000:

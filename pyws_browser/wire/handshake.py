@@ -1,6 +1,6 @@
 """The opening handshake of both sides (RFC 6455 §4), by the Sans-I/O protocols of `websockets`.
 
-They are given exactly the bytes of the HTTP message; what follows its blank line belongs to the frames.
+They get exactly the bytes of the HTTP message; the bytes after its blank line belong to the frames.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: |\r\n)")
 _DECIDING: Final = re.compile(rb"(?:connection|upgrade|sec-websocket-[a-z]+)[ \t]*:", re.IGNORECASE)
 _TLS_RECORDS: Final = (b"\x15", b"\x16")
-"""What a record of TLS begins with that a server may send first: an alert, or its handshake (RFC 8446 §5.1)."""
+"""The first byte of TLS records that a server may send first: an alert, or a handshake (RFC 8446 §5.1)."""
 _TEXT: Final = (("Content-Type", "text/plain; charset=utf-8"),)
 
 _SILENT: Final = logging.getLogger(__name__)
@@ -50,21 +50,21 @@ _SILENT.setLevel(logging.CRITICAL + 1)
 
 @dataclass
 class StreamedResponse(Response):
-    """An answer whose content is sent block by block, behind `body`, which is empty."""
+    """An answer whose content is sent block by block, after an empty `body`."""
 
     content: Iterable[bytes] = ()
 
     def close(self) -> None:
-        """Free what the content holds."""
+        """Close the content."""
         close = getattr(self.content, "close", None)
         if close is not None:
             close()
 
 
 class ClientHandshake:
-    """The client's side: a request to send, an answer to judge.
+    """The client's side: makes a request, and checks the answer.
 
-    `receive()` is fed until it returns bytes; from then on `subprotocol` and `deflate` are known. `compression` None
+    Call `receive()` until it returns bytes; from then on `subprotocol` and `deflate` are known. `compression` None
     offers none.
     """
 
@@ -81,7 +81,7 @@ class ClientHandshake:
             WebSocketURI(url.secure, url.host, url.port, path, query, *credentials),
             subprotocols=[Subprotocol(name) for name in subprotocols] or None,
             extensions=None if compression is None else [client_deflate(compression)],
-            logger=_SILENT,  # it would log headers with passwords, and what strangers wrote
+            logger=_SILENT,  # it would log headers with passwords, and untrusted text
         )
         self._offered = subprotocols
         self._is_secure = url.secure
@@ -103,9 +103,9 @@ class ClientHandshake:
         self.deflate: DeflateTerms | None = None
 
     def receive(self, data: bytes) -> bytes | None:
-        """Take bytes in; return what follows the answer once that is complete and agrees to the upgrade.
+        """Read bytes; return those after the answer once it is complete and accepts the upgrade.
 
-        Raises HandshakeError if it does not agree. Such an answer is read to its end first, for its content.
+        Raises HandshakeError for a refusal, which is first read to its end, for its content.
         """
         if self._refusal is None:
             if not self._has_begun and data:
@@ -126,12 +126,12 @@ class ClientHandshake:
 
     @property
     def messages(self) -> tuple[Request, Response]:
-        """The request and the answer that agreed to the upgrade."""
+        """The request, and the answer that accepted the upgrade."""
         assert self._received is not None  # noqa: S101  it is asked for once there is one
         return self._request, self._received
 
     def receive_eof(self) -> HandshakeError:
-        """Be told that the server closed the connection; return what to make of it."""
+        """Record that the server closed the connection; return the error."""
         if self._refusal is None:
             problem = "the server closed the connection before its answer was complete"
             advice = "?" if self._is_secure else ", and is ws: right, or wss: meant?"
@@ -144,11 +144,11 @@ class ClientHandshake:
 
     @property
     def refusal(self) -> HandshakeError | None:
-        """What is known of a refusal whose content is still coming."""
+        """The error of a refusal whose content is still coming."""
         return None if self._refusal is None else self._refusal.error
 
     def _feed(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Return the head of the answer and what follows it; interim ones before it are ignored (RFC 9110 §15.2)."""
+        """Return the head of the answer and the bytes after it; interim answers are skipped (RFC 9110 §15.2)."""
         while (found := self._head.feed(data)) is not None:
             head, data = found
             status = _STATUS_LINE.match(head)
@@ -169,7 +169,7 @@ class ClientHandshake:
         return found
 
     def _accept(self, head: bytes) -> None:
-        """Judge an answer that agrees to the upgrade; raises HandshakeError if it is not the right one."""
+        """Check an answer that accepts the upgrade; raises HandshakeError if it is wrong."""
         protocol = self._protocol
         short = _without_the_rest(head)
         protocol.receive_data(short)
@@ -195,7 +195,7 @@ class ClientHandshake:
 
 
 def _without_the_rest(head: bytes) -> bytes:
-    """Return an answer of more fields, or longer ones, than the parser takes, with those alone that it decides by."""
+    """Return an answer that exceeds the parser's limits, reduced to the fields that decide."""
     status, *fields = head.split(b"\r\n")[:-2]
     if len(fields) <= MAX_FIELDS and max(map(len, fields), default=0) <= MAX_LINE_BYTES:
         return head
@@ -204,11 +204,11 @@ def _without_the_rest(head: bytes) -> bytes:
 
 
 class ServerHandshake:
-    """The server's side: a request to judge, an answer to send.
+    """The server's side: checks a request, and makes the answer.
 
-    `receive()` is fed until it returns bytes; from then on `response` is to be sent, and `failure` says whether it
-    refuses. Or `receive_request()` is, after which `request` is there to be answered by `answer()`, unless there is a
-    `failure` already. `path`, `host`, `port`, `subprotocol` and `deflate` are those of the request that was accepted.
+    Call `receive()` until it returns bytes; then send `response`; `failure` says whether it refuses. Or call
+    `receive_request()`, and then answer `request` by `answer()`, unless there is a `failure` already. `path`, `host`,
+    `port`, `subprotocol` and `deflate` are those of the request that was accepted.
 
     `compression` None accepts none; `origins`, `choose` (a subprotocol) and `server_header` are those of `Admission`.
     """
@@ -223,7 +223,7 @@ class ServerHandshake:
         choose: Callable[[Sequence[str]], str | None] | None = None,
         server_header: str | None = None,
     ) -> None:
-        # Made for a whole request only, for it weighs more than a connection that never gets that far.
+        # Made only for a complete request, because it takes more memory than a connection without one.
         self._make_protocol = partial(_Protocol, subprotocols, compression, origins, choose)
         self._headers = headers
         self._server_header = server_header
@@ -241,14 +241,14 @@ class ServerHandshake:
         self.deflate: DeflateTerms | None = None
 
     def receive(self, data: bytes) -> bytes | None:
-        """Take bytes in; return what follows the request once that is complete and answered."""
+        """Read bytes; return those after the request once it is complete and answered."""
         rest = self.receive_request(data)
         if rest is not None and self.failure is None:
             self.answer(self.prepare())
         return rest if self.failure is None else rest and b""
 
     def receive_request(self, data: bytes) -> bytes | None:
-        """Take bytes in; return what follows the request once that is complete."""
+        """Read bytes; return those after the request once it is complete."""
         try:
             found = self._head.feed(data)
         except HandshakeError as exc:
@@ -268,7 +268,7 @@ class ServerHandshake:
 
     @property
     def content(self) -> Iterable[bytes] | None:
-        """What is to be sent behind `response`, of an answer that is streamed."""
+        """The content to send after `response`, for a streamed answer."""
         return None if self._streamed is None else self._streamed.content
 
     @property
@@ -278,13 +278,13 @@ class ServerHandshake:
         return self._messages
 
     def receive_eof(self) -> HandshakeError:
-        """Be told that the client closed the connection; return what to make of it."""
+        """Record that the client closed the connection; return the error."""
         if self.request is not None:
             return HandshakeError("the client closed the connection before its request was answered")
         return HandshakeError("the client closed the connection before its request was complete")
 
     def prepare(self) -> Response:
-        """Return the answer that the rules ask for: an upgrade, or a refusal. Raises what `choose` raised."""
+        """Return the answer by the rules: an upgrade, or a refusal. Raises what `choose` raised."""
         request = self.request
         assert request is not None  # noqa: S101
         if request.method != "GET":
@@ -302,7 +302,7 @@ class ServerHandshake:
         return self._sign(response)
 
     def refuse_origin(self) -> Response | None:
-        """Return the refusal of a request for a WebSocket whose origin is not let in, None for all others."""
+        """Return the refusal of a WebSocket request whose origin may not connect, None for all others."""
         request = self.request
         assert request is not None  # noqa: S101
         if "websocket" in request.headers.get("Upgrade", "").lower():
@@ -324,7 +324,7 @@ class ServerHandshake:
         return self._sign(refusing(status, reason, headers, body, content))
 
     def answer(self, response: Response) -> None:
-        """Let this be the answer. Raises InvalidStateError for an upgrade that `prepare()` did not agree to."""
+        """Set the answer. Raises InvalidStateError for an upgrade that `prepare()` did not return."""
         if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
             self.failure = HandshakeError(f"the client was refused: {_status_line(response)}", response.status_code)
         elif self._agreed is None:
@@ -342,7 +342,7 @@ class ServerHandshake:
             self.drop_content()
 
     def drop_content(self) -> None:
-        """Send no more of `content`, and free what it holds."""
+        """Stop sending `content`, and close it."""
         streamed, self._streamed = self._streamed, None
         if streamed is not None:
             streamed.close()
@@ -364,7 +364,7 @@ def refusing(
     body: bytes = b"",
     content: Iterable[bytes] | None = None,
 ) -> Response:
-    """Return an answer that closes the connection; the length of `content` stands in `headers`, if it is known."""
+    """Return an answer that closes the connection; the length of `content` is in `headers`, if known."""
     own = {"Date": formatdate(usegmt=True), "Connection": "close"}
     if content is None:
         own["Content-Length"] = str(len(body))
@@ -387,7 +387,7 @@ class _Protocol(ServerProtocol):
             origins=cast("Sequence[Origin | re.Pattern[str] | None] | None", origins),
             subprotocols=[Subprotocol(name) for name in subprotocols],
             extensions=None if compression is None else [server_deflate(compression)],
-            logger=_SILENT,  # what goes wrong is raised
+            logger=_SILENT,  # errors are raised
         )
         self._choose = choose
         self.problem: Exception | None = None
@@ -395,7 +395,7 @@ class _Protocol(ServerProtocol):
     def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
         """Choose as the program says, or as Godot's server does.
 
-        That takes the first of the client's that is known here, and refuses if there is none.
+        Godot's server takes the client's first supported one, and refuses a client without any.
         """
         if self._choose is not None:
             return self._choose_freely(self._choose, subprotocols)
@@ -413,7 +413,7 @@ class _Protocol(ServerProtocol):
         try:
             chosen: object = choose(offered)
             if isinstance(chosen, CoroutineType):
-                chosen.close()  # or Python warns that nobody awaited it
+                chosen.close()  # else Python warns that it was never awaited
             if chosen is not None and (not isinstance(chosen, str) or chosen not in offered):
                 names = printable(", ".join(offered))
                 raise InvalidSubprotocolError(
@@ -433,7 +433,7 @@ def _handshake_error(message: str, response: Response | None) -> HandshakeError:
 
 
 def _serialize(response: Response) -> bytes:
-    """Write an answer; `serialize()` of `websockets` 15 and 16 writes other bytes than what a header was read from."""
+    """Serialise an answer; `serialize()` of `websockets` 15 and 16 does not restore the bytes of a parsed header."""
     head = f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n{response.headers}"
     return head.encode("latin-1") + response.body
 
@@ -443,7 +443,7 @@ def _status_line(response: Response) -> str:
 
 
 def _escape(problem: BaseException) -> None:
-    """Escape what a stranger wrote in the whole chain, which a traceback shows."""
+    """Escape untrusted text in the whole chain, which a traceback shows."""
     link: BaseException | None = problem
     while link is not None:
         link.args = tuple(printable(part) if isinstance(part, str) else part for part in link.args)

@@ -1,4 +1,4 @@
-"""The head of an HTTP message: where it ends, how long it may be, and what of its form the parser is spared."""
+"""The head of an HTTP message: its end, its limits, and the forms that the parser does not accept."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MAX_HEAD_BYTES: Final = 16 * 1024
-"""How long a request may be up to its blank line."""
+"""The longest head of a request."""
 MAX_ANSWER_BYTES: Final = 256 * 1024
-"""How long an answer may be up to its blank line; Chromium takes as much."""
+"""The longest head of an answer, as in Chromium."""
 MAX_LINE_BYTES: Final = 8 * 1024
-"""How long one line of a request may be."""
+"""The longest line of a request."""
 MAX_FIELDS: Final = 128
-"""How many fields a request may have."""
+"""The most fields of a request."""
 _END_OF_HEAD: Final = b"\r\n\r\n"
 _VERSION: Final = b"HTTP/"
 _UNFIT: Final = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
@@ -30,19 +30,19 @@ _FOLD: Final = re.compile(rb"\r\n[ \t]+")
 class Head:
     """Gathers bytes until the blank line that ends an HTTP head; fields that go over several lines are made one.
 
-    What cannot become HTTP, as TLS or another protocol's greeting, is not waited for: its first line, or what there is
-    of it, is given out at once, for whoever reads it to refuse.
+    Input that cannot be HTTP, such as TLS or another protocol's greeting, is not buffered: its first line, or the part
+    received, is returned at once for the caller to reject.
     """
 
     def __init__(self, most: int = MAX_HEAD_BYTES) -> None:
         self.status: HTTPStatus = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        """What a server answers to a head for which `feed()` raises."""
+        """A server's answer to a head for which `feed()` raises."""
         self._most = most
         self._received = bytearray()
         self._is_http = False
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Return the head and what follows it, once it is complete.
+        """Return the head and the bytes after it, once it is complete.
 
         Raises HandshakeError if it is too long, or ends with line feeds alone.
         """
@@ -64,7 +64,7 @@ class Head:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the first line is here."""
+        """Whether the first line is complete."""
         return b"\n" in self._received
 
     def _may_be_http(self) -> bool:
@@ -84,7 +84,7 @@ def _is_first_line(line: bytes | bytearray) -> bool:
 
 
 def problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
-    """Return the status of a request that is refused before it is parsed, and the reason."""
+    """Return the status and the reason for a request that is refused before it is parsed."""
     first, *fields = head.split(b"\r\n")[:-2]
     if not _is_first_line(first):
         beginning = first[:80].decode("latin-1")
@@ -100,9 +100,9 @@ def problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
 
 
 def fields_of(lines: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """Return the header fields of an answer by which nothing is decided, read leniently.
+    """Return the header fields of an answer for information only, parsed leniently.
 
-    What has no name is left out; characters that may not stand in a value are spaces (RFC 9112 §5.5).
+    Fields without a name are left out; invalid characters in values become spaces (RFC 9112 §5.5).
     """
     pairs = (line.partition(":")[::2] for line in lines)
     return tuple((name, _UNFIT.sub(" ", value).strip(" \t")) for name, value in pairs if is_token(name))

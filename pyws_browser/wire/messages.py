@@ -1,8 +1,7 @@
 """Messages over frames: fragments put together, control frames answered, the closing handshake kept.
 
-A `MessageStream` is one side of a connection after its opening handshake. Bytes that arrived go in through
-`receive()`, bytes to be sent come out in `outbox`, messages in an inbox that the caller brings. It knows no sockets
-and no clock.
+A `MessageStream` is one side of a connection after its opening handshake. Received bytes go into `receive()`, bytes to
+send come out of `outbox`, and messages go into an inbox that the caller passes. It uses no sockets and no clock.
 """
 
 from __future__ import annotations
@@ -44,31 +43,31 @@ if TYPE_CHECKING:
 _utf8_decoder: Final = codecs.getincrementaldecoder("utf-8")
 
 MAX_WAITING_PONGS: Final = 64
-"""Of the pings that come while nothing can be sent, only the latest needs an answer (RFC 6455 §5.5.3)."""
+"""How many pongs may wait: if nothing can be sent, only the latest ping needs an answer (RFC 6455 §5.5.3)."""
 
 MAX_KEPT_PONGS: Final = 256
-"""Of the pongs that come in one read, so many of the last are kept; more than that nobody asked for."""
+"""How many of the last pongs in one read are kept; there are never more pings to answer."""
 
 FRAMES_IN_A_ROW: Final = 256
-"""Of the frames that are taken one by one, so many until the caller is to look at the clock."""
+"""Frames parsed one by one before the caller should check the clock."""
 
 INFLATED_IN_A_ROW: Final = 1024 * 1024
-"""Bytes to which frames, or the blocks of one frame, inflate until the caller is to look at the clock."""
+"""Inflated bytes before the caller should check the clock."""
 
 _SMALL: Final = 4 * 1024
-"""Parts of a message below this size are put together as they come."""
+"""Smaller parts of a message are joined as they come."""
 
 
 _FIRST_OWN_CODE: Final = 3000
-"""From which on close codes are a program's, and a page's."""
+"""The first close code for programs, and for pages."""
 
 
 class MessageStream:
     """One side of an open connection.
 
-    `is_client` decides who masks. `max_size` is the limit for a message in bytes, over all its fragments,
-    `max_fragment_size` that for one fragment (0 for the same); `too_big_code` is what a larger one is refused with.
-    `keeps_fragments` has it note where the fragments end, for `take_fragments()`.
+    `is_client` decides which side masks. `max_size` is the limit for a message in bytes, over all its fragments,
+    `max_fragment_size` that for one fragment (0 for the same); `too_big_code` is the close code for larger ones. With
+    `keeps_fragments` it records where fragments end, for `take_fragments()`.
     """
 
     def __init__(
@@ -88,21 +87,21 @@ class MessageStream:
         """How many frames `take()` took out of `outbox`."""
         self.close_sent: tuple[int, str] | None = None
         self.close_received: tuple[int, str] | None = None
-        """Code and reason of the Close frames; the code is 1005 if the frame had none."""
+        """Code and reason of the received and the sent Close frame; the code is 1005 if the frame had none."""
         self.closed_by_other_side: bool = False
         """Whether the other side's Close frame was the first."""
         self.is_reading: bool = True
-        """Whether input that may still come matters."""
+        """Whether further input matters."""
         self.failure: RemoteProtocolError | None = None
-        """The error of the other side after which nothing more is read."""
+        """The other side's error, after which nothing more is read."""
         self.pongs: list[bytes] = []
-        """The payloads of the last Pong frames, for the caller to take out. (An empty deque takes 760 bytes.)"""
+        """The payloads of the last Pong frames, for the caller to take. (An empty deque takes 760 bytes.)"""
         self.inflated_size: int = 0
-        """The bytes that compressed parts became in the last `parse()`."""
+        """The inflated bytes of the last `parse()`."""
         self.trace: Callable[[bool, int, bytes | str | memoryview], object] | None = None
         """Called for each frame with whether it is sent, its first byte and its payload."""
         self.waiting_pongs: int = 0
-        """How many Pong frames were put since `outbox_was_sent()`."""
+        """How many Pong frames were queued since `outbox_was_sent()`."""
         self.fragments: Fragments | None = Fragments() if keeps_fragments else None
         self._max_fragment_size = min(max_fragment_size or max_size, max_size)
         self._parser = FrameParser(masked=not is_client, max_payload=self._max_fragment_size)
@@ -111,7 +110,7 @@ class MessageStream:
         self._too_big_code = too_big_code
         self._deflater: Deflater | None = None
         self._inflater: Inflater | None = None
-        # A message that comes in parts. Small ones are put together, so a thousand weigh no more than a large one.
+        # The parts of the current message. Small ones are joined, so a thousand take no more memory than a large one.
         self._text: GrowingText | None = None
         self._text_decoder: codecs.IncrementalDecoder | None = None
         self._parts: list[bytes | memoryview] = []
@@ -123,28 +122,28 @@ class MessageStream:
         self._late_pong: bytes | None = None
 
     def compress(self, terms: DeflateTerms, compression: Compression) -> None:
-        """Begin to take and to send compressed messages, as the handshake agreed."""
+        """Begin to receive and send compressed messages, as negotiated."""
         self._deflater = Deflater(terms, compression)
         self._inflater = Inflater(terms)
         self._parser.may_compress = True
 
     @property
     def is_inflating(self) -> bool:
-        """Whether the last `parse()` stopped within a frame, of which the next one inflates more."""
+        """Whether the last `parse()` stopped within a frame, which the next one goes on inflating."""
         return self._inflater is not None and self._inflater.rest is not None
 
     def receive(self, data: bytes) -> None:
-        """Take in bytes that arrived; `parse()` makes messages of them."""
+        """Add received bytes; `parse()` makes messages of them."""
         self._parser.feed(data)
 
     def parse(self, inbox: deque[str | bytes], room: int) -> bool:
-        """Put up to `room` messages into `inbox`, answer pings, notice the Close frame.
+        """Put up to `room` messages into `inbox`, answer pings, and handle the Close frame.
 
-        Returns whether it stopped for want of input. Otherwise there may be more in what was received, but `room` is
-        used up, or messages inflated to so much, or frames that are no whole messages were so many (FRAMES_IN_A_ROW),
-        that the caller should look at its own limits before it calls again.
+        Returns whether it used up the input. Otherwise there may be more to parse, but it stopped because `room` is
+        used up, or because it inflated so many bytes or parsed so many single frames (FRAMES_IN_A_ROW) that the caller
+        should check its own limits before the next call.
 
-        What breaks the protocol ends it: `failure` is set and the Close frame that says so stands in `outbox`.
+        A protocol error ends it: `failure` is set, and the Close frame with its code is in `outbox`.
         """
         full = len(inbox) + room
         self.inflated_size = 0
@@ -166,7 +165,7 @@ class MessageStream:
                     return False
         except RemoteProtocolError as exc:
             self.is_reading = False
-            exc.__traceback__ = exc.__context__ = None  # which refer to this object, and to the invalid text
+            exc.__traceback__ = exc.__context__ = None  # they refer to this object, and to the invalid text
             self.failure = exc  # RFC 6455 §7.1.7, "fail the connection"
             code = self._too_big_code if isinstance(exc, MessageTooBigError) else exc.close_code
             self.close(code, _reason_of(exc, code))
@@ -188,13 +187,13 @@ class MessageStream:
         return self._serialiser.serialise_one(FIN | opcode, payload)
 
     def send_shared(self, message: SharedMessage) -> None:
-        """Put the frame of a message that goes to other connections too; not for a client, which masks."""
+        """Queue the frame of a shared message; not for a client, which masks."""
         frame = message.frame(self._deflater)
         self.outbox.append((frame.head, frame.payload))
         self.outbox_size += len(frame.payload) or 1
 
     def serialise_shared(self, message: SharedMessage) -> list[Buffer]:
-        """Return the shared frame with nothing in `outbox` before it; not for a client, which masks."""
+        """Return the buffers of a shared message, with nothing in `outbox` before it; not for a client, which masks."""
         frame = message.frame(self._deflater)
         if self.trace is not None:
             self.trace(True, frame.head, frame.payload)
@@ -221,7 +220,7 @@ class MessageStream:
         self._put(PING, payload)
 
     def unsolicited_pong(self, payload: bytes) -> None:
-        """Put a Pong frame that answers nothing into `outbox` (RFC 6455 §5.5.3); as for `ping()`."""
+        """Put an unsolicited Pong frame into `outbox` (RFC 6455 §5.5.3); limits as for `ping()`."""
         self._put(PONG, payload)
 
     def close(self, code: int | None, reason: str = "") -> None:
@@ -233,7 +232,7 @@ class MessageStream:
         self.close_sent = (CloseCode.NO_STATUS_RECEIVED if code is None else code, reason)
 
     def take(self, size: int) -> list[Buffer]:
-        """Take frames out of `outbox`, up to the one with which their payloads reach `size`, as few buffers."""
+        """Take frames out of `outbox` until their payloads reach `size`; return them as few buffers."""
         frames = self.outbox
         if self.outbox_size <= size:
             self.outbox = []
@@ -250,14 +249,14 @@ class MessageStream:
         return self._serialise(frames[:count])
 
     def discard(self) -> None:
-        """Empty `outbox`, since nothing can be sent any more."""
+        """Empty `outbox`, because nothing can be sent any more."""
         self.outbox.clear()
         self.outbox_size = 0
 
     def end(self, *, keeps_fragments: bool) -> None:
-        """Drop everything that waits to be parsed, joined or sent, and the states of zlib.
+        """Drop all unparsed, unjoined and unsent data, and the states of zlib.
 
-        `keeps_fragments` is for a program that takes a message fragment by fragment: those that have come are kept.
+        `keeps_fragments` keeps the received fragments, for a program that reads a message by fragments.
         """
         self.discard()
         self.pongs = []
@@ -273,7 +272,7 @@ class MessageStream:
             self._small_parts = bytearray()
 
     def outbox_was_sent(self) -> bool:
-        """Note that all frames that were taken are sent, so that pongs have room again.
+        """Record that all taken frames were sent, so that pongs have room again.
 
         Return whether a pong that had no room is in `outbox` now.
         """
@@ -339,7 +338,7 @@ class MessageStream:
         self.close(code, self.close_received[1])
 
     def _handle_part(self, head: int, payload: bytes | memoryview, inbox: deque[str | bytes]) -> None:
-        """Add a fragment, a part of one, or a compressed message to the message that is under way."""
+        """Add a fragment, a part of one, or a compressed message to the current message."""
         opcode = head & OPCODE
         is_last = head & FIN != 0
         if opcode != CONTINUATION:
@@ -373,9 +372,9 @@ class MessageStream:
                 fragments.end_message(len(inbox) - 1)
 
     def take_fragments(self) -> list[str | bytes]:
-        """Return the fragments that have come of a message whose end has not; it goes on without them.
+        """Remove and return the received fragments of the current message.
 
-        With `keeps_fragments` only. The part of an incomplete frame stays for later.
+        Needs `keeps_fragments`. The part of an incomplete frame stays for later.
         """
         fragments = self.fragments
         if fragments is None or not fragments.ends:
@@ -434,7 +433,7 @@ class MessageStream:
 
 
 def _reason_of(failure: RemoteProtocolError, code: int) -> str:
-    """Return what the Close frame says about a failure; a page says nothing with its codes."""
+    """Return the reason in the Close frame for a failure; a page's codes have none."""
     if code >= _FIRST_OWN_CODE:
         return ""
     if isinstance(failure, MessageTooBigError):

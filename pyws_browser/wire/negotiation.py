@@ -1,4 +1,4 @@
-"""What the two sides agree on about permessage-deflate (RFC 7692 §5), by the extension classes of `websockets`."""
+"""Negotiates permessage-deflate (RFC 7692 §5) by the extension classes of `websockets`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LARGEST_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 
 _SMALLEST_WINDOW: Final = 8
 _TOO_SMALL: Final = "zlib cannot compress with a window of 8 bits: use 9"
-"""`websockets` 17 and later say so; with 15 and 16, zlib's own ValueError comes."""
+"""`websockets` 17 raises this; 15 and 16 raise zlib's ValueError."""
 
 
 class _ClientFactory(ClientPerMessageDeflateFactory):
@@ -56,18 +56,18 @@ class _ServerFactory(ServerPerMessageDeflateFactory):
 
 
 def client_deflate(compression: Compression) -> ClientPerMessageDeflateFactory:
-    """Return what a client offers."""
+    """Return the offer of a client."""
     peer_bits = compression.peer_window_bits
     return _ClientFactory(
         server_no_context_takeover=compression.no_context_takeover,
         client_no_context_takeover=compression.no_context_takeover,
         server_max_window_bits=peer_bits if peer_bits < _LARGEST_WINDOW else None,
-        client_max_window_bits=True,  # the server may ask for any; as all browsers offer it
+        client_max_window_bits=True,  # the server may ask for any window, as in the offers of all browsers
     )
 
 
 def server_deflate(compression: Compression) -> ServerPerMessageDeflateFactory:
-    """Return what a server answers to an offer."""
+    """Return the server's extension, which answers offers."""
     peer_bits = compression.peer_window_bits
     return _ServerFactory(
         server_no_context_takeover=compression.no_context_takeover,
@@ -78,7 +78,7 @@ def server_deflate(compression: Compression) -> ServerPerMessageDeflateFactory:
 
 
 def terms_of(extensions: list[Extension]) -> DeflateTerms | None:
-    """Return what was agreed on about compression, and drop the extension: its zlib states take 300 KiB."""
+    """Return the negotiated terms, and drop the extension: its zlib states take 300 KiB."""
     agreed = next((extension for extension in extensions if isinstance(extension, PerMessageDeflate)), None)
     extensions.clear()
     if agreed is None:

@@ -1,4 +1,4 @@
-"""Which proxy a connection goes through: what was set, or what the system says. CPython only."""
+"""Finds the proxy of a connection: the setting, or the system's. CPython only."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ class Proxy(NamedTuple):
 
 
 def parse_proxy(url: str) -> Proxy:
-    """Return what a proxy's URL says; "host:port" alone is that of an HTTP proxy.
+    """Parse a proxy's URL; "host:port" alone is an HTTP proxy.
 
     Raises InvalidProxyError, which does not show the password.
     """
     text = url if "://" in url else f"http://{url}"
     try:
-        text.encode()  # the environment may hold bytes that are no text
+        text.encode()  # the environment may contain bytes that are not text
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
-    except ValueError:  # its text may show a part of the password
+    except ValueError:  # its message may show a part of the password
         raise InvalidProxyError(_ADVICE) from None
     scheme = parts.scheme
     if scheme not in _DEFAULT_PORTS or not host or parts.path.strip("/") or parts.query or parts.fragment:
         raise InvalidProxyError(_ADVICE)
     username, password = unquote(parts.username or ""), unquote(parts.password or "")
     if scheme.startswith("socks5"):
-        scheme = "socks5"  # names are resolved by the proxy, always
+        scheme = "socks5"  # the proxy always resolves names
         if max(len(username.encode()), len(password.encode())) > _MAX_CREDENTIAL:
             raise InvalidProxyError(f"a SOCKS5 proxy takes a name and a password of at most {_MAX_CREDENTIAL} bytes")
     try:
@@ -76,7 +76,7 @@ def parse_proxy(url: str) -> Proxy:
 def proxy_for(setting: str | bool | None, url: WebSocketURL) -> Proxy | None:
     """Return the proxy for `url`, None for none.
 
-    `setting` is a proxy's URL, None, or True for what the environment says (`ws_proxy`, `wss_proxy`, `socks_proxy`,
+    `setting` is a proxy's URL, None, or True for the environment (`ws_proxy`, `wss_proxy`, `socks_proxy`,
     `https_proxy`, `http_proxy`, `all_proxy` and `no_proxy`) and on Windows and macOS the system. Those leave this
     machine itself out, as browsers do, and link-local addresses with a zone, which mean something on this machine only.
     Raises InvalidProxyError if they name something that is not a proxy.
@@ -85,7 +85,7 @@ def proxy_for(setting: str | bool | None, url: WebSocketURL) -> Proxy | None:
         return parse_proxy(setting)
     if not setting or not _may_have_proxies() or is_loopback(url.host) or "%" in url.host:
         return None
-    from urllib.request import getproxies, proxy_bypass  # they are slow to load, and seldom needed
+    from urllib.request import getproxies, proxy_bypass  # slow to load, and rarely needed
 
     proxies = getproxies()
     if proxy_bypass(f"{url.host}:{url.port}") or _is_excepted(proxies.get("no", ""), url.host):
@@ -93,7 +93,7 @@ def proxy_for(setting: str | bool | None, url: WebSocketURL) -> Proxy | None:
     for scheme in _PRECEDENCE[url.scheme]:
         found = proxies.get(scheme)
         if found:
-            if scheme == "socks" and found.startswith("http://"):  # as Windows and macOS write it
+            if scheme == "socks" and found.startswith("http://"):  # in the form of Windows and macOS
                 found = "socks5" + found.removeprefix("http")
             return parse_proxy(found)
     return None

@@ -1,6 +1,6 @@
-"""A server's answer that is no upgrade: its status, its header fields, and the beginning of its content.
+"""A server's answer other than an upgrade: its status, its header fields, and the beginning of its content.
 
-It may be of HTTP/1.0, as the error pages of proxies often are. What is wrong with it does not hide its status.
+It may be HTTP/1.0, as the error pages of proxies often are. Faults in it do not hide its status.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ MAX_BODY_BYTES: Final = 64 * 1024
 """How much of the content is kept for the exception."""
 
 _MAX_LINES: Final = 64 * 1024
-"""How many bytes the lines between chunks may have in total."""
+"""The most bytes of all lines between chunks."""
 
 _REDIRECTS: Final = (300, 301, 302, 303, 307, 308)
 _SUCCESSES: Final = range(200, 300)
 _BAD_REQUEST: Final = 400
 _NOT_FOUND: Final = 404
 _UPGRADE_REQUIRED: Final = 426
-_HTTPS_PORT: Final = b"HTTP request was sent to HTTPS port"  # in nginx's page
+_HTTPS_PORT: Final = b"HTTP request was sent to HTTPS port"  # a phrase in nginx's error page
 _SHOWN: Final = 200
-"""Characters of a server's own words that an error shows."""
+"""The most characters of a server's text in an error."""
 
 _CHUNK_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(;.*)?", re.DOTALL)
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
@@ -38,7 +38,7 @@ _NO_CONTENT: Final = (204, 304)
 
 
 class Refusal:
-    """Made of the whole head; `receive()` takes in the content."""
+    """Made from a complete head; `receive()` reads the content."""
 
     def __init__(self, head: bytes) -> None:
         first, *lines = head.decode("latin-1").split("\r\n")[:-2]
@@ -48,7 +48,7 @@ class Refusal:
         self._content = bytearray()
         self._raw = bytearray()
         self._left: float = inf
-        """Bytes of the content, or of the present chunk, that are still to come."""
+        """Bytes of the content, or of the current chunk, that are still to come."""
         self._is_chunked = False
         self._is_whole = False
         self._is_over = False
@@ -58,7 +58,7 @@ class Refusal:
         self._find_length()
 
     def receive(self, data: bytes) -> bool:
-        """Take bytes of the content in; return whether enough has come."""
+        """Read bytes of the content; return whether enough has come."""
         if not self._is_over and self._is_chunked:
             self._raw += data
             while self._receive_chunk():
@@ -73,13 +73,13 @@ class Refusal:
         return self._is_over
 
     def receive_eof(self) -> None:
-        """Note that the server closed the connection."""
+        """Record that the server closed the connection."""
         if not self._is_over:
             self._end(is_whole=self._left == inf and not self._is_chunked)
 
     @property
     def error(self) -> HandshakeError:
-        """The exception for what has come so far."""
+        """The exception from the content received so far."""
         content = bytes(self._content)
         line = f"HTTP {self.status} {printable(self._phrase)}".rstrip()
         error = HandshakeError(
@@ -92,7 +92,7 @@ class Refusal:
         return error
 
     def _advice(self) -> str:
-        """Return what to look at, behind a colon, "" if the status says it all."""
+        """Return advice after a colon, or "" if the status says it all."""
         location = next((value for field, value in self._fields if field.lower() == "location"), "")
         if self.status in _REDIRECTS and location:
             return f": it sends to {printable(without_password(location), _SHOWN)}, so connect there"
@@ -105,7 +105,7 @@ class Refusal:
         return ""
 
     def _find_length(self) -> None:
-        """Find out how the content ends (RFC 9112 §6.3)."""
+        """Determine how the content ends (RFC 9112 §6.3)."""
         codings = self._values("transfer-encoding")
         lengths = set(self._values("content-length"))
         if self.status in _NO_CONTENT:
@@ -132,7 +132,7 @@ class Refusal:
         self._content += taken[: MAX_BODY_BYTES + 1 - len(self._content)]
 
     def _receive_chunk(self) -> bool:
-        """Take one part of the chunked coding (RFC 9112 §7.1); return whether another may follow at once."""
+        """Parse one part of the chunked coding (RFC 9112 §7.1); return whether to try the next at once."""
         raw = self._raw
         if self._left:
             taken = raw[: int(self._left)]

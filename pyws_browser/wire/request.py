@@ -1,8 +1,8 @@
-"""A client's request, read as RFC 9112 has it: its parts, or the answer that refuses it before anybody judges it.
+"""Parses a client's request by RFC 9112: returns its parts, or the answer that refuses it.
 
-What a program judges (`path`, `headers`) and what it is shown later (`requested_url`) come from here alone. A request
-that two readers could understand differently is refused: its Host or its target is not valid, or a field that may come
-once comes twice.
+The data that a program judges (`path`, `headers`) and sees later (`requested_url`) comes from here alone. A request
+that two parsers could understand differently is refused: its Host or its target is invalid, or a field that may come
+only once is repeated.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _TOKEN: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
 _ORIGIN_FORM: Final = re.compile(r"/[^?#\\]*(?:\?[^#]*)?")
-"""RFC 9112 §3.2.1. Browsers leave some characters of a query as they are that RFC 3986 would have encoded."""
+"""RFC 9112 §3.2.1. Browsers do not encode some characters of a query that RFC 3986 says to encode."""
 _ABSOLUTE_FORM: Final = re.compile(r"(?:https?|wss?)://([^/?#\\]*)(/[^?#\\]*)?(\?[^#]*)?", re.IGNORECASE)
 """RFC 9112 §3.2.2."""
 
 _HOST: Final = re.compile(r"(?:([A-Za-z0-9._~!$&'()*+,;=-]+)|\[([^\]]*)\])(?::([0-9]*))?")
-"""RFC 3986 §3.2.2, without percent-encoding, which no host name needs and some programs decode."""
+"""RFC 3986 §3.2.2, without percent-encoding: no host name needs it, and some programs decode it."""
 _ADDRESS: Final = re.compile(r"([0-9A-Fa-f:.]+)(?:%[A-Za-z0-9._~%-]+)?")
 """An IPv6 address. Some clients add the zone, which means nothing to a server (RFC 6874 §1)."""
 
@@ -49,7 +49,7 @@ _SINGLE: Final = (
     "Sec-WebSocket-Version",
     "User-Agent",
 )
-"""Fields that may come once (RFC 9110, RFC 6454 §7.3, RFC 6455 §11.3)."""
+"""Fields that may come only once (RFC 9110, RFC 6454 §7.3, RFC 6455 §11.3)."""
 
 
 class RequestHeaders(Headers):
@@ -70,7 +70,7 @@ class RequestHeaders(Headers):
 
 
 class Asked(NamedTuple):
-    """A request that can be judged; `host` and `port` are those of Host, "" and None if HTTP/1.0 has none."""
+    """A valid request; `host` and `port` are those of Host, "" and None if HTTP/1.0 has none."""
 
     request: Request
     host: str
@@ -78,7 +78,7 @@ class Asked(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """The answer to a request that cannot be judged; `fields` go into its head."""
+    """The answer to an invalid request; `fields` go into its head."""
 
     status: HTTPStatus
     why: str
@@ -153,7 +153,7 @@ def _read_target(method: str, target: str, version: str, headers: RequestHeaders
     value = headers.get("Host")
     absolute = _ABSOLUTE_FORM.fullmatch(target)
     if absolute is not None:
-        # RFC 9112 §3.2.2 has the target decide; a client sends the same in both, so nobody has to be misled.
+        # By RFC 9112 §3.2.2 the target decides; clients send the same in both, so a difference is refused.
         if value is not None and value.lower() != absolute[1].lower():
             return _bad("the header Host and the host in the target of the request differ")
         value = absolute[1]

@@ -1,7 +1,7 @@
-"""A message that goes to many connections: framed, and where it pays deflated, once for all of them.
+"""A message for many connections: framed, and where it pays compressed, once for all of them.
 
-A frame that a server sends is the same for everybody, unless it is deflated: then it depends on what the connection
-agreed on, and on what was sent there before. So it is deflated here without a past, once for each set of terms.
+A server's frame is the same for every client, unless it is deflated: then it depends on the negotiated terms, and on
+earlier messages. So it is deflated here with an empty window, once for each set of terms.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SharedFrame(NamedTuple):
 
 
 class SharedMessage:
-    """A message, and the frames that were made of it so far."""
+    """A message, and the frames made of it so far."""
 
     def __init__(self, message: str | bytes) -> None:
         self.message = message
@@ -35,7 +35,7 @@ class SharedMessage:
         self._deflated: dict[tuple[int, int], SharedFrame | None] = {}
 
     def frame(self, deflater: Deflater | None) -> SharedFrame:
-        """Return the frame for a connection that sends unmasked and deflates with `deflater`, None for not at all."""
+        """Return the frame for a connection that sends unmasked and deflates with `deflater` (None: uncompressed)."""
         if deflater is not None and len(self.payload) >= deflater.min_size:
             if deflater.settings not in self._deflated:
                 self._deflated[deflater.settings] = self._deflate(deflater)

@@ -1,4 +1,4 @@
-"""A text message that comes in parts, in no more memory than its bytes take.
+"""A text message that comes in parts, held in no more memory than its UTF-8 takes.
 
 CPython stores a str with as many bytes a character as its widest character takes, up to four. So one wide character
 in a text of 16 MiB takes 64 MiB. Until such a text is whole, its wide parts are kept as UTF-8.
@@ -11,18 +11,18 @@ from sys import getsizeof
 from typing import Final
 
 _SMALL: Final = 4 * 1024
-"""Parts below this many characters are put together as they come, so a thousand weigh no more than a large one."""
+"""Parts below this many characters are joined as they come, so a thousand take no more memory than a large one."""
 
 _MUCH: Final = 64 * 1024
-"""Characters of small parts that are put together, each of which may take four bytes."""
+"""The most characters of small parts that are joined; each may take four bytes."""
 
 
 class GrowingText:
-    """What has come of one text."""
+    """The received part of one text."""
 
     def __init__(self) -> None:
         self.length: int = 0
-        """Characters that have come."""
+        """The number of received characters."""
         self._small: StringIO | None = None
         self._parts: list[str | bytes] = []
 
@@ -40,13 +40,13 @@ class GrowingText:
             self._flush_small()
 
     def take(self, size: int) -> str:
-        """Return the whole text, of which nothing is kept. `size` is what it takes as UTF-8, about."""
+        """Return the whole text and drop it here. `size` is about its size as UTF-8."""
         if not self._parts:
             return "" if self._small is None else self._small.getvalue()
         self._flush_small()
         parts, self._parts = self._parts, []
         encoded = sum([len(part) for part in parts if isinstance(part, bytes)])
-        if 4 * encoded <= size:  # decoded one by one they take no more than all of the text
+        if 4 * encoded <= size:  # decoded one by one they take no more memory than the whole text
             return "".join([part.decode() if isinstance(part, bytes) else part for part in parts])
         content = b"".join([part.encode() if isinstance(part, str) else part for part in parts])
         parts.clear()

@@ -1,6 +1,6 @@
 """What is said to a proxy until it has connected us: HTTP CONNECT (RFC 9110 §9.3.6) and SOCKS5 (RFC 1928, RFC 1929).
 
-No I/O: `to_send` is what is to go out next, and `receive()` is fed with what comes. Names are resolved by the proxy.
+No I/O: send `to_send` next, and pass received bytes to `receive()`. The proxy resolves names.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class Tunnel(Protocol):
     to_send: bytes
 
     def receive(self, data: bytes) -> bool:
-        """Take bytes in; return whether the proxy has connected us. Raises ProxyError if it does not."""
+        """Read bytes; return whether the proxy has connected us. Raises ProxyError if it does not."""
 
 
 def tunnel_through(proxy: Proxy, host: str, port: int) -> Tunnel:
-    """Return the conversation that asks this proxy for a connection to `host` and `port`."""
+    """Return the conversation that requests a connection to `host` and `port` from this proxy."""
     kind = SOCKSTunnel if proxy.scheme == "socks5" else HTTPTunnel
     return kind(proxy, host, port)
 
@@ -54,7 +54,7 @@ class HTTPTunnel:
         self.to_send: bytes = "\r\n".join([*lines, "", ""]).encode()
 
     def receive(self, data: bytes) -> bool:
-        """Take bytes in; return whether the proxy has connected us. Raises ProxyError if it does not."""
+        """Read bytes; return whether the proxy has connected us. Raises ProxyError if it does not."""
         self._received += data
         while True:
             head, end, rest = self._received.partition(_END_OF_HEAD)
@@ -87,7 +87,7 @@ class HTTPTunnel:
 
 
 class SOCKSTunnel:
-    """A greeting, a password where one is asked for, and a request."""
+    """A greeting, a password if the proxy wants one, and a request."""
 
     def __init__(self, proxy: Proxy, host: str, port: int) -> None:
         self._proxy = proxy
@@ -99,7 +99,7 @@ class SOCKSTunnel:
         self.to_send: bytes = bytes((5, len(self._methods))) + self._methods
 
     def receive(self, data: bytes) -> bool:
-        """Take bytes in; return whether the proxy has connected us. Raises ProxyError if it does not."""
+        """Read bytes; return whether the proxy has connected us. Raises ProxyError if it does not."""
         self._received += data
         while (is_connected := self._next()) is False:
             pass
@@ -107,7 +107,7 @@ class SOCKSTunnel:
             raise ProxyError(f"the proxy {self._proxy} connects to something that speaks before it is asked")
         return bool(is_connected)
 
-    # Each returns True at the end, False for going on with the next, None for more bytes.
+    # Each returns True at the end, False to go on with the next, None to wait for more bytes.
 
     def _read_method(self) -> bool | None:
         answer = self._take(2)

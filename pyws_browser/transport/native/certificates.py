@@ -1,4 +1,4 @@
-"""TLS contexts from what Godot's properties hold: keys and certificates as PEM. CPython only."""
+"""TLS contexts from Godot's properties: keys and certificates as PEM. CPython only."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PEM: TypeAlias = str | bytes | os.PathLike[str]
-"""A file's path, or what would stand in the file."""
+"""The path of a file, or its content."""
 
 _MARK = "-----BEGIN "
 
 
 def client_context(certificate: PEM | ssl.SSLContext | None, *, verify: bool) -> ssl.SSLContext | None:
-    """Return what checks a server's certificate, None for the system's own certificates.
+    """Return the context that checks a server's certificate, None for the system's certificates.
 
-    `certificate` alone is trusted if given: an authority's, or the very one that the server shows.
+    Only `certificate` is trusted if given: that of an authority, or that of the server itself.
     """
     if isinstance(certificate, ssl.SSLContext):
         if not verify:
@@ -48,7 +48,7 @@ def client_context(certificate: PEM | ssl.SSLContext | None, *, verify: bool) ->
 
 
 def server_context(key: PEM, certificate: PEM, chain: PEM | None) -> ssl.SSLContext:
-    """Return what shows `certificate`, and `chain` from it to an authority, if any."""
+    """Return the context of a server with `certificate` and, if given, the `chain` up to an authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
     shown = _read(certificate, "ssl_certificate")
@@ -65,7 +65,7 @@ def server_context(key: PEM, certificate: PEM, chain: PEM | None) -> ssl.SSLCont
 
 
 def _read(pem: PEM, name: str) -> str:
-    """Return PEM without what is not ASCII, which may stand around it (RFC 7468 §2), and is nothing to OpenSSL."""
+    """Return PEM without the non-ASCII text that may surround it (RFC 7468 §2), which OpenSSL rejects."""
     data = pem.encode("ascii", "ignore") if isinstance(pem, str) and _MARK in pem else pem
     if not isinstance(data, bytes):
         try:
@@ -79,7 +79,7 @@ def _read(pem: PEM, name: str) -> str:
 
 @contextmanager
 def _as_file(text: str) -> Iterator[str]:
-    """Give a file for as long as OpenSSL reads it, for it takes nothing else; nobody else can read it."""
+    """Write a private temporary file for OpenSSL, which reads only files."""
     with TemporaryDirectory(prefix="pyws-") as folder:
         path = Path(folder, "pem")
         path.touch(0o600)

@@ -1,4 +1,4 @@
-"""How a client's connection comes about: dial, perhaps a proxy, perhaps TLS, and the request."""
+"""Opens a client's connection: dial, perhaps a proxy, perhaps TLS, then the request."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ClientPhase(IntEnum):
 
 
 class ClientOpening(Opening):
-    """A client's: it dials, perhaps a proxy, and asks.
+    """The opening of a client: it dials the server or a proxy, and sends the request.
 
     Raises InvalidOptionError if the options contradict each other.
     """
@@ -76,18 +76,18 @@ class ClientOpening(Opening):
         self._tunnel: Tunnel | None = None
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Release the resources."""
         self._dialler.close()
         super().close()
 
     @property
     def dialling(self) -> tuple[int, ...]:
-        """The descriptors of the attempts that are under way, while there is no connection."""
+        """The descriptors of pending attempts, while there is no connection."""
         return self._dialler.filenos if self._stream is None else ()
 
     @property
     def next_poll(self) -> float:
-        """When another attempt is due, or the time limit is to be looked at."""
+        """When another attempt is due, or the time limit must be checked."""
         look = super().next_poll
         return min(look, self._dialler.next_attempt) if self._stream is None else look
 
@@ -180,7 +180,7 @@ class ClientOpening(Opening):
     def _secure(self, context: ssl.SSLContext, host: str) -> None:
         try:
             self._stream = TLSStream(self._connected_stream(), context, host)
-        except ValueError as exc:  # as the resolver raises it, which may not have been asked
+        except ValueError as exc:  # raised as by the resolver, which may not have been called
             raise TLSError(f"no certificate can be for {host}: {exc}") from exc
 
 

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SocketAddress: TypeAlias = tuple[str, int] | tuple[str, int, int, int]
-"""As sockets take it; the last number of an IPv6 address is its scope, the interface of a link-local address."""
+"""An address as sockets take it; the last number of an IPv6 one is its scope, the interface of a link-local address."""
 Address: TypeAlias = tuple[socket.AddressFamily, SocketAddress]
 
 ATTEMPT_DELAY: Final = 0.25
 """Seconds until the next address is tried beside the ones before (RFC 8305 §5)."""
 
 QUEUE_DELAY: Final = 0.01
-"""Seconds until a unix socket is tried again whose listener's queue is full."""
+"""Seconds until a unix socket with a full queue is tried again."""
 
 _IN_PROGRESS: Final = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
 _LOOPBACK: Final = ((socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1"))
@@ -70,11 +70,11 @@ class Dialler:
             self._addresses = [address for address in known if family in (0, address[0])]
             self._local_addresses = known_here
         else:
-            # The system's resolver can only be waited for, and a poll may not wait.
+            # In a thread: the system's resolver blocks, and a poll may not.
             threading.Thread(target=self._resolve, name=f"resolve {host}", daemon=True).start()
 
     def poll(self) -> socket.socket | None:
-        """Return the connected, non-blocking socket, or None if that is still to come.
+        """Return the connected, non-blocking socket, or None while it is pending.
 
         Raises NameResolutionError or ConnectError when nothing is left to try.
         """
@@ -102,7 +102,7 @@ class Dialler:
 
     @property
     def filenos(self) -> tuple[int, ...]:
-        """The descriptors one of which becomes writable when `poll()` has something to do."""
+        """The descriptors of which one becomes writable when `poll()` has work."""
         return tuple(attempt.fileno() for attempt in self._attempts)
 
     @property
@@ -111,7 +111,7 @@ class Dialler:
         return self._next_attempt if self._addresses and self._attempts else inf
 
     def close(self) -> None:
-        """Give up; harmless after the end."""
+        """Give up; does nothing after the end."""
         for attempt in self._attempts:
             attempt.close()
         self._attempts = []
@@ -125,7 +125,7 @@ class Dialler:
                 host = self._local_addr[0]
                 self._local_addresses = _look_up(*self._local_addr)
             self._addresses = addresses
-        except (OSError, ValueError) as exc:  # a name with an empty label, or one that is too long
+        except (OSError, ValueError) as exc:  # a name with an empty label, or a label that is too long
             self._unknown_host = host
             self._resolve_error = exc.with_traceback(None)  # whose frame is this one
         self._on_resolved()
@@ -134,7 +134,7 @@ class Dialler:
         self._next_attempt = time.monotonic() + self._attempt_delay
         try:
             attempt = socket.socket(family, socket.SOCK_STREAM)
-        except OSError as exc:  # no IPv6 here, say
+        except OSError as exc:  # for example, no IPv6 here
             self._failures.append(f"{address[0]}: {exc.strerror}")
             return
         attempt.setblocking(False)
@@ -163,7 +163,7 @@ class Dialler:
             return False
         try:
             attempt.getpeername()
-        except OSError:  # ENOTCONN: still on its way
+        except OSError:  # ENOTCONN: still pending
             return False
         return True
 
@@ -185,7 +185,7 @@ class UnixDialler:
     def poll(self) -> socket.socket | None:
         """Return the connected, non-blocking socket, or None if the listener's queue is full.
 
-        Raises ConnectError if nobody listens there.
+        Raises ConnectError if nothing listens there.
         """
         if not hasattr(socket, "AF_UNIX"):
             raise ConnectError("this system has no unix sockets: connect to a port")
@@ -204,7 +204,7 @@ class UnixDialler:
 
     @property
     def filenos(self) -> tuple[int, ...]:
-        """None, for no descriptor shows that the listener's queue has room."""
+        """None: no descriptor shows that the listener's queue has room."""
         return ()
 
     @property
@@ -213,7 +213,7 @@ class UnixDialler:
         return time.monotonic() + QUEUE_DELAY if self._sock is not None else inf
 
     def close(self) -> None:
-        """Give up; harmless after the end."""
+        """Give up; does nothing after the end."""
         if self._sock is not None:
             self._sock.close()
             self._sock = None
@@ -241,7 +241,7 @@ class GivenSocket:
 
     @property
     def filenos(self) -> tuple[int, ...]:
-        """None, for there is nothing to wait for."""
+        """None: there is nothing to wait for."""
         return ()
 
     @property
@@ -250,7 +250,7 @@ class GivenSocket:
         return inf
 
     def close(self) -> None:
-        """Close it if nobody took it."""
+        """Close the socket if it was not taken."""
         if self._sock is not None:
             self._sock.close()
             self._sock = None
@@ -263,7 +263,7 @@ def _addresses_without_lookup(host: str, port: int) -> list[Address] | None:
             return _look_up(host, port, family, socket.AI_NUMERICHOST)
         socket.inet_pton(family, host)
     except OSError:
-        if is_loopback(host):  # a name, which is never asked of the network (RFC 6761 §6.3)
+        if is_loopback(host):  # a name that is never resolved over the network (RFC 6761 §6.3)
             return [(family, (address, port)) for family, address in _LOOPBACK]
         return None
     return [(family, (host, port))]

@@ -1,4 +1,4 @@
-"""Pings and what they tell: how long the way is, and whether anybody is still there (RFC 6455 §5.5.2)."""
+"""Pings, which measure the latency and show whether the other side is alive (RFC 6455 §5.5.2)."""
 
 from __future__ import annotations
 
@@ -9,54 +9,54 @@ from ..limit import TimeLimit
 
 
 class Heart:
-    """Keeps the time of one connection's pings; `interval` is in seconds, 0 for none of its own.
+    """Schedules one connection's pings; `interval` is in seconds, 0 for no automatic pings.
 
-    Who gives no sign of life for `timeout` seconds after a ping is taken for gone, 0 stands for the interval. A sign of
-    life is whatever comes. While a ping waits behind other data to be sent, it is also that the other side takes in
-    some of that: the seconds run from when the ping left, or from when the other side took in something last.
+    The other side counts as dead if it gives no sign of life for `timeout` seconds after a ping; 0 stands for the
+    interval. Any received data is a sign of life. While a ping waits behind other data, so is progress in sending that
+    data: the time starts when the ping leaves, and restarts with such progress.
 
-    Its caller tells it what happens, with the time by `time.monotonic()`.
+    The caller records events here, with times of `time.monotonic()`.
     """
 
     def __init__(self, interval: float, timeout: float = 0.0) -> None:
         self.latency: float = 0.0
-        """Seconds that the last answered ping took."""
+        """The latency of the last answered ping in seconds."""
         self.next_beat: float = inf
-        """When `beat()` has something to do."""
+        """When `beat()` has work to do."""
         self.left: list[tuple[bytes, float]] = []
-        """The pings that have left, and when, for the caller to take out."""
+        """The sent pings and when they left, for the caller to take."""
         self._interval = interval
         self._timeout = timeout or interval
         self._next_ping = inf
-        self._silence: TimeLimit | None = None  # while nothing has come since a ping
+        self._silence: TimeLimit | None = None  # set while nothing has come since a ping
         self._asked = b""  # that ping
         self._beats = 0
         self._ping = b""
         self._ping_left_at = 0.0
 
     def start(self, now: float) -> None:
-        """Be told that the connection is open."""
+        """Record that the connection is open."""
         if self._interval:
             self.next_beat = self._next_ping = now + self._interval
 
     def feel_life(self) -> None:
-        """Be told that anything at all came."""
+        """Record received data."""
         self._silence = None
 
     def feel_progress(self, now: float) -> None:
-        """Be told that the other side took in some of what it was late with."""
+        """Record progress in sending data that waited."""
         if self._silence is not None:
             self._silence.restart(now)
 
     def feel_ping(self, payload: bytes, now: float) -> None:
-        """Be told of a ping that left."""
+        """Record a ping that left."""
         self._ping, self._ping_left_at = payload, now
         self.left.append((payload, now))
         if self._silence is not None and payload == self._asked:
             self._silence.restart(now)
 
     def feel_pong(self, payload: bytes, now: float) -> None:
-        """Be told of a pong that came; only the one of the last ping measures."""
+        """Record a received pong; only that of the last ping sets the latency."""
         if payload == self._ping:
             self.latency = now - self._ping_left_at
 

@@ -1,8 +1,7 @@
-"""Ending connections without waiting for the other side's Close frame, and without losing what was sent to it.
+"""Ends connections without waiting for the other side's Close frame, and without losing sent data.
 
-A socket that is closed while something unread waits in it resets the connection, and the kernel then throws away what
-the other side has not received yet. So what has come is read first, and thrown away; a client that goes on sending is
-read for a moment only.
+Closing a socket with unread data resets the connection, and the kernel then discards what the other side has not
+received yet. So received data is read and discarded first; a client that goes on sending is read only for a moment.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ if TYPE_CHECKING:
     from ...protocol.vocabulary import State
 
 READING_TIME: Final = 0.1
-"""Seconds for which what still comes is thrown away, so that what was sent last arrives."""
+"""Seconds for which received data is read and discarded, so that the last sent data arrives."""
 
 _PAUSE: Final = 0.002
-"""Seconds between two looks at connections that take in nothing."""
+"""Seconds between two checks of connections that receive nothing."""
 
 
 class Leaving(Protocol):
@@ -41,17 +40,17 @@ class Leaving(Protocol):
 
     @property
     def has_unread(self) -> bool:
-        """Whether something has come that was not read."""
+        """Whether received data is unread."""
 
     def poll(self) -> None:
-        """Send what the kernel takes, and throw away what has come."""
+        """Send what the kernel takes, and discard what has come."""
 
     def abort(self) -> None:
         """End it."""
 
 
 class Lost(NamedTuple):
-    """Payload bytes that were not sent, and how many connections they were for."""
+    """The number of unsent payload bytes, and of their connections."""
 
     size: int = 0
     connections: int = 0
@@ -62,9 +61,9 @@ class Lost(NamedTuple):
 
 
 def see_off(transports: Iterable[Leaving], seconds: float) -> Lost:
-    """Send what waits, for so many seconds at most, and end these connections, which have begun to close.
+    """Send waiting data for at most so many seconds, and end these connections, which have begun to close.
 
-    What a function of the program raises meanwhile, a trace say, is raised when all of them have ended.
+    Exceptions of the program's functions, such as a trace, are raised when all connections have ended.
     """
     begun = time.monotonic()
     left = list(transports)
@@ -76,7 +75,7 @@ def see_off(transports: Iterable[Leaving], seconds: float) -> Lost:
         for transport in left:
             try:
                 transport.poll()
-            except Exception as exc:  # it is raised below
+            except Exception as exc:  # raised below
                 problems.append(exc)
             if transport.ready_state is CLOSED:
                 continue

@@ -1,8 +1,8 @@
-"""How a connection comes about: what the openings of clients and of servers have in common.
+"""The common part of a client's and a server's opening.
 
-An opening is polled until it returns what was opened, or raises why nothing came of it. It goes through phases, which
-a client's opening and a server's list in an enum, with a table of the method of each. Such a method does what can be
-done without waiting, sets the next phase when its own is over, and returns whether that one can go on at once.
+An opening is polled until it returns the open connection, or raises the reason of its failure. Its phases are listed in
+an enum, with a table of their methods. Such a method does all work that needs no waiting, sets the next phase when its
+own is over, and returns whether that one can run at once.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 
 READ_TIME: Final = 0.01
-"""Seconds after which a poll reads no further."""
+"""Seconds after which a poll stops reading."""
 
 
 class Opened(NamedTuple):
-    """An open connection; `rest` is what came behind the handshake."""
+    """An open connection; `rest` is the data that came after the handshake."""
 
     stream: TCPStream | TLSStream
     local_address: tuple[str, int]
@@ -67,9 +67,9 @@ class Opening(ABC):
         self._opened: Opened | None = None
 
     def poll(self) -> Opened | None:
-        """Do what can be done without waiting; return what was opened, from then on its owner's, or None so far.
+        """Do all work that needs no waiting; return the open connection, which the caller then owns, or None so far.
 
-        Raises a ConnectError if nothing comes of it; `close()` is called then.
+        Raises a ConnectError if it fails, after calling `close()`.
         """
         while self._opened is None and self._step():
             pass
@@ -82,17 +82,17 @@ class Opening(ABC):
 
     @abstractmethod
     def _step(self) -> bool:
-        """Do what the present phase does; return whether the next one can go on at once."""
+        """Run the current phase; return whether the next one can run at once."""
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Release the resources."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
     @property
     def wants_write(self) -> bool:
-        """Whether there is something that the kernel did not take."""
+        """Whether data waits that the kernel did not take."""
         return not self._is_flushed
 
     @property
@@ -108,12 +108,12 @@ class Opening(ABC):
         return self._stream.session if isinstance(self._stream, TLSStream) else None
 
     def fileno(self) -> int:
-        """Return the socket's descriptor; raises as `sock` does."""
+        """Return the socket's descriptor; raises what `sock` raises."""
         return self.sock.fileno()
 
     @property
     def dialling(self) -> tuple[int, ...]:
-        """The descriptors one of which becomes writable when a dial goes on."""
+        """The descriptors of which one becomes writable when dialling can go on."""
         return ()
 
     @property
@@ -123,7 +123,7 @@ class Opening(ABC):
 
     @property
     def next_poll(self) -> float:
-        """When `poll()` has something to do even if nothing happens, in `time.monotonic()`'s seconds."""
+        """When `poll()` has work even if nothing happens, by `time.monotonic()`."""
         if self._tls_limit is not None:
             return min(self._limit.next_look, self._tls_limit.next_look)
         return self._limit.next_look
@@ -144,7 +144,7 @@ class Opening(ABC):
         return self._stream
 
     def _is_tls_ready(self, host: str) -> bool:
-        """Go on with the TLS handshake, if there is one, with `host`; return whether it is done."""
+        """Continue the TLS handshake with `host`, if there is one; return whether it is done."""
         stream = self._connected_stream()
         try:
             while not stream.handshake():
@@ -158,7 +158,7 @@ class Opening(ABC):
         return True
 
     def _has_to_stop(self, stream: TCPStream | TLSStream) -> bool:
-        """Tell whether to go on in another poll, after a read or a part of TLS's handshake that gave nothing.
+        """Tell whether to continue in another poll, after a read or a TLS step without a result.
 
         A stream that is busy holds records in memory, which no descriptor shows.
         """
@@ -169,7 +169,7 @@ class Opening(ABC):
         return True
 
     def _read(self, receive: Callable[[bytes], bytes | None]) -> bytes | None:
-        """Hand over what has come; return what follows once it is complete."""
+        """Pass on received data; return the data after the message once it is complete."""
         stream = self._connected_stream()
         end = time.monotonic() + READ_TIME
         while True:
@@ -191,7 +191,7 @@ class Opening(ABC):
                 return None
 
     def _flush(self) -> bool:
-        """Hand what is to be sent to the kernel; return whether all of it is gone."""
+        """Send to the kernel; return whether everything was sent."""
         stream = self._connected_stream()
         was_flushed = self._is_flushed
         try:
@@ -201,7 +201,7 @@ class Opening(ABC):
                     break
                 self._unsent = self._unsent[taken:]
             self._is_flushed = stream.flush() and not self._unsent
-        except OSError:  # reading what came before is what tells why
+        except OSError:  # reading what came before tells why
             self._unsent = memoryview(b"")
             self._is_flushed = True
         if was_flushed and not self._is_flushed:
@@ -226,12 +226,12 @@ class Opening(ABC):
 
 
 def host_and_port(address: tuple[Any, ...] | str | bytes) -> tuple[str, int]:
-    """Return an address as the two that there are of an internet one; of a unix socket that is its path, and 0."""
+    """Return host and port of an address; for a unix socket its path, and 0."""
     if isinstance(address, tuple):
         return str(address[0]), int(address[1])
     return os.fsdecode(address), 0
 
 
 def reason_of(exc: OSError) -> str:
-    """Return what an OSError says, in the shortest words it has."""
+    """Return the shortest message of an OSError."""
     return getattr(exc, "reason", None) or exc.strerror or str(exc)

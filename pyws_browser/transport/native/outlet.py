@@ -1,4 +1,4 @@
-"""The way out of a connection: messages become frames, which go to the kernel as fast as it takes them."""
+"""The sending side of a connection: messages become frames, which go to the kernel as fast as it takes them."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ GATHER_SIZE: Final = 128 * 1024
 
 
 class Outlet:
-    """Sends what `messages` has to send over `stream`, which is set once there is one."""
+    """Sends the frames of `messages` over `stream`, which is set later."""
 
     def __init__(self, messages: MessageStream, heart: Heart) -> None:
         self.stream: TCPStream | TLSStream | None = None
         self.is_flushed: bool = True
-        """Whether the kernel has taken all that it was given."""
+        """Whether the kernel has taken everything."""
         self.put_size: int = 0
-        """Payload bytes that the owner put since all was gone: as many as wait, or more if some of them were sent."""
+        """Payload bytes put since everything was sent: as many as wait, or more if some of them were sent."""
         self.has_progressed: bool = False
-        """Whether the kernel, which was full, has taken more: so the other side has taken in something. Set back by the
-        owner."""
+        """Whether the full kernel buffer has taken more data, so the other side has received some. The owner resets it.
+        """
         self._messages = messages
         self._heart = heart
         self.lost_size: int = 0
-        """Payload bytes, about, that were not sent because the connection broke."""
+        """About how many payload bytes were not sent because the connection broke."""
         self._unsent: list[Buffer] = []
-        self._pings: list[tuple[int, bytes]] | None = None  # those that have not left, by how many frames go before
+        self._pings: list[tuple[int, bytes]] | None = None  # unsent pings, with the number of frames before them
 
     def end(self) -> None:
-        """Let go of the stream and of what it did not take."""
+        """Drop the stream and the unsent data."""
         self.stream = None
         self._unsent = []
         self.put_size = 0
@@ -51,13 +51,13 @@ class Outlet:
 
     @property
     def unsent_size(self) -> int:
-        """Bytes that the kernel has not taken yet, about, 0 only if it has taken all."""
+        """About how many bytes the kernel has not taken yet; 0 only if it has taken all."""
         if self.stream is None or self.is_flushed:
             return 0
         return max(sum(map(len, self._unsent)) + self.stream.unsent_size + self._messages.outbox_size, 1)
 
     def put_ping(self, payload: bytes) -> None:
-        """Put a Ping frame behind what waits; the heart is told when it has left."""
+        """Queue a Ping frame; the heart records when it has left."""
         messages = self._messages
         if self._pings is None:
             self._pings = []
@@ -65,7 +65,7 @@ class Outlet:
         self._pings.append((messages.taken_count + len(messages.outbox), payload))
 
     def send(self, opcode: int, payload: bytes) -> bool:
-        """Send a message, or keep it behind what waits; return whether all is gone."""
+        """Send or queue a message; return whether everything was sent."""
         if self._unsent or self._messages.outbox:
             self._messages.send(opcode, payload)
             return False
@@ -73,7 +73,7 @@ class Outlet:
         return self.flush()
 
     def send_shared(self, message: SharedMessage) -> bool:
-        """Do as `send()` with a message that goes to others as well."""
+        """Do what `send()` does, with a shared message."""
         if self._unsent or self._messages.outbox:
             self._messages.send_shared(message)
             return False
@@ -81,7 +81,7 @@ class Outlet:
         return self.flush()
 
     def flush(self) -> bool:
-        """Hand frames to the kernel; return whether all are gone."""
+        """Send frames to the kernel; return whether all were sent."""
         stream = self.stream
         if stream is None:
             return False
@@ -97,7 +97,7 @@ class Outlet:
                         self._note_pings(self._pings)
                     buffers = messages.take(GATHER_SIZE)
                 taken = stream.write(buffers)
-                is_whole = len(buffers) == 1 and taken == len(buffers[0])  # as most are
+                is_whole = len(buffers) == 1 and taken == len(buffers[0])  # as for most messages
                 self._unsent = [] if is_whole else _rest(buffers, taken)
                 if not taken:
                     self.is_flushed = False
@@ -107,8 +107,8 @@ class Outlet:
             if waiting:
                 self.has_progressed |= self.unsent_size != waiting
         except OSError:
-            # The connection is broken in this direction. What the other side sent before may still be read, and
-            # reading is what tells why.
+            # The connection is broken in this direction. Data that the other side sent before may still be read, and
+            # reading tells why.
             self.lost_size = max(self.lost_size, self.buffered_amount, min(self.put_size, 1))
             self._unsent = []
             self.put_size = 0
@@ -125,7 +125,7 @@ class Outlet:
         return self.is_flushed
 
     def _note_pings(self, pings: list[tuple[int, bytes]]) -> None:
-        """Tell the heart which pings have left, with all frames before them."""
+        """Tell the heart which pings have left."""
         now = monotonic()
         while pings and pings[0][0] <= self._messages.taken_count:
             self._heart.feel_ping(pings.pop(0)[1], now)
@@ -134,7 +134,7 @@ class Outlet:
 
 
 def _rest(buffers: list[Buffer], size: int) -> list[Buffer]:
-    """Return what follows the first `size` bytes."""
+    """Return the buffers after the first `size` bytes."""
     for index, buffer in enumerate(buffers):
         if size < len(buffer):
             return [memoryview(buffer)[size:], *buffers[index + 1 :]]

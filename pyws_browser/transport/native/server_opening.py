@@ -1,4 +1,4 @@
-"""How a server's connection comes about: perhaps TLS, the request, and the answer."""
+"""Opens a server's connection: perhaps TLS, then the request and the answer."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
 _logger: Final = logging.getLogger("pyws_browser.server")
 
 REFUSAL_TIMEOUT: Final = 2.0
-"""Seconds that a refused client has, once it was sent its answer, to end the TCP connection."""
+"""Seconds that a refused client has to end the TCP connection after its answer was sent."""
 
 _READING_TIME: Final = 0.02
-"""Seconds after which a poll throws away no more of what a refused client sends."""
+"""Seconds after which a poll stops discarding what a refused client sends."""
 
 CONTENT_TIMEOUT: Final = 60.0
-"""Seconds in which a client has to take in the next block of an answer that is streamed."""
+"""Seconds in which a client has to receive the next block of a streamed answer."""
 
 _CONTENT_BUFFER: Final = 256 * 1024
-"""Bytes of such an answer that the kernel is asked to hold.
+"""The size of the kernel's send buffer for such an answer.
 
-It would hold megabytes otherwise, which a slow client needs minutes for, and whether a client takes anything in shows
-only when room for a third of the buffer has come about.
+Otherwise it would hold megabytes, for which a slow client needs minutes; and progress shows only when a third of the
+buffer is free.
 """
 
 _CONTENT_TIME: Final = 0.01
-"""Seconds after which a poll sends no more of such an answer, however fast the client takes it in."""
+"""Seconds after which a poll stops sending such an answer, however fast the client reads."""
 
 
 class ServerPhase(IntEnum):
-    """What comes next. AWAIT_ANSWER is for a program that is asked, DISMISS for a client that is refused.
+    """The next phase. AWAIT_ANSWER waits for the program, DISMISS sees a refused client off.
 
     Each phase has its method in `_STEPS`.
     """
@@ -64,7 +64,7 @@ class ServerPhase(IntEnum):
 
 
 class ServerOpening(Opening):
-    """A server's opening, on a socket that was just accepted: the client asks, and this side answers."""
+    """A server's opening, on a socket that was just accepted: reads the request, and answers it."""
 
     _handshake: ServerHandshake
 
@@ -80,7 +80,7 @@ class ServerOpening(Opening):
         super().__init__(url, options, wake)
         self._phase = ServerPhase.AWAIT_TLS
         self.request: Request | None = None
-        """What waits for an answer by the program, if the admission says that it is asked."""
+        """The request that waits for the program's answer, if the admission asks the program."""
         self._adopt_socket(sock, address)
         if options.tls is not None:
             self._stream = TLSStream(self._connected_stream(), options.tls, None)
@@ -98,7 +98,7 @@ class ServerOpening(Opening):
         self._has_shut_down = False
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Release the resources."""
         if self.request is not None:
             self.request.note_leaving()
             self.request = None
@@ -108,13 +108,13 @@ class ServerOpening(Opening):
 
     @property
     def is_streaming(self) -> bool:
-        """Whether it sends an answer's content, which may take long."""
+        """Whether it is sending an answer's content, which may take long."""
         return self._content is not None
 
-    # What a request asks for.
+    # Called by a request.
 
     def prepare(self) -> http11.Response:
-        """Return the response by the rules; it is a refusal if there is no place left."""
+        """Return the answer by the rules, or a refusal if no place is free."""
         response = self._handshake.prepare()
         place = self._admission.place
         if place is not None and response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
@@ -124,7 +124,7 @@ class ServerOpening(Opening):
         return response
 
     def refusal(self, response: Response) -> http11.Response:
-        """Return this refusal in the other form."""
+        """Return this refusal in the form of `websockets`."""
         return self._handshake.refusal(
             response.status, response.reason, response.headers, response.body, response.content
         )
@@ -174,7 +174,7 @@ class ServerOpening(Opening):
         return True
 
     def _await_answer(self) -> bool:
-        """See to it that the client is still there; it may even have sent more."""
+        """Check that the client is still there; it may even have sent more."""
         if self._handshake.response:
             self.request = None
             self._phase = ServerPhase.SEND_ANSWER
@@ -206,7 +206,7 @@ class ServerOpening(Opening):
     def _await_sent(self) -> bool:
         if not self._flush():
             return False
-        # What the program has judged, as it came: another reading of it would show another path.
+        # The path that the program has judged: parsing it again could give another path.
         handshake, url = self._handshake, self._url
         self._url = url._replace(
             host=handshake.host,
@@ -217,7 +217,7 @@ class ServerOpening(Opening):
         return False
 
     def _dismiss(self) -> bool:
-        """See a refused client off: its answer is sent, and what it still sends is thrown away until it leaves."""
+        """See a refused client off: send its answer, and discard what it sends until it leaves."""
         assert self._handshake.failure is not None  # noqa: S101
         if self._send_content() and not self._has_shut_down:
             self._connected_stream().shut_down()
@@ -228,7 +228,7 @@ class ServerOpening(Opening):
         while time.monotonic() < end:
             try:
                 data = stream.read()
-            except OSError:  # a reset, which is as good as an end
+            except OSError:  # a reset, which is an end, too
                 data = b""
             if data is None:
                 if stream.is_busy:
@@ -240,7 +240,7 @@ class ServerOpening(Opening):
         return False
 
     def _send_content(self) -> bool:
-        """Send what the client takes in, within a time limit; return whether the whole answer is sent."""
+        """Send as fast as the client reads, within a time limit; return whether the whole answer was sent."""
         end = time.monotonic() + _CONTENT_TIME
         while self._flush():
             if self._content is None:
@@ -252,7 +252,7 @@ class ServerOpening(Opening):
             try:
                 block = next(self._content, None)
                 self._unsent = memoryview(b"" if block is None else block)
-            except Exception as exc:  # of the program, or of its disk: this connection alone ends
+            except Exception as exc:  # an error of the program or its disk: only this connection ends
                 _logger.exception("the content of an answer failed, which ends the connection")
                 raise ConnectError(f"the content of the answer failed: {exc!r}") from exc
             if block is None:

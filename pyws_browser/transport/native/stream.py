@@ -1,7 +1,7 @@
 """Byte streams over a non-blocking socket: plain TCP, and TLS on top of it.
 
 Both have the same shape: `read()` gives bytes, b"" at the end of the stream, or None if nothing is there yet; `write()`
-says how many bytes it took. What fails raises OSError (of which ssl.SSLError is one).
+returns how many bytes it took. Failures raise OSError (ssl.SSLError is a subclass).
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
     from ...wire.frames import Buffer
 
 READ_SIZES: Final = (64 * 1024, 1024 * 1024)
-"""Bytes asked of the kernel in one call: at first and while little comes, and in a flood (`benchmarks/README.md`)."""
+"""Bytes to read from the kernel in one call: while little comes, and in a flood (`benchmarks/README.md`)."""
 
 _RECORD_SIZE: Final = 16 * 1024
-"""The most that a TLS record brings (RFC 8446 §5.1)."""
+"""The most bytes in a TLS record (RFC 8446 §5.1)."""
 
 _HEADER_SIZE: Final = 5
 
 _RECORDS_IN_A_ROW: Final = 32
-"""Records that the TLS engine is given at a time.
+"""How many records the TLS engine gets at a time.
 
-It goes on by itself until one of them brings data, and some bring none: a new key of TLS 1.3 (RFC 8446 §4.6.3) has 27
-bytes, and costs as much time as 100 KiB of data.
+It goes on by itself until one of them contains data, and some contain none: a key update of TLS 1.3 (RFC 8446 §4.6.3)
+has 27 bytes, and costs as much time as 100 KiB of data.
 """
 
 _ROWS_WITHOUT_DATA: Final = 4
 """Rows of such records in one read, before the caller looks at the clock."""
 
 SLOW_READ_SIZE: Final = 16 * 1024
-"""Bytes asked of the kernel where every record costs much, and in the first read of a connection."""
+"""Bytes to read from the kernel when every record is expensive, and in the first read of a connection."""
 
 _MAX_UNSENT: Final = 1024 * 1024
-"""Bytes of answers to such records that wait for a peer which does not read them."""
+"""The most bytes of answers to such records that wait for a peer."""
 
 _WRITE_SIZE: Final = 256 * 1024
-"""Plain bytes that are encrypted ahead of what the kernel takes."""
+"""Plain bytes that are encrypted ahead of the kernel."""
 
 _HAS_SENDMSG: Final = hasattr(socket.socket, "sendmsg")  # not on Windows
 
@@ -61,7 +61,7 @@ class TCPStream:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
         self.sock = sock
         self.has_more: bool = True
-        """Whether the last read may have left something."""
+        """Whether the last read may have left data."""
         self.is_busy: bool = False
         """Never: what has arrived is data."""
         self._read_size = SLOW_READ_SIZE
@@ -85,7 +85,7 @@ class TCPStream:
         return data
 
     def slow_down(self) -> None:
-        """Let the next read be a small one, so that the rest stays where the descriptor shows it."""
+        """Make the next read small, so that the rest stays where the descriptor shows it."""
         self._read_size = SLOW_READ_SIZE
 
     def shows_more(self) -> bool:
@@ -100,11 +100,11 @@ class TCPStream:
 
     @property
     def unsent_size(self) -> int:
-        """Bytes that `write()` took and the kernel did not: none."""
+        """Always 0: bytes that `write()` took and the kernel did not."""
         return 0
 
     def read_memory(self) -> bytes | None:
-        """Return None: all that has arrived and was not read shows at the descriptor."""
+        """Return None: the descriptor shows all unread data."""
         return None
 
     def write(self, buffers: list[Buffer]) -> int:
@@ -117,12 +117,12 @@ class TCPStream:
             return 0
 
     def flush(self) -> bool:
-        """Return True, since nothing is kept back here."""
+        """Return True: nothing is buffered here."""
         return True
 
     def shut_down(self) -> None:
         """Tell the other side that nothing more comes."""
-        with suppress(OSError):  # it is gone already, which is what this was for
+        with suppress(OSError):  # already ended, which is the goal
             self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
@@ -131,7 +131,7 @@ class TCPStream:
 
 
 class TLSStream:
-    """TLS over a `TCPStream`, by way of memory: the engine never touches the socket, so nothing here can wait."""
+    """TLS over a `TCPStream`, by memory buffers: the engine never touches the socket, so nothing here can block."""
 
     def __init__(self, tcp: TCPStream | TLSStream, context: ssl.SSLContext, server_hostname: str | None) -> None:
         self.sock: socket.socket = tcp.sock
@@ -139,24 +139,24 @@ class TLSStream:
         self._arrived = ssl.MemoryBIO()
         self._to_send = ssl.MemoryBIO()
         self._unsent: bytes | memoryview = b""
-        # What came from below and the engine has not been given, from `_position` on. Of the record that it was given
-        # last, `_missing` bytes are still to come.
+        # Received data that the engine has not got yet, from `_position` on. `_missing` bytes of its last record are
+        # still to come.
         self._fetched = b""
         self._position = 0
         self._missing = 0
         self.is_busy: bool = False
-        """Whether the last `read()` or `handshake()` stopped because it took long, and not for want of input."""
+        """Whether the last `read()` or `handshake()` stopped to limit its time, with input left."""
         self._tls = context.wrap_bio(
             self._arrived, self._to_send, server_side=server_hostname is None, server_hostname=server_hostname
         )
 
     @property
     def session(self) -> ssl.SSLObject:
-        """What tells of the other side's certificate and what was agreed on."""
+        """The TLS session: the other side's certificate, and the negotiated parameters."""
         return self._tls
 
     def handshake(self) -> bool:
-        """Go on with the TLS handshake; return whether it is done."""
+        """Continue the TLS handshake; return whether it is done."""
         self.is_busy = False
         for _ in range(_RECORDS_IN_A_ROW):
             try:
@@ -179,12 +179,12 @@ class TLSStream:
         return self._read(self._tcp.read)
 
     def _read(self, read: Callable[[], bytes | None]) -> bytes | None:
-        """Return what `read()` fetches, decrypted."""
+        """Return the decrypted data of one read."""
         tls, arrived = self._tls, self._arrived
         self.is_busy = False
         rows = 0
         while True:
-            # To ask the engine for what it cannot have would take longer than to decrypt a message.
+            # Asking the engine in vain would take longer than decrypting a message.
             if not arrived.pending and not tls.pending() and not arrived.eof and not self._fetch(read):
                 return None
             try:
@@ -193,7 +193,7 @@ class TLSStream:
                 pass
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
-            if not self._missing:  # or it may be data, whose rest is still to come
+            if not self._missing:  # else it may be data, whose rest is still to come
                 self._tcp.slow_down()
                 self._answer()
             rows += 1
@@ -202,19 +202,19 @@ class TLSStream:
                 return None
 
     def _answer(self) -> None:
-        """Send what the engine has to say to records that bring no data."""
-        with suppress(OSError):  # reading tells why
+        """Send the engine's answers to records without data."""
+        with suppress(OSError):  # reading shows the reason
             self.flush()
         if self.unsent_size > _MAX_UNSENT:
             raise OSError("the other side asks for TLS's answers and does not read them")
 
     def slow_down(self) -> None:
-        """Let the next read from the socket be a small one."""
+        """Make the next read from the socket small."""
         self._tcp.slow_down()
 
     @property
     def has_more(self) -> bool:
-        """Whether the last read may have left something: it gives one record."""
+        """Whether the last read may have left data: it returns one record."""
         return (
             self._position < len(self._fetched)
             or self._arrived.pending > 0
@@ -227,9 +227,9 @@ class TLSStream:
         return self._tcp.shows_more()
 
     def read_memory(self) -> bytes | None:
-        """Return what has been fetched from the socket, decrypted, None if that is no whole record.
+        """Return decrypted data that has been read from the socket, None if it is not a whole record.
 
-        No descriptor shows it; what a record still wants will show.
+        No descriptor shows this data; the rest of an incomplete record will show.
         """
         return self._read(self._tcp.read_memory)
 
@@ -248,11 +248,11 @@ class TLSStream:
 
     @property
     def unsent_size(self) -> int:
-        """Bytes that are encrypted and that the kernel did not take yet."""
+        """Encrypted bytes that the kernel has not taken yet."""
         return len(self._unsent) + self._to_send.pending + self._tcp.unsent_size
 
     def flush(self) -> bool:
-        """Hand on what is encrypted; return whether nothing of it is left."""
+        """Send encrypted data; return whether all was sent."""
         while self._unsent or self._to_send.pending:
             unsent = self._unsent or self._to_send.read()
             sent = self._tcp.write([unsent])
@@ -263,7 +263,7 @@ class TLSStream:
 
     def shut_down(self) -> None:
         """Tell the other side that nothing more comes."""
-        with suppress(ssl.SSLError):  # our alert is written; theirs is not waited for
+        with suppress(ssl.SSLError):  # our alert is written; theirs need not be awaited
             self._tls.unwrap()
         with suppress(OSError):  # as for TCP
             self.flush()
@@ -274,7 +274,7 @@ class TLSStream:
         self._tcp.close()
 
     def _fetch(self, read: Callable[[], bytes | None]) -> bool:
-        """Give the engine some records from below, or the end; return whether there was anything."""
+        """Pass some records, or the end, to the engine; return whether there were any."""
         while True:
             data, start = self._fetched, self._position
             size = len(data)
@@ -300,7 +300,7 @@ class TLSStream:
         return True
 
     def _end_of_row(self, data: bytes, start: int) -> int:
-        """Return where a row of records ends, which may be behind `data`; `start` if not even a header is whole."""
+        """Return where a row of records ends, possibly beyond `data`; `start` without a whole header."""
         size = len(data)
         end = start + self._missing
         limit = start + _RECORD_SIZE

@@ -1,4 +1,4 @@
-"""What goes wrong with TLS, under the names that this package has for it, and what to do about it."""
+"""Translates errors of TLS into the package's exceptions, with advice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CERTIFICATE_ERRORS: Final[dict[int, tuple[type[CertificateError], str]]] = {
 
 
 def tls_error(exc: OSError, host: str) -> TLSError:
-    """Return what to raise for a failed TLS handshake with `host`; the caller chains `exc` to it."""
+    """Return the exception for a failed TLS handshake with `host`; the caller chains `exc` to it."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         kind, advice = _CERTIFICATE_ERRORS.get(exc.verify_code, (CertificateError, ""))
         return kind(f"the certificate of {host} was not accepted: {exc.verify_message}{advice and ': '}{advice}")

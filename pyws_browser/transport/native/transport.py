@@ -2,10 +2,10 @@
 
 Theory of operation. A connection goes through the phases of `Phase`: the opening (see `opening.py`), the exchange of
 messages, and the end of the TCP connection. `_STEPS` has the method of each phase. `poll()` calls that of the present
-phase, which does what can be done without waiting; when a phase is over it sets the next one and returns True, and that
-one runs in the same poll. Whatever goes wrong is raised inside a phase as one of our exceptions and ends the connection
-in one place, `_fail()`. An exception that is none of ours is a bug, or one of the program's own functions: it ends the
-connection as well, and `poll()` raises it.
+phase, which does all work that needs no waiting; when a phase is over it sets the next one and returns True, and that
+one runs in the same poll. Failures are raised inside a phase as the package's exceptions, and end the connection in one
+place, `_fail()`. Any other exception is a bug, or comes from a function of the program: it ends the connection too, and
+`poll()` raises it.
 
 The phases beside the ready states (`base.State`):
 
@@ -67,39 +67,39 @@ LINGER_TIMEOUT: Final = 2.0
 """Seconds that the other side has to end the TCP connection after the closing handshake (RFC 6455 §7.1.1)."""
 
 READ_BUDGET: Final = 1024 * 1024
-"""Bytes after which a poll reads no further, however fast the other side sends.
+"""Bytes after which a poll stops reading, however fast the other side sends.
 
-More would not be faster: what was read first has then left the processor's caches, and its memory was fresh. A poll
-stays short enough for a frame of a game.
+More would not be faster: the first data would have left the processor's caches, in freshly mapped memory. A poll stays
+short enough for a frame of a game.
 """
 
 READ_TIME: Final = 0.01
-"""Seconds after which a poll stops in what it has read: see `NativeTransport.turn_time`."""
+"""Seconds after which a poll stops parsing: see `NativeTransport.turn_time`."""
 
 MESSAGES_IN_A_ROW: Final = 2048
-"""Of the whole messages that a read brought, so many are taken until the clock is looked at."""
+"""So many whole messages of a read are taken between two looks at the clock."""
 
 _STEPS_IN_A_ROW: Final = 4
-"""Reads that were parsed to their end, as small records of TLS are, until the clock is looked at."""
+"""So many fully parsed reads, such as small TLS records, are done between two looks at the clock."""
 
 LEAVING_SIZE: Final = 8 * 1024 * 1024
-"""Bytes over `inbound_buffer_size` that are taken in of a connection that was held back when it was ended."""
+"""Bytes above `inbound_buffer_size` that are read from a connection that ended while it was held back."""
 
 MAX_WAITING_FRAGMENTS: Final = 16
-"""Of a message that is taken fragment by fragment, so many wait until it is read on (as with `websockets`)."""
+"""How many fragments of a message may wait until more is read (as in `websockets`)."""
 
 UNCHECKED_SIZE: Final = 128 * 1024
-"""Bytes that may wait to be sent before each message is checked for room: too few for any limit of how many wait."""
+"""Below this many waiting bytes, no message can exceed the limit on waiting messages, so the check is skipped."""
 
 _LEAST_READ: Final = 4 * 1024
-"""What a read counts in that at least, so that many small ones end as well."""
+"""The least that a read counts towards it, so that many small reads end, too."""
 
 KEEPALIVE_REASON: Final = "keepalive ping timeout"
-"""What the other side is told with 1011 if it gave no sign of life (as `websockets` tells it)."""
+"""The close reason with 1011 if the other side gave no sign of life (as in `websockets`)."""
 
 
 class Phase(IntEnum):
-    """What a connection does now. Each phase has its method in `_STEPS`."""
+    """The phases of a connection. Each has its method in `_STEPS`."""
 
     OPENING = 0
     EXCHANGE = 1
@@ -120,16 +120,16 @@ class NativeTransport(Transport):
 
     def __init__(self, url: WebSocketURL, options: Options, *, is_client: bool) -> None:
         super().__init__(url, options)
-        # Set here, though few owners change them: CPython shares the first 30 names of a class's attributes among its
-        # instances, and a name that comes later costs each of them 1.3 KiB.
+        # Set here although few owners change them: CPython shares the first 30 attribute names among a class's
+        # instances, and each later name costs every instance 1.3 KiB.
         self.turn_time: float = READ_TIME
-        """Seconds that a poll may read and parse, set by an owner that has others to serve.
+        """Seconds that a poll may read and parse; an owner with other connections sets it.
 
-        What is left goes on in the next poll. The clock is looked at between reads, after MESSAGES_IN_A_ROW messages,
-        after FRAMES_IN_A_ROW other frames, and after INFLATED_IN_A_ROW bytes of what was compressed.
+        The next poll goes on with the rest. The clock is checked between reads, after MESSAGES_IN_A_ROW messages, after
+        FRAMES_IN_A_ROW other frames, and after INFLATED_IN_A_ROW decompressed bytes.
         """
         self.on_release: Callable[[], None] | None = None
-        """Called right before the sockets are closed, for a loop that must not watch them any longer."""
+        """Called right before the sockets are closed, so that a loop can stop watching them."""
         self._is_client = is_client
         self._phase = Phase.OPENING
         self._stream: TCPStream | TLSStream | None = None
@@ -149,7 +149,7 @@ class NativeTransport(Transport):
         self._is_dry = False
         self._is_held_back = False
 
-    # What the seam asks for.
+    # The transport contract.
 
     def poll(self) -> None:
         """Run the phases as far as they go."""
@@ -160,7 +160,7 @@ class NativeTransport(Transport):
                 self._check_limit()
         except WebSocketError as exc:
             self._fail(exc)
-        except Exception as exc:  # nobody foresaw it: it ends this connection, and comes out so that it is seen
+        except Exception as exc:  # unexpected: it ends this connection, and is raised so that it is seen
             self._break_down(exc)
             raise
 
@@ -170,8 +170,8 @@ class NativeTransport(Transport):
         if isinstance(message, str):
             opcode, message = TEXT, encode_text(message)
         outlet = self._outlet
-        # The exact amount is asked for only where a limit may be reached. An empty message counts as one byte, or
-        # nothing would limit how many wait.
+        # The exact amount is computed only where a limit may be reached. An empty message counts as one byte, else
+        # their number would be unlimited.
         put_size = outlet.put_size + (len(message) or 1)
         if put_size > self._unchecked_size:
             self._check_room_to_send(len(message))
@@ -193,11 +193,11 @@ class NativeTransport(Transport):
             self._wake()
 
     def drop_fragments(self) -> bool:
-        """Return whether no message was begun."""
+        """Return whether no message was started."""
         return not self._in_fragments
 
     def take_fragments(self) -> list[Message]:
-        """Return the fragments that have come of the message after those in `inbox`."""
+        """Remove and return the fragments that have come of the message after those in `inbox`."""
         return self._messages.take_fragments()
 
     def split_message(self, message: Message) -> list[Message]:
@@ -206,7 +206,7 @@ class NativeTransport(Transport):
         return split(message, () if self._fragment_ends is None else self._fragment_ends.get(number, ()))
 
     def send_shared(self, message: SharedMessage) -> None:
-        """Send the frame that others are sent as well; a client masks its own."""
+        """Send a shared frame; a client masks its own."""
         if self._is_client:
             self.send(message.message)
             return
@@ -221,7 +221,7 @@ class NativeTransport(Transport):
             self._wake()
 
     def close(self, code: int | None, reason: str) -> None:
-        """Put the Close frame behind what was put before."""
+        """Queue the Close frame after all messages."""
         if self.ready_state is State.CONNECTING:
             self._enter(State.CLOSING)
             self._cause = gave_up()
@@ -247,7 +247,7 @@ class NativeTransport(Transport):
         return len(self._messages.outbox)
 
     def release(self) -> None:
-        """Send what was gathered."""
+        """Send the gathered messages."""
         self._flush_or_wake()
 
     def remote_address(self) -> tuple[str, int]:
@@ -255,7 +255,7 @@ class NativeTransport(Transport):
         return self._addresses[1]
 
     def set_trace(self, trace: Callable[[TracedFrame], object]) -> bool:
-        """Have `trace` called with each frame."""
+        """Call `trace` with each frame."""
         self._messages.trace = lambda is_sent, head, payload: trace(TracedFrame.from_head(is_sent, head, payload))
         return True
 
@@ -282,7 +282,7 @@ class NativeTransport(Transport):
 
     @property
     def latency(self) -> float:
-        """Seconds that the last answered ping took."""
+        """The latency of the last answered ping in seconds."""
         return self._heart.latency
 
     def fileno(self) -> int:
@@ -295,45 +295,45 @@ class NativeTransport(Transport):
         """Tell whether the descriptor is readable."""
         return self._stream is not None and self._stream.shows_more()
 
-    # What a server's selector asks for besides.
+    # Used by a server's selector.
 
     @property
     def request(self) -> Request | None:
-        """The client's request, as long as it waits for an answer by the program (`Admission.is_asked`)."""
-        opening = self._opening  # None is asked for first: to look for an abstract class takes 0.2 µs
+        """The client's request while it waits for the program's answer (`Admission.is_asked`)."""
+        opening = self._opening  # None is checked first: isinstance() of an abstract class takes 0.2 µs
         return opening.request if opening is not None and isinstance(opening, ServerOpening) else None
 
     @property
     def wants_write(self) -> bool:
-        """Whether there is something that the kernel did not take."""
+        """Whether data waits that the kernel did not take."""
         return not self._outlet.is_flushed if self._opening is None else self._opening.wants_write
 
     @property
     def has_unread(self) -> bool:
-        """Whether something has come that was not read, or the end has; an opening reads all by itself."""
+        """Whether received data or the end is unread; an opening reads by itself."""
         return self._stream is not None and self._stream.shows_more()
 
     def see_off(self) -> int:
-        """Do what the seam says, and read what has come first, so that no reset takes what was sent."""
+        """End as the contract says, but read received data first, so that no reset destroys sent data."""
         return see_off([self], 0.0).size
 
     @property
     def is_held_back(self) -> bool:
-        """Whether it reads no further because `inbox` is full."""
+        """Whether it has stopped reading because `inbox` is full."""
         return self._is_held_back
 
     def let_leave(self) -> None:
-        """Be told that the other side has ended the connection, which was held back: what it sent is soon all read."""
+        """Record that the other side has ended the held-back connection, so that the rest of its data is read."""
         self._is_leaving = True
 
     @property
     def can_resume(self) -> bool:
-        """Whether it was held back and has room again, which no descriptor will show."""
+        """Whether it was held back and has room again, which no descriptor shows."""
         return self._is_held_back and self._room() > 0
 
     @property
     def deadline(self) -> float:
-        """When `poll()` has to be called even if nothing arrives, in `time.monotonic()`'s seconds."""
+        """When `poll()` must be called even if nothing arrives, by `time.monotonic()`."""
         if self._opening is not None:
             return self._opening.next_poll
         if self.ready_state is OPEN:
@@ -342,7 +342,7 @@ class NativeTransport(Transport):
 
     @property
     def sock(self) -> socket.socket:
-        """The socket, for loops that take nothing else. Raises NotConnectedError as `fileno()` does."""
+        """The socket, for loops that need it. Raises NotConnectedError as `fileno()` does."""
         return self._connected_stream().sock if self._opening is None else self._opening.sock
 
     @property
@@ -354,13 +354,13 @@ class NativeTransport(Transport):
 
     @property
     def dialling(self) -> tuple[int, ...]:
-        """The descriptors to be watched for writing as long as there is no TCP connection, and so no `fileno()`."""
+        """The descriptors to watch for writing while there is no TCP connection, and so no `fileno()`."""
         return () if self._opening is None else self._opening.dialling
 
-    # The phases. Each returns whether the next one can go on at once.
+    # The phases. Each returns whether the next one can run at once.
 
     def is_unpolled(self) -> bool:
-        """Ask the opening, which has the time limit."""
+        """Return the deadline of the opening, which has the time limit."""
         return self._opening is not None and self._opening.is_unpolled
 
     def _await_opening(self) -> bool:
@@ -387,20 +387,20 @@ class NativeTransport(Transport):
                 self._note_fragments(messages.fragments, self.received_count - before)
             self.received_count += len(self.inbox) - before
         if self.ready_state is OPEN and (self._heart.next_beat != math.inf or messages.pongs):
-            self._beat(is_alive or self._is_held_back)  # nothing is read then, so nothing can tell of life
+            self._beat(is_alive or self._is_held_back)  # nothing is read then, so there can be no sign of life
         if messages.is_reading:
             if messages.outbox:  # pongs
                 self._outlet.flush()
             return False
         if self.ready_state is OPEN:
             self._enter(State.CLOSING)
-        elif messages.failure is not None:  # in place of an answer; our Close frame is sent, which said something else
+        elif messages.failure is not None:  # no answer is needed: our own Close frame has been sent
             raise messages.failure
         self._start_lingering()
         return True
 
     def _note_fragments(self, fragments: Fragments, fetched: int) -> None:
-        """Keep the ends of fragments by the numbers of their messages, `fetched` of which are gone."""
+        """Keep the ends of fragments by message number; `fetched` messages are gone."""
         ends = {number: kept for number, kept in (self._fragment_ends or {}).items() if number >= fetched}
         ends.update((fetched + index, new) for index, new in fragments.complete)
         self._fragment_ends = ends
@@ -411,11 +411,11 @@ class NativeTransport(Transport):
         is_flushed = self._outlet.flush()
         if self._outlet.has_progressed:
             self._outlet.has_progressed = False
-            self._start_lingering()  # the other side's time runs from when it took in something last
+            self._start_lingering()  # the other side's time restarts when it receives data
         if is_flushed and not self._is_client and not self._has_shut_down:
             self._connected_stream().shut_down()
             self._has_shut_down = True
-        # What still comes is read in any case, or the descriptor would wake a waiting program over and over.
+        # Data that still comes is read, else the descriptor would wake a waiting program again and again.
         if self._has_tcp_ended() and is_flushed:
             self._finish()
         return False
@@ -429,7 +429,7 @@ class NativeTransport(Transport):
         """CLOSED."""
         return False
 
-    # What the phases are made of.
+    # The steps of the phases.
 
     def _open(self, opened: Opened) -> None:
         self._stream = self._outlet.stream = opened.stream
@@ -448,9 +448,9 @@ class NativeTransport(Transport):
         self._phase = Phase.EXCHANGE
 
     def _read_messages(self) -> bool:
-        """Read and parse until nothing is there, `inbox` is full, or the other side's Close frame has come.
+        """Read and parse until no data is left, `inbox` is full, or the other side's Close frame has come.
 
-        Returns whether anything came.
+        Returns whether data came.
         """
         stream, messages, options = self._connected_stream(), self._messages, self.options
         has_come = not self._is_dry  # by the poll before
@@ -485,9 +485,9 @@ class NativeTransport(Transport):
                 return has_come
             if not self._is_dry:
                 frames += FRAMES_IN_A_ROW
-            elif not may_be_more:  # whether the inbox is full now is for the next poll to see
+            elif not may_be_more:  # the next poll checks whether the inbox is full
                 return has_come
-            # The first step costs no look at the clock, since most polls have no second one.
+            # The first step needs no look at the clock: most polls have no second one.
             steps += 1
             if steps == 1:
                 end = time.monotonic() + self.turn_time
@@ -503,15 +503,15 @@ class NativeTransport(Transport):
         return has_come
 
     def _may_leave_rest(self, messages: int, frames: int) -> bool:
-        """Tell whether the next poll may go on with what was read, and no program waits for it that is not told.
+        """Tell whether the next poll may parse the rest, without leaving a sleeping program unaware of it.
 
-        That is so if it is woken, if the descriptor shows that there is more, and in a flood of what no program sees.
+        It may if the program is woken, if the descriptor shows more data, or in a flood of frames that no program sees.
         """
         is_unseen = 2 * messages < frames and not self._messages.is_inflating
         return self._waker.callback is not None or is_unseen or self._connected_stream().shows_more()
 
     def _has_tcp_ended(self) -> bool:
-        """Throw away what still comes; tell whether the other side has ended the connection, a reset included."""
+        """Discard received data; tell whether the other side has ended the connection, also by a reset."""
         stream = self._connected_stream()
         budget = READ_BUDGET
         end = time.monotonic() + self.turn_time
@@ -529,8 +529,8 @@ class NativeTransport(Transport):
         return False
 
     def _room(self) -> int:
-        """Return how many messages may be taken in."""
-        # A page cannot hold a sender back, so neither does a peer that keeps to a page's limits.
+        """Return how many messages fit into the inbox."""
+        # A page cannot hold a sender back, so neither does a peer with a page's limits.
         if self.options.web_limits:
             return sys.maxsize
         if not self.inbox and not self.is_streamed:
@@ -541,7 +541,8 @@ class NativeTransport(Transport):
         fragments = self._messages.fragments
         if self.is_streamed and fragments is not None and len(fragments.ends) >= MAX_WAITING_FRAGMENTS:
             return 0
-        # Whoever has left gets the room for what the kernel still has; by one, for each may inflate to the limit.
+        # After the other side has left, room is made for the data in the kernel: one message at a time, because each
+        # may inflate to the limit.
         if self._is_leaving and not self._inbox_holds(self.options.inbound_buffer_size + LEAVING_SIZE):
             return 1
         return self._inbox_room()
@@ -553,7 +554,7 @@ class NativeTransport(Transport):
             self._begin_closing(CloseCode.INBOUND_OVERFLOW, "")
 
     def _read(self, stream: TCPStream | TLSStream, *, from_memory: bool) -> bytes | None:
-        """Return what has arrived, None if nothing has."""
+        """Return the data that has arrived, None if there is none."""
         try:
             data = stream.read_memory() if from_memory else stream.read()
         except OSError as exc:
@@ -571,7 +572,7 @@ class NativeTransport(Transport):
             self._wake()
 
     def _beat(self, is_alive: bool) -> None:
-        """Tell the heart what there was to hear, and send the ping that is due."""
+        """Record signs of life, and send a ping if it is due."""
         now = time.monotonic()
         if is_alive:
             self._heart.feel_life()
@@ -619,7 +620,7 @@ class NativeTransport(Transport):
         return self._outlet.unsent_size
 
     def _finish(self, *, was_cut: bool = False) -> None:
-        """End with what the Close frames said."""
+        """End with the code and reason of the Close frames."""
         messages = self._messages
         failure = messages.failure
         unsent = self.buffered_amount or self._outlet.lost_size
@@ -636,7 +637,7 @@ class NativeTransport(Transport):
         self._end(status)
 
     def _fail(self, cause: WebSocketError) -> None:
-        if isinstance(cause, HeartbeatTimeoutError):  # it may hear us, though we do not hear it
+        if isinstance(cause, HeartbeatTimeoutError):  # it may still receive data, although nothing comes from it
             self._messages.close(CloseCode.INTERNAL_ERROR, KEEPALIVE_REASON)
             self._outlet.flush()
         self._release_socket()
@@ -646,7 +647,7 @@ class NativeTransport(Transport):
         what = f"what nobody foresaw ended the connection: {exc!r}"
         cause = ConnectionLostError(what) if self.has_opened else ConnectError(what)
         cause.__cause__ = _without_frames(exc)
-        self._wake()  # so that an event loop sees that the socket is gone
+        self._wake()  # so that an event loop sees that the socket is closed
         self._fail(cause)
 
     def _release_socket(self) -> None:
@@ -670,10 +671,10 @@ class NativeTransport(Transport):
 
 
 def _without_frames(exc: Exception) -> Exception:
-    """Return a copy of an error that `poll()` raises, whose frames would keep the connection that remembers it."""
+    """Return a copy of an error that `poll()` raises, because its frames would keep the connection alive."""
     try:
         return copy(exc)
-    except Exception:  # a class of the program's own whose constructor asks for more than `args`
+    except Exception:  # a class of the program whose constructor needs more than `args`
         return RuntimeError(repr(exc))
 
 
@@ -684,7 +685,7 @@ _STEPS: Final[dict[Phase, Callable[[NativeTransport], bool]]] = {
     Phase.GIVING_UP: NativeTransport._give_up,
     Phase.OVER: NativeTransport._over,
 }
-"""What `poll()` calls, by the phase; it returns whether the next phase can go on at once."""
+"""The method of each phase; it returns whether the next phase can run at once."""
 
 
 class ClientTransport(NativeTransport):
@@ -714,5 +715,5 @@ class ServerTransport(NativeTransport):
 
     @property
     def is_streaming(self) -> bool:
-        """Whether it sends an answer that is streamed, in place of opening a connection."""
+        """Whether it is sending a streamed answer, in place of opening a connection."""
         return isinstance(self._opening, ServerOpening) and self._opening.is_streaming

@@ -1,4 +1,4 @@
-"""URLs, read by the browser."""
+"""Parses URLs by the browser."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from ...protocol.url import ParsedURL
 
 
 def read_url(url: str, base: str | None) -> ParsedURL | None:
-    """Return what the browser's `URL` reads, None for an invalid URL."""
-    import js  # not with the package, which a snapshot of Python's memory may have in it
+    """Return the parts of a URL by the browser's `URL`, None for an invalid one."""
+    import js  # not at import: a snapshot of Python's memory may contain the package
     from pyodide.ffi import JsException
 
     try:

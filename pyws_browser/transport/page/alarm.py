@@ -1,4 +1,4 @@
-"""Calling a program back when a page's events have brought something."""
+"""Calls a program back after events of a page."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _TURN: Final = 2
 
 _FEW: Final = 4
 _FLOOD_TIME: Final = 0.00025
-"""Where _FEW events come within so many seconds there is a flood. A page's clock may be as coarse as 0.1 ms."""
+"""If _FEW events come within so many seconds, it is a flood. A page's clock may be as coarse as 0.1 ms."""
 
 
 class Alarm:
-    """Calls `wakeup` within an event, and in a flood once for many.
+    """Calls `wakeup` within an event, or in a flood once for many events.
 
-    A call within the event spares a message that comes alone every turn of an event loop, and the queue as well. But
-    where many come, such a call for each would cost more than the browser's own work: from then on messages are queued,
-    and `wakeup` is called once a turn of the page's event loop, until a turn brings nothing.
+    A call within the event saves a single message a turn of the event loop, and the queue. With many messages, a call
+    for each would cost more than the browser's own work: then messages are queued, and `wakeup` is called once a turn
+    of the page's event loop, until a turn brings nothing.
 
-    It has the only proxy of a Python function that there is; `stop()` destroys it.
+    It has the only proxy of a Python function; `stop()` destroys it.
     """
 
     def __init__(self, js_target: Any, messages: Queue, wakeup: Callable[[], None]) -> None:
@@ -54,13 +54,13 @@ class Alarm:
             self._js_target.removeEventListener(event, self._js_on_end)
         self._hear_no_more()
         if self._js_channel is not None:
-            self._js_channel.port1.onmessage = None  # Firefox delivers what is on its way
+            self._js_channel.port1.onmessage = None  # Firefox still delivers pending events
             self._js_channel.port1.close()
         self._js_call.destroy()
         self._wakeup = _nothing
 
     def _js_bound(self, what: int) -> Any:
-        """Return a listener that gets the kind of event, and not the event itself, which would cost a proxy."""
+        """Return a listener that gets the kind of event, but not the event itself, which would need a proxy."""
         return js.Reflect.apply.bind(None, self._js_call, None, js.Array.of(what))
 
     def _hear(self) -> None:
@@ -72,7 +72,7 @@ class Alarm:
         self._messages.tell_each(False)
         self._js_target.removeEventListener("message", self._js_on_message)
 
-    # It must return None, since JavaScript would keep a proxy of all else.
+    # It must return None: JavaScript would keep a proxy of any other value.
     def _call(self, what: int) -> None:
         if what == _TURN:
             self._turn()
@@ -80,7 +80,7 @@ class Alarm:
         messages = self._messages
         try:
             if what == _MESSAGE and messages.tells_each:
-                if messages.is_told:  # by the event within which a program dispatched this one
+                if messages.is_told:  # because a program dispatched this event within another one
                     messages.keep()
                 messages.is_told = messages.is_fresh = True
                 if messages.backlog:
@@ -121,7 +121,7 @@ class Alarm:
 
 
 class Turns:
-    """Tells whether the page's event loop has had a turn, so that what came could be noticed."""
+    """Tells whether the page's event loop has had a turn, so that events could arrive."""
 
     def __init__(self) -> None:
         self._js_flag = js.Array.of(0)

@@ -1,6 +1,6 @@
-"""Messages across the border between Python and JavaScript, each in the cheapest way that was measured.
+"""Moves messages between Python and JavaScript, each in the cheapest way that was measured.
 
-JavaScript's own functions, bound and composed, do what a helper in JavaScript would do. So there is no code to
+Built-in functions of JavaScript, bound and composed, replace helpers written in JavaScript. So there is no code to
 evaluate, which a strict Content-Security-Policy would forbid, and no file to serve beside the wheel.
 `benchmarks/README.md` has the numbers.
 """
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from ...protocol.vocabulary import Message
 
 _LONG_BYTES: Final = 16384
-"""From here on each binary message crosses for itself, with one copy; smaller ones cross by the batch, with two."""
+"""Binary messages of this size and above cross one by one, with one copy; smaller ones in batches, with two."""
 
 _LONG_TEXT: Final = 1024
-"""From here on a text that comes crosses as UTF-8, which is many times faster than a str.
+"""Received texts of this length and above cross as UTF-8, which is many times faster than as a str.
 
-To ask JavaScript whether a text is long costs more than most texts do. So nobody asks any more once _FEW messages were
-short, until one was long; from then on it is asked for good.
+Asking JavaScript for the length of a text costs more than most texts do. So after _FEW short messages the length is not
+checked any more, until one was long; from then on it is always checked.
 """
 
 _FEW: Final = 8
 
 _LONG_PUT_TEXT: Final = 1 << 18 if sys.version_info >= (3, 14) else 2048
-"""From here on a text that is sent crosses as UTF-8; the conversion of a str has become faster."""
+"""Sent texts of this length and above cross as UTF-8; converting a str is faster than it was."""
 
 _LEAST_JOINED: Final = 1024
 _MOST_JOINED: Final = 1 << 17
@@ -50,19 +50,19 @@ unless they are as long as `_LONG_BYTES`.
 """
 
 _SEPARATOR: Final = "\0"
-"""What stands between them. A text that has it in itself is noticed, and crosses otherwise."""
+"""The separator between them. A text that contains it is detected, and crosses in another way."""
 
 _SCRATCH_SIZE: Final = 65536
 _MOST_ROOM: Final = 4 << 20
 
 
 def js_applied(js_method: Any, js_this: Any) -> Any:
-    """Return a function of JavaScript that takes the arguments of a method as one array."""
+    """Return a JavaScript function that takes the arguments of a method as one array."""
     return js.Reflect.apply.bind(None, js_method, js_this)
 
 
 def js_object(**fields: Any) -> Any:
-    """Return an object of JavaScript that has these properties."""
+    """Return a JavaScript object with these properties."""
     js_result = js.Object.new()
     for name, value in fields.items():
         setattr(js_result, name, value)
@@ -70,7 +70,7 @@ def js_object(**fields: Any) -> Any:
 
 
 def js_composed(js_method: Any, js_this: Any, *js_givers: Any) -> Any:
-    """Return a function of JavaScript that calls a method with what functions without arguments then return."""
+    """Return a JavaScript function that calls a method with the results of argument-free functions."""
     js_arguments = js_object(length=len(js_givers))
     for index, js_giver in enumerate(js_givers):
         js.Object.defineProperty(js_arguments, str(index), js_object(get=js_giver))
@@ -90,11 +90,11 @@ _js_encode_into = js_applied(_js_encoder.encodeInto, _js_encoder)
 _js_room = js.Array.new(1)  # has the array of the room that serves
 _js_give_room = js.Reflect.get.bind(None, _js_room, 0)
 _js_give_written = js.String.bind(None, "written")
-_js_decoder = js.TextDecoder.new("utf-8", js_object(ignoreBOM=True))  # or a text would lose one at its start
+_js_decoder = js.TextDecoder.new("utf-8", js_object(ignoreBOM=True))  # else a text would lose one at its start
 _js_decode = js_applied(_js_decoder.decode, _js_decoder)
 _js_scratch = js.Uint8Array.new(_SCRATCH_SIZE)  # for what goes out
 _js_array_of = js.Array.of
-_js_array_from = getattr(js.Array, "from")  # a name that Python keeps for itself
+_js_array_from = getattr(js.Array, "from")  # the name is a keyword in Python
 _js_call = js.Function.prototype.call
 _js_shift_method = js.Reflect.get(js.Array.prototype, "shift")
 _js_one = _js_array_of(None)
@@ -103,17 +103,17 @@ _BUFFER_TYPE: Final = type(js.ArrayBuffer.new(0))
 _BUFFER_AS_TEXT: Final = "[object ArrayBuffer]"
 
 _TWO_GIB: Final = 1 << 31
-"""The address from which on the conversion of a str gives another text; the id of an object is its address."""
+"""From this address on, converting a str gives a wrong text; the id of an object is its address."""
 
 NO_VIEW: Final[tuple[type[Exception], ...]] = (JsException, SystemError)
-"""What Pyodide raises where JavaScript would need a view of memory above 2 GiB: it takes addresses for signed numbers.
+"""The error of Pyodide for a view of memory above 2 GiB: it treats addresses as signed numbers.
 
-Bytes go through a room below then, piece by piece.
+Then bytes go through a buffer below, piece by piece.
 """
 
 
 def _js_buffer_of(data: Buffer) -> Any:
-    """Return a view of Python's own memory, to be released; raises `NO_VIEW` for what lies above 2 GiB."""
+    """Return a view of Python's memory, which must be released; raises `NO_VIEW` above 2 GiB."""
     js_data = create_proxy(data)
     try:
         return js_data.getBuffer("u8")
@@ -122,13 +122,13 @@ def _js_buffer_of(data: Buffer) -> Any:
 
 
 class _Room:
-    """Where texts that come are encoded: Python's own memory.
+    """The buffer in Python's memory into which received texts are encoded.
 
-    JavaScript's view of it is of no use any more once WebAssembly's memory has grown, and is renewed then.
+    JavaScript's view of it becomes invalid when WebAssembly's memory grows, and is renewed then.
     """
 
     def __init__(self, size: int) -> None:
-        """Raise `NO_VIEW` if the memory lies where JavaScript cannot have a view of it."""
+        """Raise `NO_VIEW` if JavaScript cannot have a view of this memory."""
         self.size = size
         self._memory = memoryview(bytearray(size))
         self._look()
@@ -138,7 +138,7 @@ class _Room:
         self.js_array = _js_room[0] = self._js_buffer.data
 
     def text(self, encode: Callable[[], int]) -> str | None:
-        """Return what a function encodes into the array, or None if there may not be room for it.
+        """Return the text that a function encodes into the array, or None if it may not fit.
 
         The function returns how many bytes it has written.
         """
@@ -147,7 +147,7 @@ class _Room:
             self._js_buffer.release()
             self._look()
             written = encode()
-        if written >= self.size - 3:  # or there was no room for another character
+        if written >= self.size - 3:  # else there was no room for another character
             return None
         return str(self._memory[:written], "utf-8")
 
@@ -158,13 +158,13 @@ class _Room:
             _js_room[0] = _rooms[-1].js_array
 
     def js_lend(self, data: bytes) -> Any:
-        """Return a view of these bytes, which are no more than the room is large; it is good until the next call."""
+        """Return a view of these bytes, which fit into the buffer; it is valid until the next call."""
         self._renew()
         self._memory[: len(data)] = data
         return self.js_array.subarray(0, len(data))
 
     def bytes_of(self, js_bytes: Any) -> bytes:
-        """Return the bytes of an array of JavaScript's, copied piece by piece."""
+        """Return the bytes of a JavaScript array, copied piece by piece."""
         self._renew()
         parts = []
         for start in range(0, js_bytes.length, self.size):
@@ -174,19 +174,19 @@ class _Room:
         return b"".join(parts)
 
 
-_rooms: list[_Room] = []  # the last one serves; they grow, and the first one stays below
+_rooms: list[_Room] = []  # the last one is used; they grow, and the first one stays below 2 GiB
 with suppress(*NO_VIEW):
     _rooms.append(_Room(_SCRATCH_SIZE))
 
 
 class Slot:
-    """Where an event waits until its message is taken, which is one crossing, and three for a long text.
+    """The slot where an event waits until its message is taken: one crossing, or three for a long text.
 
-    Without it the message would pass through the queue. It saves 1 to 4 % of a round trip.
+    It saves the way through the queue, 1 to 4 % of a round trip.
     """
 
     def __init__(self, js_getter: Any) -> None:
-        """Take the function that gives the message of the event on which it is called."""
+        """Store the function that returns the message of the event on which it is called."""
         js_events = js.Array.new()
         js_data = js_composed(_js_call, js_getter, js.Reflect.get.bind(None, js_events, 0))
         js_encode = js_composed(_js_encoder.encodeInto, _js_encoder, js_data, _js_give_room)
@@ -195,11 +195,11 @@ class Slot:
         self.js_clear: Any = js.Reflect.set.bind(None, js_events, "length", 0)
         self.js_is_long_text: Any = js_composed(_js_is_long_text, None, js_data)
         self.js_encode: Any = js_composed(js.Reflect.get, None, js_encode, _js_give_written)
-        """Encodes it into the room, and returns how many bytes that are."""
+        """Encodes the text into the buffer, and returns its number of bytes."""
 
 
 class Sender:
-    """Hands messages to a method of JavaScript's; `js_send_view` must have copied the bytes when it returns."""
+    """Passes messages to a JavaScript method; `js_send_view` must have copied the bytes when it returns."""
 
     def __init__(self, js_this: Any, js_send: Any, js_send_view: Callable[[Any], object]) -> None:
         self._js_send = js_send
@@ -228,7 +228,7 @@ class Sender:
 
 
 class PlainSender:
-    """Hands messages to a `send` that may keep them, as a wrapper around the browser's own does: each has its copy."""
+    """Passes a copy of each message to a `send` that may keep it, such as a wrapper around the browser's."""
 
     def __init__(self, js_socket: Any) -> None:
         self._js_send = js_socket.send
@@ -247,13 +247,13 @@ class PlainSender:
 
 @lru_cache(maxsize=64)
 def _view(size: int) -> tuple[Any, Callable[[bytes], None]]:
-    """Return the first bytes of the scratch array, and what fills them."""
+    """Return the first bytes of the scratch array, and the function that fills them."""
     js_view = _js_scratch.subarray(0, size)
     return js_view, js_view.assign
 
 
 def _lend(data: bytes, js_use: Callable[[Any], object]) -> None:
-    """Call a function with a view of Python's own memory, which saves a copy."""
+    """Call a function with a view of Python's memory, which saves a copy."""
     try:
         js_buffer = _js_buffer_of(data)
     except NO_VIEW:
@@ -266,45 +266,45 @@ def _lend(data: bytes, js_use: Callable[[Any], object]) -> None:
 
 
 def _js_bytes_of(data: bytes) -> Any:
-    """Return an array of JavaScript's with these bytes, of which it can have no view."""
+    """Return a JavaScript array with these bytes, of which it cannot have a view."""
     js_array = js.Uint8Array.new(len(data))
     for start in range(0, len(data), _SCRATCH_SIZE):
         part = data[start : start + _SCRATCH_SIZE]
-        # Without a room, as after an import that came too late, each byte crosses as a number.
+        # Without a buffer, as after a late import, each byte crosses as a number.
         js_array.set(_rooms[0].js_lend(part) if _rooms else to_js(list(part)), start)
     return js_array
 
 
 class Queue(ABC):
-    """The messages that come, as JavaScript queues them by itself until `take()`.
+    """The received messages, which JavaScript queues by itself until `take()`.
 
-    A full queue is emptied into Python even if nobody polls, and `on_full` called: so what waits can be measured and
-    bounded, and no message costs a call of Python. `read` is the method of an array of what comes, with its argument,
-    that makes an array of messages.
+    A full queue is moved to Python even without a poll, and `on_full` is called: so the waiting messages can be
+    measured and bounded, without a call of Python for each. `read` is the array method, with its argument, that turns
+    an array of events into an array of messages.
 
-    Where Python is told of each message (`tell_each()`) it is not queued, but taken within its event, or kept here.
+    If Python is notified of each message (`tell_each()`), it is not queued, but taken within its event, or kept here.
     """
 
     tells_each: bool = False
-    """Whether Python is told of each message, once there is one in the slot."""
+    """Whether Python is notified of each message once one is in the slot."""
     is_told: bool = False
-    """Whether one is there, with none waiting before it."""
+    """Whether a message is in the slot, and none waits before it."""
     _slot: Slot
 
     def __init__(self, on_full: Callable[[], None], read: tuple[str, Any]) -> None:
         self._on_full = on_full
         self._read = read
         self.is_fresh: bool = False
-        """Whether what came last is being told of, so that nothing else can have come since."""
-        self._last_size = _LONG_BYTES  # the first one may be long
-        self._are_texts = False  # all that came together last
+        """Whether the last message is being announced, so that no other can have come since."""
+        self._last_size = _LONG_BYTES  # because the first one may be long
+        self._are_texts = False  # all messages of the last batch
         self._may_join = True
-        self._to_ask_about: float = _FEW  # how many more messages, before it is taken for granted that texts are short
+        self._to_ask_about: float = _FEW  # how many more messages until texts are assumed to be short
         self.backlog: list[Message] = []
-        """Those of them that are in Python."""
-        self._known = 0  # how many of those that wait are not new
+        """The waiting messages that are in Python."""
+        self._known = 0  # how many of the waiting ones are not new
         self.backlog_bytes: int = 0
-        """Their size; a character counts as a byte."""
+        """Their total size; a character counts as a byte."""
         self._key = next(_keys)
         _queues[self._key] = self
         self._begin()
@@ -314,15 +314,15 @@ class Queue(ABC):
 
     @property
     def has_new(self) -> bool:
-        """Whether there are some that nobody knows of."""
+        """Whether there are messages that were not counted yet."""
         return len(self) > self._known
 
     def let_wait(self) -> None:
-        """Count none of those that are there as new."""
+        """Count the present messages as known."""
         self._known = len(self)
 
     def take(self) -> list[Message]:
-        """Return the messages that wait, and let go of what brought them."""
+        """Return the waiting messages, and drop their events."""
         self.keep()
         backlog, self.backlog = self.backlog, []
         self._known = self.backlog_bytes = 0
@@ -344,19 +344,19 @@ class Queue(ABC):
 
     @abstractmethod
     def tell_each(self, tells: bool) -> None:
-        """Put what comes next into the slot, or queue it as at first."""
+        """Put the next messages into the slot, or queue them as before."""
 
     def keep(self) -> None:
-        """Have the message that is told of wait for the next `take()`."""
+        """Keep the announced message for the next `take()`."""
         if self.is_told:
             message = self.take_told()
             self._add([message], len(message))
 
     def take_told(self) -> Message:
-        """Return the message that is told of."""
+        """Return the announced message."""
         self.is_told = False
         slot = self._slot
-        # Somebody waits for the answer, and each function called on the way takes time: hence as few as can be.
+        # The round trip waits for this, and each function call takes time, so there are as few as possible.
         message: Any
         if self._to_ask_about and slot.js_is_long_text():
             message = _text_in_room(slot.js_encode, _MOST_ROOM)
@@ -377,22 +377,22 @@ class Queue(ABC):
         return message  # type: ignore[no-any-return]
 
     def put_back(self, messages: list[Message]) -> None:
-        """Have the next `take()` begin with these, which the last one gave."""
+        """Return these messages, which came from the last `take()`, first in the next one."""
         self.backlog = messages
         self._known = len(messages)
         self.backlog_bytes = sum(map(len, messages))
 
     @abstractmethod
     def stop(self) -> None:
-        """Queue no more, and hand over nothing."""
+        """Stop queueing, and deliver nothing more."""
 
     @abstractmethod
     def _js_first_data(self) -> Any:
-        """Return what `read` would give first."""
+        """Return the first message that `read` would return."""
 
     @abstractmethod
     def _listen(self, js_push: Any) -> None:
-        """Have all that comes given to this function."""
+        """Pass everything that comes to this function."""
 
     def _begin(self) -> None:
         js_items = js.Array.new()
@@ -407,7 +407,7 @@ class Queue(ABC):
         self._listen(self._js_push)
 
     def relieve(self, js_item: Any) -> None:
-        """Take over what is in the full queue, and what it has no room for."""
+        """Move the full queue, and the message without room, to Python."""
         js_items = self._js_items.concat(_js_array_of(js_item))
         method, argument = self._read
         messages = self._cross(getattr(js_items, method)(argument), len(js_items))
@@ -438,7 +438,7 @@ class Queue(ABC):
         return [as_it_is(js_datas[index]) for index in range(count)]
 
     def _look_at(self, messages: list[Message]) -> None:
-        """See how the next ones had better cross."""
+        """Choose how the next messages cross."""
         self._last_size = len(messages[-1])
         self._are_texts = bytes not in map(type, messages)
         if max(map(len, messages)) >= _LONG_TEXT and (self._are_texts or str in map(type, messages)):
@@ -447,7 +447,7 @@ class Queue(ABC):
             self._to_ask_about = max(0, self._to_ask_about - len(messages))
 
     def _cross_joined(self, js_datas: Any, count: int) -> list[Message] | None:
-        """Return the messages if they are texts that can cross as one."""
+        """Return the messages as one crossing, if they are texts that allow it."""
         size = self._last_size
         if not (self._are_texts and self._may_join) or size >= _LONG_BYTES or count * size < _LEAST_JOINED:
             return None
@@ -467,7 +467,7 @@ class Queue(ABC):
             return [_text(js_datas)]
         if self._last_size < _LONG_BYTES and not js_datas.some(_js_may_be_buffer):
             return [str(utf8, "utf-8") for utf8 in js_datas.map(_js_encode_each).to_py()]
-        # A text in an object of its own stays in JavaScript until it is asked for. Node encodes no such object.
+        # A text wrapped in an object stays in JavaScript until it is read. Node does not encode such objects.
         return [
             js_data.to_bytes() if type(js_data) is _BUFFER_TYPE else _text(_js_array_of(js_data).map(_js_unbox))
             for js_data in js_datas.map(_js_box)
@@ -479,9 +479,9 @@ _queues: WeakValueDictionary[int, Queue] = WeakValueDictionary()
 
 
 def _js_prototype(room: int) -> Any:
-    """Make a prototype for arrays that call `_relieve` when an item is to be pushed behind `room` others.
+    """Make a prototype for arrays that call `_relieve` when an item is pushed after `room` others.
 
-    That one is not put into the array, which is in disorder afterwards.
+    The triggering item is not stored; do not reuse the array.
     """
     js_prototype = js.Object.create(js.Array.prototype)
     return js.Object.defineProperty(js_prototype, str(room), js_object(set=_js_relieve))
@@ -493,13 +493,13 @@ def _relieve(js_items: Any, js_item: Any) -> None:
         queue.relieve(js_item)
 
 
-_js_relieve = create_proxy(_relieve, capture_this=True)  # one for all connections, for good
+_js_relieve = create_proxy(_relieve, capture_this=True)  # one for all connections, never freed
 _js_prototype_of_few = _js_prototype(4)
 _js_prototype_of_many = _js_prototype(64)
 
 
 def as_it_is(js_data: Any) -> Message:
-    """Return a text, or the bytes of a buffer of JavaScript's."""
+    """Return a text, or the bytes of a JavaScript buffer."""
     return js_data if type(js_data) is str else _bytes_of(js_data)
 
 
@@ -523,18 +523,18 @@ def _text(js_texts: Any) -> str:
 
 
 def _text_of_its_own(js_texts: Any) -> str:
-    """Return the only text of an array, by an array of bytes that is made for it."""
+    """Return the only text of an array, by a new array of bytes."""
     return str(_bytes_of(_js_encode(js_texts)), "utf-8")
 
 
 def _text_in_room(encode: Callable[[], int], most: int) -> str | None:
-    """Return what a function encodes into the room, None if that is too small; it is larger next time, up to `most`."""
+    """Return what a function encodes into the buffer, None if that is too small; then it grows, up to `most`."""
     if not _rooms:
         return None
     room = _rooms[-1]
     try:
         text = room.text(encode)
-    except NO_VIEW:  # it is as good as none
+    except NO_VIEW:  # as useless as none
         del _rooms[1:]
         return None
     if text is None and room.size < most:
@@ -544,7 +544,7 @@ def _text_in_room(encode: Callable[[], int], most: int) -> str | None:
 
 
 def _encoding(js_texts: Any) -> Callable[[], int]:
-    """Return the function that encodes the only text of an array into the room, and returns how many bytes that are."""
+    """Return a function that encodes the only text of an array into the buffer, and returns its size."""
 
     def encode() -> int:
         _js_set(js_texts, 1, _rooms[-1].js_array)

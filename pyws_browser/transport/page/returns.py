@@ -1,4 +1,4 @@
-"""Signs that a connection may come about again: the network is back, or the page is."""
+"""Signs that connecting may succeed again: the network or the page is back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _count = 0
 
 
 def count_returns() -> int:
-    """Return how often such a sign was seen so far."""
+    """Return how many such signs there were so far."""
     global _count  # noqa: PLW0603  the signs are those of the whole page
     if _js_flag[0]:
         _js_flag[0] = 0

@@ -1,4 +1,4 @@
-"""A page's connection: what it has to offer, and the browser's own WebSocket."""
+"""A page's connection: the interface of its sockets, and the browser's own WebSocket."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _IN_NODE: Final = hasattr(getattr(js, "process", None), "release")
 
 
 class Event(NamedTuple):
-    """What happened: "open", "error", "close" with code and reason, "pagehide", or what was noted.
+    """An event: "open", "error", "close" with code and reason, "pagehide", or one that was added.
 
-    "closing" tells that the other side has sent a Close frame; only a socket with backpressure has it.
+    "closing" means that the other side has sent a Close frame; only a socket with backpressure reports it.
     """
 
     kind: str
@@ -41,24 +41,24 @@ class Event(NamedTuple):
 
 
 class PageSocket(ABC):
-    """A connection of the browser's, whose events wait in JavaScript until `take_events()`.
+    """A connection of the browser, whose events wait in JavaScript until `take_events()`.
 
-    Each listener is a function of JavaScript's own, so there is no proxy of Python's that could leak. The constructor
-    of a subclass raises a JsException where the browser refuses to connect.
+    Each listener is a built-in JavaScript function, so no Python proxy can leak. The constructor of a subclass raises a
+    JsException where the browser refuses to connect.
     """
 
     has_backpressure: ClassVar[bool]
     """Whether `hold()` and `resume()` do something."""
 
     sender: Sender | PlainSender
-    """What sends messages, once it is open."""
+    """The sender of messages, once it is open."""
 
     def __init__(self, js_target: Any, messages: Queue, js_close: Any) -> None:
         self.js_target: Any = js_target
         """Where events "message", "open", "error" and "close" come, as a sign that there is something to take."""
         self.messages: Queue = messages
         self.js_events: Any = js.Array.new()
-        """What happened since the last `take_events()`; it is true if anything did."""
+        """The events since the last `take_events()`; true if there are any."""
         self._js_turns: Any = js.Array.new()
         self.await_turn()
         self._js_note = self.js_events.push.bind(self.js_events)
@@ -66,21 +66,21 @@ class PageSocket(ABC):
         self._call_when_left(self._js_note, js_close)
 
     def take_events(self) -> list[Event]:
-        """Return what happened, in order. All messages that came before the end are in the queue by then."""
+        """Return the events in order. All messages that came before the end are in the queue by then."""
         return [self._event(js_event) for js_event in self.js_events.splice(0)]
 
     def await_turn(self) -> None:
-        """Forget the turns that the page has had so far."""
+        """Forget the page's turns so far."""
         self._js_turns.length = 0
         js.setTimeout(self._js_turns.push.bind(self._js_turns), 0, True)
 
     @property
     def had_turn(self) -> bool:
-        """Whether the page has had a turn since `await_turn()`: nothing comes to a page whose Python never waits."""
+        """Whether the page has had a turn since `await_turn()`: a page whose Python never waits gets no events."""
         return bool(self._js_turns.length)
 
     def note(self, kind: str) -> None:
-        """Add an event of this kind to those to be taken."""
+        """Add an event of this kind."""
         self._js_note(js.Event.new(kind))
 
     def stop(self) -> None:
@@ -89,7 +89,7 @@ class PageSocket(ABC):
         self._call_when_left()
 
     def _call_when_left(self, *js_listeners: Any) -> None:
-        """Call these listeners when the page is left: it is cached with its connections, but no Python runs then."""
+        """Call these listeners when the page is left: it may be cached with its connections, but runs no Python."""
         for js_listener in self._js_when_left:
             _js_unlisten("pagehide", js_listener)
         self._js_when_left = js_listeners
@@ -103,16 +103,16 @@ class PageSocket(ABC):
 
     @abstractmethod
     def can_send(self) -> bool:
-        """Tell whether `sender` may be called: there was no end, as far as the page knows."""
+        """Tell whether `sender` may be called: the connection has not ended, as far as the page knows."""
 
     @property
     @abstractmethod
     def buffered_amount(self) -> int:
-        """Payload bytes that were sent, and wait in the page."""
+        """Payload bytes that were sent but still wait in the page."""
 
     @abstractmethod
     def close(self, code: int | None, reason: str) -> None:
-        """Begin to close, once what was sent is gone; discard what comes."""
+        """Close after everything was sent; discard what comes."""
 
     @abstractmethod
     def cut(self) -> None:
@@ -120,7 +120,7 @@ class PageSocket(ABC):
 
     @abstractmethod
     def hold(self) -> None:
-        """Take no more messages from the network."""
+        """Stop reading messages from the network."""
 
     @abstractmethod
     def resume(self) -> None:
@@ -131,7 +131,7 @@ class PageSocket(ABC):
 
 
 class WebSocket(PageSocket):
-    """The WebSocket that every engine has, and that delivers whether or not somebody fetches."""
+    """The WebSocket of every engine, which delivers messages even if they are not fetched."""
 
     has_backpressure = False
 
@@ -161,7 +161,7 @@ class WebSocket(PageSocket):
         return str(self._js_socket.protocol)
 
     def can_send(self) -> bool:
-        """Ask the browser, whose `send` would complain in the console if it were behind an end."""
+        """Ask the browser: `send` after the end would log an error to the console."""
         return bool(self._js_ready_state() == _JS_OPEN)
 
     @property
@@ -177,14 +177,14 @@ class WebSocket(PageSocket):
             self._js_socket.close(int(code), reason)
 
     def cut(self) -> None:
-        """Let the browser close, as there is no other way."""
+        """Let the browser close: there is no other way."""
         self._js_socket.close()
 
     def hold(self) -> None:
-        """Do nothing, as nothing can be done."""
+        """Do nothing: a WebSocket cannot stop reading."""
 
     def resume(self) -> None:
-        """Do nothing either."""
+        """Do nothing: it never stopped reading."""
 
     def _event(self, js_event: Any) -> Event:
         kind = js_event.type
@@ -201,13 +201,13 @@ class _EventQueue(Queue):
         super().__init__(on_full, ("map", js.Function.prototype.call.bind(_js_data_getter())))
 
     def stop(self) -> None:
-        """Stop queueing, and give out nothing more."""
+        """Stop queueing, and deliver nothing more."""
         self._is_stopped = True
         self.tells_each = self.is_told = self.is_fresh = False  # an overflow ends the connection within the event
         self._listen(None)
 
     def tell_each(self, tells: bool) -> None:
-        """Put what comes next into the slot, and Python's own backlog is all that waits, or queue it."""
+        """Put the next messages into the slot, if only Python's backlog waits, or queue them."""
         if tells:
             messages = self._take_queued()
             self._add(messages, sum(map(len, messages)))
@@ -235,14 +235,14 @@ class _PlainQueue(_EventQueue):
         self._to_ask_about = 0
 
     def tell_each(self, tells: bool) -> None:
-        """Queue in any case; the alarm wakes the program, which takes what is there."""
+        """Always queue; the alarm wakes the program, which takes the messages."""
 
     def _take_queued(self) -> list[Message]:
         js_events = self._js_items.splice(0)
         return [as_it_is(js_event.data) for js_event in js_events]
 
     def relieve(self, js_item: Any) -> None:
-        """Take over what is in the full queue, and what it has no room for."""
+        """Move the full queue, and the message without room, to Python."""
         js_events = self._js_items.concat(js.Array.of(js_item))
         self._begin()
         messages = [as_it_is(js_event.data) for js_event in js_events]
@@ -250,11 +250,11 @@ class _PlainQueue(_EventQueue):
 
 
 def _is_own(js_function: Any) -> bool:
-    """Tell whether a function is the engine's own. All of Node's are: they are JavaScript, and keep to the standard."""
+    """Tell whether a function is the engine's own. In Node all count: they are JavaScript, and follow the standard."""
     return _IN_NODE or "[native code]" in str(js.Function.prototype.toString.call(js_function))
 
 
 @lru_cache(maxsize=1)
 def _js_data_getter() -> Any:
-    """Return the function that gives the data of the message event on which it is called."""
+    """Return the function that returns the data of the message event on which it is called."""
     return js.Object.getOwnPropertyDescriptor(js.MessageEvent.prototype, "data").get

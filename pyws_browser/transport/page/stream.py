@@ -1,4 +1,4 @@
-"""The WebSocketStream of Chromium, which can hold a sender back, as a page's socket.
+"""A page's socket on Chromium's WebSocketStream, which can hold a sender back.
 
 What comes is piped into the queue by the browser itself. `hold()` aborts the pipe: what it has read is still written
 (Streams §4.9.1), and what it has not stays in the stream, which fills, and TCP does the rest. `resume()` begins the
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from ...protocol.vocabulary import Message
 
 _js_then_method = js.Reflect.get(js.Promise.prototype, "then")
-_js_ignore = js.Boolean  # a function that does nothing, and whose result means nothing
+_js_ignore = js.Boolean  # a function without effect or meaningful result
 _js_is_view = js.ArrayBuffer.isView
 
 
 def _js_promise(js_function: Any) -> Any:
-    """Call a function and return its promise, of which Pyodide would make a future if Python called it."""
+    """Call a function and return its promise; if Python called it, Pyodide would make a future of that."""
     return js.Array.of(None).map(js_function)[0]
 
 
@@ -59,7 +59,7 @@ def _js_pipe(js_readable: Any, js_writable: Any, js_signal: Any = None) -> Any:
 
 
 class WebSocketStream(PageSocket):
-    """A connection that is read no further while it is held."""
+    """A connection that is not read while it is held."""
 
     has_backpressure = True
     protocol: str = ""
@@ -72,7 +72,7 @@ class WebSocketStream(PageSocket):
         self._js_tell_message = js_target.dispatchEvent.bind(js_target, js.Event.new("message"))
         self._js_tell = js_target.dispatchEvent.bind(js_target, js.Event.new("open"))
         js_closed = js_stream.closed
-        # A clean end comes with the end of the pipe, behind all messages; of an unclean one nobody else tells.
+        # A clean end comes with the end of the pipe, after all messages; an unclean one is reported only here.
         self._js_await_end = _js_then_bound(js_closed, self._js_note)
         _js_then(_js_then(js_closed, None, self._js_note), self._js_tell)
         key = next(_keys)
@@ -82,12 +82,12 @@ class WebSocketStream(PageSocket):
         self._is_ending = False
 
     def can_send(self) -> bool:
-        """Tell whether there is no word of an end."""
+        """Tell whether no end was reported."""
         return not self._is_ending and not self.js_events
 
     @property
     def buffered_amount(self) -> int:
-        """What the pipe has not taken yet; that of one message has been handed on."""
+        """The bytes that the pipe has not taken yet, without one message in transfer."""
         return 0 if self._js_readable is None else -int(self._js_controller.desiredSize)
 
     def close(self, code: int | None, reason: str) -> None:
@@ -103,11 +103,11 @@ class WebSocketStream(PageSocket):
         self._close(None, "")
 
     def _close(self, code: int | None, reason: str) -> None:
-        """Close behind the last message: Chromium crashes if one follows the Close frame."""
+        """Close after the last message: Chromium crashes if one follows the Close frame."""
         if self._js_readable is None:
             self._js_stream.close()
             return
-        # The other side's Close frame would never come if nothing were read.
+        # Without reading, the other side's Close frame would never come.
         self.hold()
         self.messages.stop()
         self._pipe_to(js.WritableStream.new(), None)
@@ -122,7 +122,7 @@ class WebSocketStream(PageSocket):
         return self._js_stream.close.bind(self._js_stream, js_info)
 
     def hold(self) -> None:
-        """Take no more messages out of the stream."""
+        """Stop reading messages from the stream."""
         self._js_abort.abort()
 
     def resume(self) -> None:
@@ -136,12 +136,12 @@ class WebSocketStream(PageSocket):
             self._is_ending = kind != "open"
             return Event(kind)
         code = getattr(js_event, "closeCode", None)
-        if not isinstance(code, int):  # of an error that knows of none
+        if not isinstance(code, int):  # of an error without a close code
             return Event("close", CloseCode.ABNORMAL_CLOSURE)
         return Event("close", code, js_event.reason)
 
     def begin(self, js_opened: Any) -> None:
-        """Begin both pipes, and tell of the opening."""
+        """Begin both pipes, and report the opening."""
         self.protocol = js_opened.protocol
         self._js_readable = js_opened.readable
         # The size is asked for once for each message, before it is written. So that is when it is queued, and the
@@ -177,7 +177,7 @@ def _begin(key: int, js_opened: Any) -> None:
         stream.begin(js_opened)
 
 
-_js_begin = create_proxy(_begin)  # one for all connections, for good
+_js_begin = create_proxy(_begin)  # one for all connections, never freed
 
 
 class _ChunkQueue(Queue):
@@ -186,7 +186,7 @@ class _ChunkQueue(Queue):
     def __init__(self, on_full: Callable[[], None]) -> None:
         self._js_entrance = js.Object.new()
         self.js_push = js.Reflect.set.bind(None, self._js_entrance, "last")
-        """A function that queues its argument, and returns what counts as 1."""
+        """A function that queues its argument, and returns a value that counts as 1."""
         super().__init__(on_full, ("slice", 0))
 
     def stop(self) -> None:

@@ -1,6 +1,6 @@
 """The transport of Pyodide: the browser's own WebSocket, by way of `pyodide.ffi`.
 
-Read this first:
+Overview:
 
 - Events reach Python only in `poll()`. Each listener is `Array.prototype.push`, bound to a JavaScript array: the page
   queues its events by itself, and there is no proxy of Python's that could leak but that of `set_wakeup()`, which goes
@@ -58,7 +58,7 @@ _NO_TURN: Final = (
 
 
 class BrowserTransport(Transport):
-    """A connection of the browser's."""
+    """A connection of the browser."""
 
     def __init__(self, url: str, options: Options) -> None:
         parsed = parse_url(url, _base_url())
@@ -86,7 +86,7 @@ class BrowserTransport(Transport):
         """Take in the events that the page has queued."""
         messages = self._messages
         if self.ready_state is OPEN and not self._events and (messages.is_fresh or not self._socket.js_events):
-            if messages.is_told and not self.inbox:  # the shortest way for a message that comes alone
+            if messages.is_told and not self.inbox:  # the shortest way for a single message
                 message = messages.take_told()
                 self._inbox_bytes = len(message)
                 if 3 * self._inbox_bytes <= self.options.inbound_buffer_size:
@@ -106,7 +106,7 @@ class BrowserTransport(Transport):
             if self.ready_state is State.OPEN:
                 self._add_messages(self._messages.take())
                 if self.ready_state is State.OPEN and self._messages:
-                    return  # there is no room for them yet
+                    return  # no room for them yet
             self._take(self._events.popleft())
         if self.ready_state is State.OPEN:
             self._add_messages(self._messages.take())
@@ -116,7 +116,7 @@ class BrowserTransport(Transport):
         self._check_limit()
 
     def send(self, message: Message) -> None:
-        """Hand the message to the browser, which discards it if there was an end that nobody has polled for."""
+        """Pass the message to the browser, which discards it after an end that was not polled yet."""
         # A character has three bytes of UTF-8 at most, so only a text near the limit has to be encoded for its size, or
         # one that is counted by it.
         most = len(message) if isinstance(message, bytes) else 3 * len(message)
@@ -129,12 +129,12 @@ class BrowserTransport(Transport):
                 size = len(encode_text(message))
             self._check_room_to_send(size)
             self._most_buffered += size
-        # In the event that told of a message there was no end yet.
+        # Within the event of a message there was no end yet.
         if self._messages.is_fresh or self._socket.can_send():
             self._socket.sender(message)
 
     def close(self, code: int | None, reason: str) -> None:
-        """Let the browser close, once what has arrived is safe."""
+        """Let the browser close, after saving what has arrived."""
         self.poll()
         if self.ready_state is State.CONNECTING:
             self._cause = gave_up()
@@ -142,15 +142,15 @@ class BrowserTransport(Transport):
             self._begin_closing(code, reason)
 
     def abort(self) -> None:
-        """Let the browser close, and hear no more of it."""
+        """Let the browser close, and ignore it from then on."""
         if self.ready_state is not State.CLOSED:
-            if self.ready_state is not State.CLOSING:  # or what was put before close() would be lost
+            if self.ready_state is not State.CLOSING:  # else messages put before close() would be lost
                 self._socket.cut()
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=aborted()))
 
     @property
     def buffered_amount(self) -> int:
-        """What the browser has not handed on, 0 once the connection has ended."""
+        """The bytes that the browser has not sent, 0 once the connection has ended."""
         return 0 if self.ready_state is State.CLOSED else self._socket.buffered_amount
 
     @property
@@ -164,7 +164,7 @@ class BrowserTransport(Transport):
         return self._is_held_back
 
     def release(self) -> None:
-        """The browser gathers by itself what it is given within one task."""
+        """Do nothing: the browser gathers the messages of one task by itself."""
 
     def set_wakeup(self, wakeup: Callable[[], None] | None) -> None:
         """Call back from the page's events too: the one case in which a Python function is a listener."""
@@ -203,7 +203,7 @@ class BrowserTransport(Transport):
 
     def _take_open(self) -> None:
         self.subprotocol: str = self._socket.protocol
-        if self.options.subprotocols and not self.subprotocol:  # Firefox and WebKit let that pass
+        if self.options.subprotocols and not self.subprotocol:  # Firefox and WebKit accept that
             self._socket.cut()
             cause = ConnectError(
                 f"{self.url.shown} chose none of the subprotocols {', '.join(self.options.subprotocols)}: "
@@ -215,7 +215,7 @@ class BrowserTransport(Transport):
         self._enter(State.OPEN)
 
     def _end_unopened(self) -> None:
-        """Where no connection came about, Node before 24 sends no close event behind the error."""
+        """Node before 24 sends no close event after the error of a failed connection."""
         if self.ready_state is not State.CLOSED:
             self._socket.cut()
             self._finish(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or self._guess_cause()))
@@ -285,7 +285,7 @@ class BrowserTransport(Transport):
         self._finish(CloseStatus(code, reason, was_clean, cause, was_clean and not self._is_closing))
 
     def _regulate(self) -> None:
-        """Hold the sender back while as much waits as may, or close if that cannot be done and more waits."""
+        """Hold the sender back while the limits are reached, or close if that is impossible and they are exceeded."""
         socket, options = self._socket, self.options
         room, size = self._inbox_room(), self._messages.backlog_bytes
         count = len(self._messages)
@@ -319,7 +319,7 @@ class BrowserTransport(Transport):
         )
 
     def _questions(self) -> str:
-        """Return what to check if no connection came about, as far as it may be the reason."""
+        """Return advice on the possible reasons of a failed connection."""
         url, protocols = self.url, self.options.subprotocols
         questions = [
             f"Is a server running at {url.host}:{url.port}",
@@ -346,7 +346,7 @@ class BrowserTransport(Transport):
         self._begin_closing(code, "")
 
     def _check_limit(self) -> None:
-        """End if a time limit is over, which counts what the page's event loop had a turn for."""
+        """End if a time limit is over; it counts only time in which the page's event loop ran."""
         cause: WebSocketError | None = None
         limit = self._limit
         if limit is None:
@@ -382,7 +382,7 @@ class BrowserTransport(Transport):
 
 
 def _socket_type(options: Options) -> type[WebSocket | WebSocketStream]:
-    """Return what the page connects with."""
+    """Return the socket that the page connects with."""
     if options.backpressure and hasattr(js, "WebSocketStream"):
         from .stream import WebSocketStream
 
@@ -391,7 +391,7 @@ def _socket_type(options: Options) -> type[WebSocket | WebSocketStream]:
 
 
 def _weakly(method: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that calls a method as long as its object lives, and does not keep it alive."""
+    """Return a function that calls a method while its object lives, without keeping it alive."""
     reference = WeakMethod(method)
 
     def call() -> None:
@@ -413,7 +413,7 @@ def _may_arrive(code: int) -> bool:
 
 
 def _base_url() -> str | None:
-    """Return what completes a relative URL: that of a page, which `<base>` may set, or of a worker; Node has none."""
+    """Return the base URL for relative URLs: that of the page (`<base>` included) or worker; Node has none."""
     for owner, name in (("document", "baseURI"), ("location", "href")):
         url = getattr(getattr(js, owner, None), name, None)
         if url is not None:

@@ -1,4 +1,4 @@
-"""Sleeping in code that blocks, where the engine can suspend Python."""
+"""Sleeps in code that blocks, where the engine can suspend Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEAST: Final = 0.002
 
 
 def sleep(seconds: float) -> None:
-    """Suspend Python for so long; raises UnsupportedInBrowserError where that is not possible."""
+    """Suspend Python for so many seconds; raises UnsupportedInBrowserError where that is not possible."""
     from asyncio import sleep as sleep_awaited
 
     check_can_wait()
@@ -31,7 +31,7 @@ def check_can_wait() -> None:
 
 
 def suspend(transport: Transport, seconds: float) -> None:
-    """Suspend Python until the browser has something for the transport, for so long at most; raises as `sleep()`."""
+    """Suspend Python until the browser has something for the transport, or time is over; raises as `sleep()`."""
     from asyncio import Event, wait_for
 
     check_can_wait()
