@@ -188,6 +188,35 @@ def test_a_mock_in_place_of_websocket_serves(page: Interpreter) -> None:
     assert outcome == [[[0] * 5, [1] * 5, [2] * 5, "text"], True]
 
 
+def test_a_message_of_a_mock_is_there_when_the_program_is_woken_for_it(page: Interpreter) -> None:
+    page.run_js(MOCK)
+    outcome = page.run(
+        """
+        import asyncio
+        from pyws_browser import WebSocketPeer
+
+        peer = WebSocketPeer()
+        peer.connect_to_url("ws://mock.example/")
+        while not peer.is_connected_to_host():
+            peer.poll()
+            await asyncio.sleep(0.01)
+        messages = peer._transport._messages
+        woken = []
+        peer._transport.set_wakeup(lambda: woken.append(len(messages)))
+        async with asyncio.timeout(20):
+            for number in range(100):  # more than the queue has room for in JavaScript
+                peer.send(str(number))
+                while len(messages) == number:
+                    await asyncio.sleep(0)
+        peer.poll()
+        received = list(peer)
+        peer.close()
+        [woken, received]
+        """
+    )
+    assert outcome == [list(range(1, 101)), [str(number) for number in range(100)]]
+
+
 @pytest.mark.parametrize("event", ["online", "pageshow"])
 def test_the_return_of_the_network_or_of_the_page_ends_a_wait(
     page: Interpreter, contract_urls: dict[str, str], event: str

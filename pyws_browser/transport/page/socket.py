@@ -10,7 +10,7 @@ import js
 from pyodide.ffi import to_js
 
 from ...protocol.rules import CloseCode
-from .crossing import PlainSender, Queue, Sender, Slot, as_it_is
+from .crossing import PlainSender, Queue, Sender, Slot, as_it_is, js_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,8 +24,6 @@ _EVENTS: Final = ("open", "error", "close")
 # Node has no such events; in a worker they never come.
 _js_listen = getattr(js, "addEventListener", lambda *_: None)
 _js_unlisten = getattr(js, "removeEventListener", lambda *_: None)
-
-_IN_NODE: Final = hasattr(getattr(js, "process", None), "release")
 
 
 class Event(NamedTuple):
@@ -228,14 +226,33 @@ class _EventQueue(Queue):
 
 
 class _PlainQueue(_EventQueue):
-    """The events of a WebSocket that is not the browser's own, such as a mock: anything that has `data`."""
+    """The events of a WebSocket that is not the browser's own, such as a mock: anything that has `data`.
+
+    An alarm relies on the order of the listeners: the queue has a message before the program is woken for it. So the
+    queue's listener stays the same one, while the array that it pushes into is replaced by an empty one.
+    """
 
     def __init__(self, js_socket: Any, on_full: Callable[[], None]) -> None:
+        # To push into this object is to call the setter of its first item, as it is empty for good:
+        # { get length() { return Number() }, set length(_) {}, set 0(event) { items.push(event) } }
+        self._js_entrance = js.Object.new()
+        js.Object.defineProperty(self._js_entrance, "length", js_object(get=js.Number, set=js.Number))
+        self._js_enter = js.Array.prototype.push.bind(self._js_entrance)
+        js_socket.addEventListener("message", self._js_enter)
         super().__init__(js_socket, on_full)
         self._to_ask_about = 0
 
+    def stop(self) -> None:
+        """Stop queueing, and give out nothing more."""
+        super().stop()
+        self._js_socket.removeEventListener("message", self._js_enter)
+
     def tell_each(self, tells: bool) -> None:
         """Always queue; the alarm wakes the program, which takes the messages."""
+
+    def _listen(self, js_push: Any) -> None:
+        js_setter = js_object(set=js_push or js.Number, configurable=True)
+        js.Object.defineProperty(self._js_entrance, "0", js_setter)
 
     def _take_queued(self) -> list[Message]:
         js_events = self._js_items.splice(0)
@@ -250,8 +267,8 @@ class _PlainQueue(_EventQueue):
 
 
 def _is_own(js_function: Any) -> bool:
-    """Tell whether a function is the engine's own. In Node all count: they are JavaScript, and follow the standard."""
-    return _IN_NODE or "[native code]" in str(js.Function.prototype.toString.call(js_function))
+    """Tell whether a function is the engine's own; Node's are written in JavaScript, and count as another's."""
+    return "[native code]" in str(js.Function.prototype.toString.call(js_function))
 
 
 @lru_cache(maxsize=1)

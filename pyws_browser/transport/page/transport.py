@@ -6,9 +6,9 @@ Overview:
   queues its events by itself, and there is no proxy of Python's that could leak but that of `set_wakeup()`, which goes
   with the connection. It needs no eval, so a strict Content-Security-Policy is fine, and no `window` or `document`, so
   a worker is too. How messages cross, and how what waits is bounded, stands in `crossing.py`.
-- The browser's part is `page_socket.py`. Its WebSocket cannot hold a sender back: what is over the limits closes the
+- The browser's part is in `socket.py`. Its WebSocket cannot hold a sender back: what is over the limits closes the
   connection, with an error. Where `backpressure` is asked for and the engine has a WebSocketStream, that one serves
-  (`page_stream.py`), and what is over the limits waits.
+  (`stream.py`), and what is over the limits waits.
 - Nothing tells a page why a connection failed. The errors here say where to look instead.
 """
 
