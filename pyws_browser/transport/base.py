@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 MOST_WAITING: Final = 128 * 1024
 """The most messages that may wait to be sent: each takes some 130 bytes besides its own."""
 
-_WIDEST: Final = 4
+WIDEST: Final = 4
 """The most bytes of memory for one byte of a text: a single wide character widens all the others."""
 
 # Made at run time, because CPython 3.13 caches UTF-8 with constants and single characters.
@@ -350,7 +350,7 @@ class Transport(ABC):
     def _inbox_holds(self, size: int) -> bool:
         """Tell whether the messages in `inbox` take at least `size` bytes of memory."""
         counted = self._inbox_counted
-        if counted + _WIDEST * max(self._inbox_bytes - counted, 0) < size:
+        if counted + WIDEST * max(self._inbox_bytes - counted, 0) < size:
             return False
         self._inbox_bytes = self._inbox_counted = sum(map(size_in_memory, self.inbox))
         return self._inbox_counted >= size

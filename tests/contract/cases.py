@@ -852,7 +852,7 @@ async def as_many_packets_wait_as_may(world: World) -> None:
 
 @case
 async def a_message_over_the_limit_ends_the_connection(world: World) -> None:
-    for message in (b"x" * 101, "é" * 51):
+    for message in (b"x" * 101, "é" * 51, "\U0001f600" * 26):
         peer = await world.connected(inbound_buffer_size=100)
         peer.send("x" * 50)
         await world.until(peer.get_available_packet_count)
@@ -881,6 +881,32 @@ async def a_full_inbound_queue_holds_the_sender_back_or_says_so(world: World) ->
         assert peer.get_available_packet_count() <= 10
         received += len(list(peer))
     assert peer.ready_state is State.OPEN
+
+
+@case
+async def wide_texts_count_by_the_memory_that_they_take(world: World) -> None:
+    text = "\U0001f600" * 200
+    peer = await world.connected(inbound_buffer_size=10_000)
+    for _ in range(20):
+        peer.send(text)
+    if not world.holds_back:
+        await world.closed(peer)
+        assert peer.get_close_code() == 4008
+        assert len(list(peer)) == 10_000 // 800
+        return
+    received: list[str | bytes] = []
+    while len(received) < 20:
+        await world.until(peer.get_available_packet_count)
+        received += peer
+    assert received == [text] * 20
+
+
+@case
+async def wide_texts_count_by_their_bytes_when_they_are_sent(world: World) -> None:
+    peer = await world.connected(outbound_buffer_size=1000)
+    with raises(OutboundBufferFullError):
+        peer.send("\U0001f600" * 251)
+    assert await exchange(world, peer, "\U0001f600" * 250) == "\U0001f600" * 250
 
 
 # What a page cannot do.

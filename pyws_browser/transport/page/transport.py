@@ -38,7 +38,7 @@ from ...protocol.display import printable
 from ...protocol.rules import CloseCode, encode_text, is_wire_close_code
 from ...protocol.url import WebSocketURL, is_loopback, parse_url
 from ...protocol.vocabulary import OPEN, CloseStatus, Message, State
-from ..base import Transport, aborted, gave_up, overflowed, unsent_at_end
+from ..base import WIDEST, Transport, aborted, gave_up, overflowed, size_in_memory, unsent_at_end
 from ..limit import TimeLimit
 from .alarm import Alarm, Turns
 from .socket import WebSocket
@@ -88,8 +88,8 @@ class BrowserTransport(Transport):
         if self.ready_state is OPEN and not self._events and (messages.is_fresh or not self._socket.js_events):
             if messages.is_told and not self.inbox:  # the shortest way for a single message
                 message = messages.take_told()
-                self._inbox_bytes = len(message)
-                if 3 * self._inbox_bytes <= self.options.inbound_buffer_size:
+                self._inbox_bytes, self._inbox_counted = len(message), 0
+                if WIDEST * self._inbox_bytes <= self.options.inbound_buffer_size:
                     self.inbox.append(message)
                     self.received_count += 1
                 else:
@@ -117,9 +117,9 @@ class BrowserTransport(Transport):
 
     def send(self, message: Message) -> None:
         """Pass the message to the browser, which discards it after an end that was not polled yet."""
-        # A character has three bytes of UTF-8 at most, so only a text near the limit has to be encoded for its size, or
+        # A character has four bytes of UTF-8 at most, so only a text near the limit has to be encoded for its size, or
         # one that is counted by it.
-        most = len(message) if isinstance(message, bytes) else 3 * len(message)
+        most = len(message) if isinstance(message, bytes) or message.isascii() else 4 * len(message)
         self._most_buffered += most
         limit, counts = self.options.outbound_buffer_size, self._put_packets is not None
         if self._most_buffered > limit or counts:
@@ -222,10 +222,11 @@ class BrowserTransport(Transport):
 
     def _add_messages(self, messages: list[Message]) -> None:
         options, inbox = self.options, self.inbox
-        size = sum(map(len, messages))
-        inbox_bytes = self._inbox_bytes + size if inbox else size
+        if not inbox:
+            self._inbox_bytes = self._inbox_counted = 0
+        inbox_bytes = self._inbox_bytes + sum(map(len, messages))
         if (
-            inbox_bytes + 2 * size <= options.inbound_buffer_size
+            WIDEST * inbox_bytes <= options.inbound_buffer_size
             and len(inbox) + len(messages) <= options.max_queued_packets
         ):
             inbox += messages
@@ -234,8 +235,6 @@ class BrowserTransport(Transport):
             if self._is_held_back:
                 self._regulate()
             return
-        if not inbox:
-            self._inbox_bytes = 0
         for index, message in enumerate(messages):
             if self._socket.has_backpressure and self._inbox_room() <= 0:
                 self._messages.put_back(messages[index:])
@@ -248,7 +247,7 @@ class BrowserTransport(Transport):
     def _take_message(self, message: Message) -> None:
         limit = self.options.inbound_buffer_size
         size = len(message)
-        if isinstance(message, str) and 3 * size > limit:
+        if isinstance(message, str) and WIDEST * size > limit and not message.isascii():
             size = len(encode_text(message))
         if size > limit:
             self._fail(CloseCode.INBOUND_MESSAGE_TOO_BIG, MessageTooBigError(size, limit))
@@ -287,24 +286,26 @@ class BrowserTransport(Transport):
     def _regulate(self) -> None:
         """Hold the sender back while the limits are reached, or close if that is impossible and they are exceeded."""
         socket, options = self._socket, self.options
-        room, size = self._inbox_room(), self._messages.backlog_bytes
-        count = len(self._messages)
-        if (
-            self._inbox_bytes + size >= options.inbound_buffer_size
-        ):  # some may have been fetched since they were counted
-            self._inbox_bytes = sum(map(len, self.inbox))
+        room, count = self._inbox_room(), len(self._messages)
         if self._is_held_back:
             if room > 0 and not count:
                 self._is_held_back = False
                 socket.resume()
         elif socket.has_backpressure:
-            if count >= room or self._inbox_bytes + size >= options.inbound_buffer_size:
+            if count >= room or self._waiting_takes(options.inbound_buffer_size):
                 self._is_held_back = True
                 socket.hold()
-        elif count > room or self._inbox_bytes + size > options.inbound_buffer_size:
+        elif count > room or self._waiting_takes(options.inbound_buffer_size + 1):
             self._messages.stop()
             socket.close(CloseCode.INBOUND_OVERFLOW, "")
             socket.note(_OVERFLOW)
+
+    def _waiting_takes(self, size: int) -> bool:
+        """Tell whether what waits, in the inbox and in the queue, takes at least `size` bytes of memory."""
+        queue = self._messages
+        if not self._inbox_holds(size - WIDEST * queue.backlog_bytes):
+            return False
+        return self._inbox_holds(size - sum(map(size_in_memory, queue.backlog)))
 
     def _guess_cause(self) -> WebSocketError:
         if not self.has_opened:
