@@ -199,7 +199,7 @@ FLOOD = (
     + """
 await until(lambda: len(received) == 1000)
 flood = len(wakes)
-await until(lambda: messages.tells_each)
+await until(lambda: transport._alarm.hears_each)
 for number in range(3):
     peer.send("alone")
     await until(lambda: len(received) == 1001 + number)
@@ -218,7 +218,7 @@ def test_a_wakeup_that_polls_nothing_is_not_called_again_for_the_same(run: Calla
     told = run(
         BURST
         + """
-await until(lambda: messages.tells_each)
+await until(lambda: transport._alarm.hears_each)
 waiting = len(messages)
 peer.abort()
 [len(wakes) < 200, waiting]

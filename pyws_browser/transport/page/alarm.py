@@ -38,6 +38,8 @@ class Alarm:
         self._js_target = js_target
         self._messages = messages
         self._wakeup = wakeup
+        self.hears_each: bool = False
+        """Whether each message is an event of its own, since there is no flood."""
         self._heard = 0
         self._looked_at = 0.0
         self._js_channel: Any = None
@@ -65,10 +67,12 @@ class Alarm:
 
     def _hear(self) -> None:
         """Listen to each message, after the queue's own listener."""
+        self.hears_each = True
         self._messages.tell_each(True)
         self._js_target.addEventListener("message", self._js_on_message)
 
     def _hear_no_more(self) -> None:
+        self.hears_each = False
         self._messages.tell_each(False)
         self._js_target.removeEventListener("message", self._js_on_message)
 
