@@ -29,9 +29,10 @@ from pyws_browser import (
 from pyws_browser.protocol.options import Options
 from pyws_browser.protocol.url import WebSocketURL
 from pyws_browser.transport.native import client_opening as native
-from pyws_browser.transport.native.transport import ClientTransport
+from pyws_browser.transport.native.transport import ClientTransport, NativeTransport, ServerTransport
 
 from ..support import LIMIT, client_context, pump, server_context
+from .slow_link import small_socket
 
 YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
 TOMORROW = YESTERDAY + datetime.timedelta(days=2)
@@ -351,3 +352,65 @@ def test_the_default_context_checks_names_and_certificates() -> None:
     assert context.check_hostname
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert native._default_context() is context
+
+
+MANY_NAMES = [f"host-number-{number}-of-many.example.org" for number in range(1700)]
+"""They make a certificate of 80 KB, which is more than two small sockets hold back."""
+
+
+def connected_sockets() -> tuple[socket.socket, socket.socket]:
+    """Return both ends of a TCP connection that holds back little."""
+    with small_socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        sock = small_socket()
+        sock.connect(listener.getsockname())
+        return listener.accept()[0], sock
+
+
+def has_finished(tls: ssl.SSLSocket) -> bool:
+    """Go on with a handshake as far as that can be done without waiting; return whether it is over."""
+    try:
+        tls.do_handshake()
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+        return False
+    return True
+
+
+def poll_when_ready(transport: NativeTransport, woken: list[bool]) -> None:
+    """Poll as an event loop does: if the transport asks for it, or the descriptor is ready for what it waits for."""
+    writing = [transport] if transport.wants_write else []
+    if woken or any(select.select([transport], writing, [], 0.01)):
+        woken.clear()
+        transport.poll()
+
+
+@pytest.mark.parametrize("is_server", [True, False], ids=["server", "client"])
+def test_a_certificate_may_be_larger_than_the_kernels_buffer(authority: trustme.CA, is_server: bool) -> None:
+    for_server = server_context(authority, "localhost", *MANY_NAMES)
+    for_client = client_context(authority)
+    if not is_server:
+        for_server.verify_mode = ssl.CERT_REQUIRED
+        authority.configure_trust(for_server)
+        authority.issue_cert(*MANY_NAMES).configure_cert(for_client)
+    at_server, at_client = connected_sockets()
+    transport: NativeTransport
+    if is_server:
+        address = at_server.getpeername()
+        transport = ServerTransport(at_server, address, Options(tls=for_server))
+        at_client.setblocking(False)
+        theirs = for_client.wrap_socket(at_client, server_hostname="localhost", do_handshake_on_connect=False)
+    else:
+        url = WebSocketURL("wss", "localhost", 443)
+        transport = ClientTransport(url, Options(tls=for_client, sock=at_client))
+        at_server.setblocking(False)
+        theirs = for_server.wrap_socket(at_server, server_side=True, do_handshake_on_connect=False)
+    woken: list[bool] = []
+    transport.set_wakeup(lambda: woken.append(True))
+    transport.poll()
+    with theirs:
+        end = time.monotonic() + LIMIT
+        while not has_finished(theirs):
+            assert time.monotonic() < end, "the rest of the certificate never comes"
+            poll_when_ready(transport, woken)
+        transport.abort()

@@ -151,6 +151,7 @@ class Opening(ABC):
                 if self._has_to_stop(stream):
                     if self._tls_limit is None and self._options.tls_handshake_timeout:
                         self._tls_limit = TimeLimit(self._options.tls_handshake_timeout, time.monotonic())
+                    self._note_flushed(stream.flush())  # a certificate may be larger than the kernel's buffer
                     return False
         except OSError as exc:
             raise tls_error(exc, host) from exc
@@ -193,20 +194,23 @@ class Opening(ABC):
     def _flush(self) -> bool:
         """Send to the kernel; return whether everything was sent."""
         stream = self._connected_stream()
-        was_flushed = self._is_flushed
         try:
             while self._unsent:
                 taken = stream.write([self._unsent])
                 if not taken:
                     break
                 self._unsent = self._unsent[taken:]
-            self._is_flushed = stream.flush() and not self._unsent
+            self._note_flushed(stream.flush() and not self._unsent)
         except OSError:  # reading what came before tells why
             self._unsent = memoryview(b"")
             self._is_flushed = True
-        if was_flushed and not self._is_flushed:
-            self._wake()
         return self._is_flushed
+
+    def _note_flushed(self, is_flushed: bool) -> None:
+        """Note whether the kernel has taken everything; ask for another poll if it has begun not to."""
+        if self._is_flushed and not is_flushed:
+            self._wake()
+        self._is_flushed = is_flushed
 
     def _finish(self, rest: bytes) -> None:
         handshake = self._handshake
