@@ -24,6 +24,7 @@ from ..protocol.rules import CloseCode
 from ..protocol.trace import TracedFrame
 from ..protocol.vocabulary import CLOSED, OPEN, State
 from ..transport import IN_BROWSER
+from ..transport.base import Demand
 from .pings import Pings
 from .pump import make_pump
 from .sending import Sender
@@ -72,6 +73,7 @@ class Lifecycle:
         """The logger, which gives every record this connection as `websocket`."""
         self._loop = asyncio.get_running_loop()
         self._transport = transport
+        transport.demand = Demand.NOTHING
         self._inbox = transport.inbox
         self._low_queue = low_queue
         self._max_size = max_size

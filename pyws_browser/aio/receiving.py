@@ -14,6 +14,7 @@ from ..errors import (
 from ..protocol.rules import CloseCode
 from ..protocol.vocabulary import CLOSED
 from ..transport import IN_BROWSER
+from ..transport.base import Demand
 from .waiter import Waiter
 
 if TYPE_CHECKING or not IN_BROWSER:
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 
 from .lifecycle import Lifecycle
+
+# The lookup of an enum's member costs 40 ns on CPython 3.11.
+_NOTHING: Final = Demand.NOTHING
+_MESSAGE: Final = Demand.MESSAGE
+_FRAGMENTS: Final = Demand.FRAGMENTS
 
 _RECEIVING: Final = "cannot call {} while another coroutine is already running recv or recv_streaming"
 
@@ -70,11 +76,14 @@ class Receiving(Lifecycle):
                 await self._wait_for_turn()
             if not inbox or self._receiver is not None:
                 self._look_for_message(streams=False)
-                while not inbox:
-                    try:
-                        await self._next_news()
-                    finally:
-                        self._receiver = None
+                try:
+                    while not inbox:
+                        try:
+                            await self._next_news()
+                        finally:
+                            self._receiver = None
+                finally:
+                    self._transport.demand = _NOTHING
                 self._set_mark(len(inbox))
         message = inbox.popleft()
         try:
@@ -171,7 +180,8 @@ class Receiving(Lifecycle):
         """Begin to receive a message, or with `streams` a part of one; it may be there already."""
         if self._receiver is not None:
             raise ConcurrencyError(_RECEIVING.format("recv"))
-        self._transport.is_streamed = self._is_streaming = streams
+        self._is_streaming = streams
+        self._transport.demand = _FRAGMENTS if streams else _MESSAGE
         if self._pump.may_have_more:
             if self._rows.is_turn_over():
                 self._pump.wake()
@@ -192,12 +202,15 @@ class Receiving(Lifecycle):
     async def _wait_for_fragments(self) -> list[Message]:
         """Return the fragments of the next message that have come; none if it is complete."""
         self._look_for_message(streams=True)
-        while not self._inbox:
-            fragments = self._transport.take_fragments()
-            if fragments:
-                return fragments
-            try:
-                await self._next_news()
-            finally:
-                self._receiver = None
+        try:
+            while not self._inbox:
+                fragments = self._transport.take_fragments()
+                if fragments:
+                    return fragments
+                try:
+                    await self._next_news()
+                finally:
+                    self._receiver = None
+        finally:
+            self._transport.demand = Demand.FRAGMENTS_LATER
         return []

@@ -34,6 +34,9 @@ PAGE_INBOX_BYTES: Final = 16 * 1024 * 1024
 PAGE_INBOX_COUNT: Final = 65536
 """The default limit for unread messages in a page, which cannot hold the sender back."""
 
+UNREAD_BYTES: Final = 16 * 1024 * 1024
+"""What may wait to be received where no `max_size` says it: in messages, and in parts of a message each."""
+
 _UNLIMITED: Final = sys.maxsize
 _MAX_WINDOW: Final = 15  # bits (RFC 7692 §7.1.2)
 _TCP: Final = 6
@@ -75,13 +78,15 @@ def limits(
     high, low = _marks(max_queue, "max_queue")
     options: dict[str, Any] = {
         "max_queued_packets": max(high, 1),
-        "inbound_buffer_size": size,
+        "inbound_buffer_size": size if size < _UNLIMITED else UNREAD_BYTES,
+        "max_message_size": size,
         "max_fragment_size": fragment_size,
         "outbound_buffer_size": _UNLIMITED,
     }
     if web:
         options["max_queued_packets"] = max(high, PAGE_INBOX_COUNT)
         options["inbound_buffer_size"] = max(size, PAGE_INBOX_BYTES)
+        options["max_message_size"] = 0
     return Limits(_marks(write_limit, "write_limit"), low, size), options
 
 

@@ -26,7 +26,7 @@ class Options(NamedTuple):
     tls: SSLContext | None = None
     """The TLS context of wss; None for the system's certificates."""
     inbound_buffer_size: int = 16 * 1024 * 1024
-    """The limit for one incoming message, and for all messages in the inbox."""
+    """The limit for all messages in the inbox, and for one incoming message if `max_message_size` is 0."""
     outbound_buffer_size: int = 16 * 1024 * 1024
     """The limit for all messages that wait to be sent."""
     max_queued_packets: int = 65536
@@ -82,6 +82,8 @@ class Options(NamedTuple):
     """The flags of `socket.getaddrinfo()`."""
     tls_handshake_timeout: float = 0.0
     """The time that TLS's handshake may take; 0 for what is left of `handshake_timeout`."""
+    max_message_size: int = 0
+    """The limit for one message that comes, where it is another one than that of the inbox."""
     tls_shutdown_timeout: float = 0.0
     """The time in which the TCP connection has to end after the Close frames; 0 for that of the transport."""
 

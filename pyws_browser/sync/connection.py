@@ -15,15 +15,10 @@ from ..errors import InvalidTextError, MessageTooBigError, NotConnectedError
 from ..protocol import rules
 from ..protocol.rules import CloseCode
 from ..protocol.vocabulary import CLOSED, OPEN
-from ..transport import IN_BROWSER
-
-if TYPE_CHECKING or not IN_BROWSER:
-    pass
-else:
-    pass
+from ..transport.base import Demand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from threading import Event
 
     from ..compat.data import Data
@@ -69,7 +64,6 @@ class Connection(Lifecycle, BlockingValues):
             if self._is_receiving:
                 raise ConcurrencyError(_RECEIVING.format("recv"))
             if not inbox:
-                self._transport.is_streamed = False
                 self._wait_to_receive(timeout)
             message = inbox.popleft()
             if self._transport.is_held_back:
@@ -124,8 +118,7 @@ class Connection(Lifecycle, BlockingValues):
                 taken.extend(transport.take_fragments())
             return bool(inbox or taken) or transport.ready_state is CLOSED
 
-        transport.is_streamed = True
-        self._driver.wait(has_come)
+        self._await(Demand.FRAGMENTS, has_come, None)
         if taken:
             return taken, False
         if not inbox:
@@ -135,12 +128,23 @@ class Connection(Lifecycle, BlockingValues):
             self._driver.wake()
         return fragments, True
 
+    def _await(self, demand: Demand, condition: Callable[[], object], timeout: float | None) -> bool:
+        """Wait until a message, or a part of one, is here, or the end. The lock is held."""
+        transport = self._transport
+        transport.demand = demand
+        if transport.is_held_back:  # for want of this
+            self._driver.wake()
+        try:
+            return self._driver.wait(condition, timeout)
+        finally:
+            transport.demand = Demand.NOTHING if demand is Demand.MESSAGE else Demand.FRAGMENTS_LATER
+
     def _wait_to_receive(self, timeout: float | None) -> None:
         """Wait until a message is there; raises TimeoutError, and ConnectionClosed if none will come."""
         transport, inbox = self._transport, self._inbox
         self._is_receiving = True
         try:
-            has_come = self._driver.wait(lambda: inbox or transport.ready_state is CLOSED, timeout)
+            has_come = self._await(Demand.MESSAGE, lambda: inbox or transport.ready_state is CLOSED, timeout)
         finally:
             self._is_receiving = False
         if not has_come:

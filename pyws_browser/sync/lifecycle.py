@@ -15,6 +15,7 @@ from ..protocol import rules
 from ..protocol.rules import CloseCode
 from ..protocol.vocabulary import CLOSED, OPEN, State
 from ..transport import IN_BROWSER
+from ..transport.base import Demand
 from .pings import Pings
 
 if TYPE_CHECKING or not IN_BROWSER:
@@ -50,6 +51,7 @@ class Lifecycle:
         )
         """The logger, which gives every record this connection as `websocket`."""
         self._transport = transport
+        transport.demand = Demand.NOTHING
         self._inbox = transport.inbox
         self._high, self._low = limits.write_limit
         self._max_size = limits.max_size

@@ -21,6 +21,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
+from enum import IntEnum
 from math import inf
 from sys import getsizeof
 from time import monotonic
@@ -57,6 +58,16 @@ WIDEST: Final = 4
 
 # Made at run time, because CPython 3.13 caches UTF-8 with constants and single characters.
 _TEXT_HEAD: Final = getsizeof("".join(["é", "ç"])) - 3
+
+
+class Demand(IntEnum):
+    """What a program waits for. A message that comes in parts is taken in, whatever its size, only while it does."""
+
+    NOTHING = 0
+    MESSAGE = 1
+    FRAGMENTS = 2
+    FRAGMENTS_LATER = 3
+    """It takes a message fragment by fragment, and works on those that it has."""
 
 
 class Waker:
@@ -98,8 +109,8 @@ class Transport(ABC):
     _unsent_before_close = 0
     _inbox_counted = 0
     _fragments: list[Message] | None = None
-    is_streamed: bool = False
-    """Whether `take_fragments()` is called as they come, so waiting fragments hold the sender back."""
+    demand: Demand = Demand.MESSAGE
+    """What the program waits for. A polled peer always waits for messages."""
 
     def __init__(self, url: WebSocketURL, options: Options) -> None:
         self.url: WebSocketURL = url

@@ -194,9 +194,10 @@ class MemoryTransport(Transport):
 
     def _receive(self, message: Message, size: int) -> bool:
         web_limits = self.options.web_limits
-        if size > self.options.inbound_buffer_size:
+        limit = self.options.max_message_size or self.options.inbound_buffer_size
+        if size > limit:
             code = CloseCode.INBOUND_MESSAGE_TOO_BIG if web_limits else CloseCode.MESSAGE_TOO_BIG
-            self._fail(code, MessageTooBigError(size, self.options.inbound_buffer_size))
+            self._fail(code, MessageTooBigError(size, limit))
             return True
         if not web_limits and self._inbox_room() <= 0:
             return False

@@ -70,6 +70,8 @@ class MessageStream:
     `keeps_fragments` it records where fragments end, for `take_fragments()`.
     """
 
+    _is_discarding = False  # in the class, since one attribute more would cost each instance 1.3 KiB: see `Transport`
+
     def __init__(
         self,
         *,
@@ -102,6 +104,8 @@ class MessageStream:
         """Called for each frame with whether it is sent, its first byte and its payload."""
         self.waiting_pongs: int = 0
         """How many Pong frames were queued since `outbox_was_sent()`."""
+        self.size_under_way: int = 0
+        """The bytes of the message under way, so far."""
         self.fragments: Fragments | None = Fragments() if keeps_fragments else None
         self._max_fragment_size = min(max_fragment_size or max_size, max_size)
         self._parser = FrameParser(masked=not is_client, max_payload=self._max_fragment_size)
@@ -115,7 +119,6 @@ class MessageStream:
         self._text_decoder: codecs.IncrementalDecoder | None = None
         self._parts: list[bytes | memoryview] = []
         self._small_parts = bytearray()
-        self._size = 0
         self._fragment_size = 0
         self._is_compressed = False
         self._frames_in_a_row = 0
@@ -248,6 +251,14 @@ class MessageStream:
         self.taken_count += count
         return self._serialise(frames[:count])
 
+    def discard_parts(self) -> None:
+        """Keep nothing of messages that come in parts, since the program takes none any more."""
+        self._is_discarding = True
+        self.fragments = None
+        self._text = self._text_decoder = None
+        self._parts = []
+        self._small_parts = bytearray()
+
     def discard(self) -> None:
         """Empty `outbox`, because nothing can be sent any more."""
         self.outbox.clear()
@@ -364,7 +375,7 @@ class MessageStream:
             self._fragment_size = 0
             if fragments is not None:
                 text = self._text
-                fragments.end_fragment(self._size - fragments.taken if text is None else text.length)
+                fragments.end_fragment(self.size_under_way - fragments.taken if text is None else text.length)
         if is_last:
             inbox.append(self._finish_message())
             self._parser.in_fragments = False
@@ -382,7 +393,7 @@ class MessageStream:
         ends, fragments.ends = fragments.ends, []
         content: str | bytes
         if self._text is not None:
-            content = self._text.take(self._size)
+            content = self._text.take(self.size_under_way)
             rest = content[ends[-1] :]
             self._text = GrowingText()
             self._text.add(rest, len(rest))
@@ -394,12 +405,14 @@ class MessageStream:
         return split(content, ends)
 
     def _gather(self, payload: bytes | memoryview) -> None:
-        self._size += len(payload)
-        if self._size > self._max_size:
-            raise MessageTooBigError(self._size, self._max_size)
+        self.size_under_way += len(payload)
+        if self.size_under_way > self._max_size:
+            raise MessageTooBigError(self.size_under_way, self._max_size)
         self._fragment_size += len(payload)
         if self._fragment_size > self._max_fragment_size:
             raise MessageTooBigError(self._fragment_size, self._max_fragment_size)
+        if self._is_discarding:
+            return
         if self._text is not None:
             self._text.add(self._decode(payload), len(payload))
         elif len(payload) < _SMALL:
@@ -414,7 +427,9 @@ class MessageStream:
             self._small_parts = bytearray()
 
     def _finish_message(self) -> str | bytes:
-        size, self._size = self._size, 0
+        size, self.size_under_way = self.size_under_way, 0
+        if self._is_discarding:
+            return b""
         if self._text is None:
             self._flush_small_parts()
             message = b"".join(self._parts)

@@ -13,6 +13,7 @@ from pyws_browser.wire.messages import BINARY, FRAMES_IN_A_ROW, MAX_WAITING_PONG
 from .raw import CLOSE, CONTINUATION, MASK, PING, PONG, close_frame, frame
 
 LIMIT = 1 << 20
+MUCH = 1 << 18
 
 
 def client(limit: int = LIMIT, **settings: int) -> MessageStream:
@@ -111,6 +112,30 @@ class TestReceiving:
         tracemalloc.stop()
         assert grown < 2 * 20_000
         assert parse(stream, frame(CONTINUATION)) == [b"x" * 20_000]
+
+    @pytest.mark.parametrize("opcode", [TEXT, BINARY])
+    def test_of_messages_in_parts_nothing_is_kept_once_the_program_takes_none(self, opcode: int) -> None:
+        stream = client(limit=64 << 20, keeps_fragments=True)
+        assert parse(stream, frame(opcode, bytes(MUCH), fin=False)) == []
+        tracemalloc.start()
+        try:
+            stream.discard_parts()
+            for _ in range(20):
+                parse(stream, frame(CONTINUATION, bytes(MUCH), fin=False))
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert kept < MUCH
+        assert stream.take_fragments() == []
+        rest = frame(CONTINUATION, b"end") + fragments(opcode, b"a", b"b") + close_frame(1000)
+        assert parse(stream, rest) == [b"", b""]
+        assert stream.close_received == (1000, "")
+
+    def test_a_message_that_is_too_large_fails_though_nothing_of_it_is_kept(self) -> None:
+        stream = client(limit=1000)
+        stream.discard_parts()
+        parse(stream, fragments(BINARY, bytes(600), bytes(600)))
+        assert isinstance(stream.failure, MessageTooBigError)
 
 
 UTF8_VIOLATIONS = {

@@ -41,7 +41,7 @@ from ...protocol.url import WebSocketURL
 from ...protocol.vocabulary import OPEN, CloseStatus, Message, State
 from ...wire.fragments import split
 from ...wire.messages import BINARY, CONTINUATION, FRAMES_IN_A_ROW, TEXT, MessageStream
-from ..base import Transport, aborted, gave_up, unsent_at_end
+from ..base import Demand, Transport, aborted, gave_up, unsent_at_end
 from ..limit import TimeLimit
 from .client_opening import ClientOpening
 from .heart import Heart
@@ -135,7 +135,7 @@ class NativeTransport(Transport):
         self._stream: TCPStream | TLSStream | None = None
         self._messages = MessageStream(
             is_client=is_client,
-            max_size=options.inbound_buffer_size,
+            max_size=options.max_message_size or options.inbound_buffer_size,
             too_big_code=CloseCode.INBOUND_MESSAGE_TOO_BIG if options.web_limits else CloseCode.MESSAGE_TOO_BIG,
             max_fragment_size=options.max_fragment_size,
             keeps_fragments=options.keeps_fragments,
@@ -533,19 +533,29 @@ class NativeTransport(Transport):
         # A page cannot hold a sender back, so neither does a peer with a page's limits.
         if self.options.web_limits:
             return sys.maxsize
-        if not self.inbox and not self.is_streamed:
+        if self._messages.size_under_way and self._holds_enough_parts():
+            return 0
+        if not self.inbox:
             self._inbox_bytes = 0
             if self._inbox_counted:
                 self._inbox_counted = 0
             return self.options.max_queued_packets
-        fragments = self._messages.fragments
-        if self.is_streamed and fragments is not None and len(fragments.ends) >= MAX_WAITING_FRAGMENTS:
-            return 0
         # After the other side has left, room is made for the data in the kernel: one message at a time, because each
         # may inflate to the limit.
         if self._is_leaving and not self._inbox_holds(self.options.inbound_buffer_size + LEAVING_SIZE):
             return 1
         return self._inbox_room()
+
+    def _holds_enough_parts(self) -> bool:
+        """Tell whether what has come of a message is so much that the rest may wait until the program takes it."""
+        fragments, demand = self._messages.fragments, self.demand
+        if fragments is None or demand is Demand.MESSAGE:
+            return False
+        most = self.options.max_queued_packets if demand is Demand.NOTHING else MAX_WAITING_FRAGMENTS
+        if len(fragments.ends) >= most:
+            return True
+        size = self._messages.size_under_way - fragments.taken
+        return demand is not Demand.FRAGMENTS and size >= self.options.inbound_buffer_size
 
     def _enforce_web_limits(self) -> None:
         overflow = self._cut_overflow() if self.ready_state is OPEN else None
@@ -601,6 +611,8 @@ class NativeTransport(Transport):
     def _begin_closing(self, code: int | None, reason: str) -> None:
         self._enter(State.CLOSING)
         self._messages.close(code, reason)
+        if self.demand < Demand.FRAGMENTS:
+            self._messages.discard_parts()
         self._outlet.flush()
         self._start_closing()
 
@@ -655,7 +667,7 @@ class NativeTransport(Transport):
             self.on_release()
         self._phase = Phase.OVER
         self._limit = None
-        self._messages.end(keeps_fragments=self.is_streamed)
+        self._messages.end(keeps_fragments=self.demand >= Demand.FRAGMENTS)
         if self._opening is not None:
             self._opening.close()
             self._opening = None
