@@ -61,13 +61,17 @@ _TEXT_HEAD: Final = getsizeof("".join(["é", "ç"])) - 3
 
 
 class Demand(IntEnum):
-    """What a program waits for. A message that comes in parts is taken in, whatever its size, only while it does."""
+    """What a program waits for.
+
+    While it waits for a message, all parts of one are read, whatever its size. Otherwise parts that take
+    `inbound_buffer_size` hold the sender back.
+    """
 
     NOTHING = 0
     MESSAGE = 1
     FRAGMENTS = 2
     FRAGMENTS_LATER = 3
-    """It takes a message fragment by fragment, and works on those that it has."""
+    """It takes a message fragment by fragment, and is busy with the last ones."""
 
 
 class Waker:

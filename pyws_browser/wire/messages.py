@@ -70,7 +70,7 @@ class MessageStream:
     `keeps_fragments` it records where fragments end, for `take_fragments()`.
     """
 
-    _is_discarding = False  # in the class, since one attribute more would cost each instance 1.3 KiB: see `Transport`
+    _is_discarding = False  # in the class: another attribute would cost each instance 1.3 KiB, see `Transport`
 
     def __init__(
         self,
@@ -252,7 +252,7 @@ class MessageStream:
         return self._serialise(frames[:count])
 
     def discard_parts(self) -> None:
-        """Keep nothing of messages that come in parts, since the program takes none any more."""
+        """Drop the parts of the message under way and of later ones, because the program takes none any more."""
         self._is_discarding = True
         self.fragments = None
         self._text = self._text_decoder = None

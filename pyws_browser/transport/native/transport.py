@@ -547,7 +547,7 @@ class NativeTransport(Transport):
         return self._inbox_room()
 
     def _holds_enough_parts(self) -> bool:
-        """Tell whether what has come of a message is so much that the rest may wait until the program takes it."""
+        """Tell whether so much of a message has come that the rest waits for the program."""
         fragments, demand = self._messages.fragments, self.demand
         if fragments is None or demand is Demand.MESSAGE:
             return False
