@@ -213,11 +213,7 @@ class connect:  # noqa: N801  it is called like a function
             **limits,
             **times,
         )
-        self._codec: Codec | str = codec
-        if codec != "json":
-            from ..protocol.codecs import codec_of  # which a page that has no use for it need not load
-
-            self._codec = codec_of(codec)
+        self._codec: Codec | str = arguments.codec_of(codec)
         self._connector: Connector = connector or open_transport
         self._factory = create_connection or ClientConnection
         self._trace = trace

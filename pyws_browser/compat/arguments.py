@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from ssl import SSLContext
 
+    from ..protocol.codecs import Codec
+
     Marks: TypeAlias = int | tuple[int | None, int | None] | None
 
 AGENT: Final = f"Python/{platform.python_version().rpartition('.')[0]} pyws_browser/{__version__}"
@@ -260,6 +262,15 @@ def subprotocols_of(subprotocols: Sequence[str] | None) -> tuple[str, ...]:
     if isinstance(subprotocols, (str, bytes)):
         raise ArgumentTypeError(f"subprotocols must be a list, not a {type(subprotocols).__name__}")
     return rules.check_subprotocols(subprotocols or ())
+
+
+def codec_of(codec: Codec | str) -> Codec | str:
+    """Return the codec; "json" stays a name, so that a page loads no codec before its first use."""
+    if codec == "json":
+        return codec
+    from ..protocol import codecs
+
+    return codecs.codec_of(codec)
 
 
 def base_options(**fields: Any) -> Options:

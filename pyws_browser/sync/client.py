@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ..compat.headers import Headers
     from ..peer.websocket_peer import Connector
+    from ..protocol.codecs import Codec
     from ..protocol.compression import Compression
     from ..protocol.options import Options
 
@@ -115,6 +116,7 @@ class reconnect:  # noqa: N801  it is called like a function
         backoff: Backoff | None = None,
         connector: Connector | None = None,
         trusted_origins: Sequence[str] = (),
+        codec: Codec | str = "json",
         **others: Any,
     ) -> None:
         web = IN_BROWSER or web_limits_by_default()
@@ -187,6 +189,7 @@ class reconnect:  # noqa: N801  it is called like a function
             **limits,
             **arguments.times(open_timeout, close_timeout, ping_interval, ping_timeout),
         )
+        self._codec: Codec | str = arguments.codec_of(codec)
         self._connector: Connector = connector or open_transport
         self._factory = create_connection or ClientConnection
         arguments.tls_of(self._ssl, server_hostname, secure=self._is_secure(uri))
@@ -288,6 +291,8 @@ class reconnect:  # noqa: N801  it is called like a function
         except BaseException:
             transport.abort()
             raise
+        if self._codec != "json":
+            connection.codec = self._codec
         connection.opened(uri, self.open_timeout)
         return connection
 
@@ -334,8 +339,8 @@ def connect(uri: str, *, legacy: bool | None = None, **arguments_: Any) -> Clien
     `origin`, `subprotocols`, `additional_headers`, `user_agent_header`, `compression`, `extensions`, `proxy`,
     `proxy_ssl`, `proxy_server_hostname`, `open_timeout`, `ping_interval`, `ping_timeout`, `close_timeout`, `max_size`,
     `max_queue`, `logger`, `create_connection`, `sock`, and `address` and `source_address` of
-    `socket.create_connection()`; `write_limit`, `connector` and `trusted_origins` are as those of `aio.connect()`. With
-    `legacy=False` it returns what `reconnect()` returns. It raises what `aio.connect()` raises.
+    `socket.create_connection()`; `write_limit`, `connector`, `trusted_origins` and `codec` are as those of
+    `aio.connect()`. With `legacy=False` it returns what `reconnect()` returns. It raises what `aio.connect()` raises.
     """
     if IN_BROWSER:
         from ..transport.page.waiting import check_can_wait

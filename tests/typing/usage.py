@@ -16,6 +16,7 @@ import pyws_browser
 from pyws_browser import (
     Backoff,
     CloseCode,
+    Codec,
     Compression,
     ConnectionStatus,
     Error,
@@ -246,10 +247,15 @@ def patched() -> None:
 
 
 def code_that_blocks() -> None:
-    with sync.connect("ws://localhost/", subprotocols=["chat"]) as websocket:
+    with sync.connect("ws://localhost/", subprotocols=["chat"], codec="msgpack") as websocket:
         assert_type(websocket, sync.ClientConnection)
         websocket.send(b"bytes")
         assert_type(websocket.recv(timeout=1), str | bytes)
+        assert_type(websocket.send_value({"x": 1}), None)
+        assert_type(websocket.receive_value(timeout=1), Any)
+        assert_type(websocket.send_json([1]), None)
+        assert_type(websocket.receive_json(timeout=1), Any)
+        assert_type(websocket.codec, Codec | str)
         for message in websocket:
             assert_type(message, str | bytes)
 

@@ -19,6 +19,7 @@ from pyws_browser import (
 )
 from pyws_browser.aio import ServerConnection, connect, serve
 from pyws_browser.sync import connect as connect_blocking
+from pyws_browser.sync import reconnect
 from pyws_browser.testing import LocalServer
 
 from ..support import pump
@@ -180,8 +181,7 @@ def test_asyncio_sends_and_receives_values_too(codec: str) -> None:
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_blocking_code_sends_and_receives_values_too(codec: str) -> None:
-    with LocalServer() as server, connect_blocking(server.url) as websocket:
-        websocket.codec = codec
+    with LocalServer() as server, connect_blocking(server.url, codec=codec) as websocket:
         got = []
         for value in VALUES:
             websocket.send_value(value)
@@ -201,6 +201,17 @@ def test_what_is_no_codec_is_refused(codec: Any) -> None:
         WebSocketPeer().codec = codec
     with pytest.raises(InvalidOptionError, match="codec"):
         connect("ws://127.0.0.1/", codec=codec)
+    with pytest.raises(InvalidOptionError, match="codec"):
+        connect_blocking("ws://127.0.0.1:1/", codec=codec)
+
+
+def test_each_connection_of_a_blocking_loop_has_the_codec() -> None:
+    with LocalServer() as server:
+        for number, websocket in enumerate(reconnect(server.url, codec="msgpack")):
+            websocket.send_value({"number": number})
+            assert websocket.receive_value(timeout=30) == {"number": number}
+            if number == 1:
+                break
 
 
 @pytest.mark.parametrize("name", ["orjson", "msgspec", "msgpack"])
