@@ -4,6 +4,9 @@
 
 Every visitor of a page downloads it. What is left stands on the same lines, so a traceback names the lines of the
 sources.
+
+It has about 195 KB of 475. All modules in one text, compressed by Zopfli, had 59 KB. That gains little beside a Pyodide
+of 13 MB, and it needed an importer of its own.
 """
 
 from __future__ import annotations

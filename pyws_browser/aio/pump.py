@@ -9,6 +9,11 @@ starts a turn depends on the platform:
   uvloop. A connection with a full inbox is not watched, so that TCP holds the sender back.
 - `CompletionPump`: a socket on a loop without `add_reader()`: Windows' Proactor. A read of zero bytes completes when
   there is something to read; for writing, and while connecting, it polls again after a moment.
+
+Under asyncio the loop is the main cost, so a message that is there is returned without a turn of it, a task that waits
+goes on inside the callback that brings the message, and messages of one turn are sent by one call. Of a round trip of
+17.1 µs on uvloop (18.3 on asyncio), the kernel takes 13.5, the loop, the coroutine and the waiting 1.4;
+`picows.websockets` takes 15.2 (18.0), and a uvloop protocol that only wakes a future 14.8.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The part of a peer that runs with every message and every poll.
 
 It is a module of its own because it decides the speed: mypyc compiles it.
+
+With the inner loops compiled, this part took a large share of the remaining time.
 """
 
 from __future__ import annotations

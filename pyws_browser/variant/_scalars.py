@@ -2,6 +2,10 @@
 
 Like every module here but `types` and `arrays`, this one is compiled for the platforms that have wheels of their own,
 and runs as it is everywhere else.
+
+A call of `struct` takes 40 ns and more, for a single number too. So small words are put together from single bytes,
+heads with small counts are made beforehand, and whether 32 bits hold a float is decided by a sum and a difference in
+place of packing, unpacking and comparing.
 """
 
 from __future__ import annotations

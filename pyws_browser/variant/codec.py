@@ -4,6 +4,12 @@ A Variant is a 32-bit word, with the type id in its low byte and flags from bit 
 What that is stands in the tables of `_tables`, one for Godot 3 and one for Godot 4. This module walks through the
 containers, with a stack of its own and not by recursion: what comes from the network must exhaust neither Python's
 stack nor that of a browser. The types that packets are full of, it reads and writes by itself.
+
+Most of the time for a small packet goes into calls of CPython that both the plain and the compiled form make: joining
+the parts takes a sixth of the compiled form's time, the look-up of short strings an eighth. A stack of nested tuples
+beats two lists: a list that is popped from is reallocated each time. Keys and values are two lists that are walked side
+by side: one list made of both took a sixth of the compiled form's time; slices with a step and `chain` over the items
+were slower; walking by index makes compiled code 8 % faster and plain Python 17 % slower.
 """
 
 from __future__ import annotations

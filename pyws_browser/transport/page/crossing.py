@@ -2,7 +2,14 @@
 
 Built-in functions of JavaScript, bound and composed, replace helpers written in JavaScript. So there is no code to
 evaluate, which a strict Content-Security-Policy would forbid, and no file to serve beside the wheel.
-`benchmarks/README.md` has the numbers.
+
+A proxy of a JavaScript object is expensive: 1.2 µs for its type alone, and each call is about seven calls within
+Pyodide. So the number of objects that Python sees decides, and composed functions show it few:
+`queue.map(call.bind(getter of data))` is the data of all events in one crossing, and `to_py()` of that is all messages
+in another. A message of 16 B takes 0.9 to 1.4 µs in a batch, and 5 to 7 µs with `event.type`, `event.data` and
+`to_bytes()`. Cold code takes five times as long: a round trip of 16 B takes 5.5 µs of Python if it is repeated at once,
+and 15 to 35 µs more than in plain JavaScript if the page waits for the answer. A JavaScript helper would save about 1
+µs a message in floods of 16 B.
 """
 
 from __future__ import annotations
@@ -36,17 +43,26 @@ _LONG_TEXT: Final = 1024
 
 Asking JavaScript for the length of a text costs more than most texts do. So after _FEW short messages the length is not
 checked any more, until one was long; from then on it is always checked.
+
+A str of 64 KiB takes 970 µs to cross into Python, and 70 µs as UTF-8 (`encodeInto()` a kept array, then `to_bytes()`);
+1 MiB takes 18,000 and 1,400 µs. Below 1,024 characters it is the other way round.
 """
 
 _FEW: Final = 8
 
 _LONG_PUT_TEXT: Final = 1 << 18 if sys.version_info >= (3, 14) else 2048
-"""Sent texts of this length and above cross as UTF-8; converting a str is faster than it was."""
+"""Sent texts of this length and above cross as UTF-8; converting a str is faster than it was.
+
+A str of 64 KiB crosses in 13 µs on Pyodide 314 and in 513 µs on 0.29; as UTF-8 in 27 µs on both.
+"""
 
 _LEAST_JOINED: Final = 1024
 _MOST_JOINED: Final = 1 << 17
 """Texts that come together cross as one, if they have about so many characters. One copy more is less than a crossing,
 unless they are as long as `_LONG_BYTES`.
+
+They cross by `join`, one `encodeInto()`, one copy and one `split`: 64 texts of 256 B take 0.4 µs each instead of 2.8,
+16 of 4 KiB take 3.9 µs instead of 6 to 16.
 """
 
 _SEPARATOR: Final = "\0"
@@ -125,6 +141,9 @@ class _Room:
     """The buffer in Python's memory into which received texts are encoded.
 
     JavaScript's view of it becomes invalid when WebAssembly's memory grows, and is renewed then.
+
+    It saves the copy from a JavaScript array: 4 KiB take 4.9 µs instead of 9.3, 64 KiB 20 instead of 37, 1 MiB 297
+    instead of 360 (in Node).
     """
 
     def __init__(self, size: int) -> None:
@@ -183,6 +202,9 @@ class Slot:
     """The slot where an event waits until its message is taken: one crossing, or three for a long text.
 
     It saves the way through the queue, 1 to 4 % of a round trip.
+
+    Python runs within the event, so no other event can have come: the poll there need not ask for other events, nor
+    `send()` for the state.
     """
 
     def __init__(self, js_getter: Any) -> None:
@@ -199,7 +221,12 @@ class Slot:
 
 
 class Sender:
-    """Passes messages to a JavaScript method; `js_send_view` must have copied the bytes when it returns."""
+    """Passes messages to a JavaScript method; `js_send_view` must have copied the bytes when it returns.
+
+    Kept views of a kept array and `assign()` take 1.1 µs for 16 B, where `to_js()` takes 3.5, and 5 µs for 64 KiB,
+    where it takes 54. Above that a view of Python's memory (`getBuffer`) takes 45 µs for 1 MiB, where `to_js()` takes
+    820; it costs 31 to 40 µs for any size, so it is not for small messages.
+    """
 
     def __init__(self, js_this: Any, js_send: Any, js_send_view: Callable[[Any], object]) -> None:
         self._js_send = js_send
@@ -482,6 +509,9 @@ def _js_prototype(room: int) -> Any:
     """Make a prototype for arrays that call `_relieve` when an item is pushed after `room` others.
 
     The triggering item is not stored; do not reuse the array.
+
+    So the bound on the waiting messages needs no call of Python for each. A push costs 0.27 µs with it and 0.03 µs
+    without.
     """
     js_prototype = js.Object.create(js.Array.prototype)
     return js.Object.defineProperty(js_prototype, str(room), js_object(set=_js_relieve))

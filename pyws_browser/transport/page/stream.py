@@ -11,6 +11,12 @@ knows whether the other side was held back then.
 
 There is no code to evaluate: functions of JavaScript's own are bound to their arguments, and where one would be given
 more of them than it should see, it is the setter of a property, which sees one.
+
+Awaiting `read()` would need a promise for each message; a `pipeTo()` is the browser's own loop, and the size function
+of the target stream is the queue's bound `push`, so no message needs a call of Python. Compared with the ordinary
+WebSocket it takes, in wall and CPU time: for round trips up to 4 KiB 1.11 and 1.24 times as long, for larger ones 1.02
+and 0.99; for receiving up to 4 KiB 0.99 and 0.98, for larger ones 1.04 and 0.96; for sending up to 4 KiB 1.14 and 1.25,
+for larger ones 0.71 and 0.67 (geometric means).
 """
 
 from __future__ import annotations
