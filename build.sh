@@ -13,6 +13,7 @@ Usage: ./build.sh COMMAND
 
   demo            serve the page, relay its board, and join it from the desktop
   demo --check    do the same headless, and prove that page and desktop see each other
+  demo --workers N  relay the board in N processes over NATS; with --check kill one of them
   test            run all tests: on CPython, in Chromium, Firefox, WebKitGTK and Node, against a Godot engine and the
                   Autobahn suite
   test --engine E run the tests of one engine: chromium, firefox, webkit or node

@@ -189,7 +189,12 @@ def fuzz(session: nox.Session) -> None:
 @nox.session(python=False)
 def demo(session: nox.Session) -> None:
     """Serve the page, relay its board, and join it from the desktop; with --check prove that it works."""
-    venv = _browser_tests("chromium", FIRST) if "--check" in session.posargs else _page("demo")
+    has_workers = any(word.startswith("--workers") for word in session.posargs)
+    if has_workers:
+        with provision.locked():
+            provision.want_brokers()
+    groups = ("demo", "test") if has_workers else ("demo",)  # the clients of brokers
+    venv = _browser_tests("chromium", FIRST) if "--check" in session.posargs else _page(*groups)
     _python(session, venv, "web/demo.py", *session.posargs)
 
 

@@ -8,7 +8,8 @@ and waiting for the next frame, is behind a `View`: `view.mjs` in the page, `ter
 What is said on the wire. Text messages are JSON objects that have a "type":
 
     to the relay     join {name}, first and for another name   chat {text}   clear {}   echo {n}
-    from the relay   welcome {id, colour, people: [{id, name, colour}]}, the answer to the first join
+    from the relay   welcome {id, colour, people: [{id, name, colour}]}, the answer to the first join; with
+                     worker, which of its processes it is, if it has several
                      join {id, name, colour}   leave {id}   chat {id, text}   clear {id}   echo {n}, back to its sender
 
 Binary messages are in network byte order; a place on the board is two numbers from 0 to 65535:
@@ -74,6 +75,9 @@ class View(Protocol):
 
     def welcome(self, who: int, name: str, colour: int) -> None:
         """Show who we are, alone at an empty board."""
+
+    def worker(self, name: str) -> None:
+        """Show which process of the relay we are at, if it has several."""
 
     def joined(self, who: int, name: str, colour: int) -> None:
         """Show somebody, who is new or has another name now."""
@@ -318,7 +322,8 @@ class Participant:
             name = self._person(id_).name + (" (echo)" if id_ == self._id else "")
             self.view.chat(id_, name, text_field(fields, "text", CHAT_LENGTH))
         elif kind == "clear":
-            self.view.cleared(self._person(id_).name)
+            known = self._people.get(id_, self.me if id_ == self._id else None)
+            self.view.cleared("Somebody" if known is None else known.name)  # who has left, in what was stored
         else:
             raise BadMessageError(f"the board knows no “{kind}”")
 
@@ -330,6 +335,8 @@ class Participant:
         people = fields.get("people")
         if not isinstance(people, list):
             raise BadMessageError("“people” is not a list")
+        if "worker" in fields:
+            self.view.worker(text_field(fields, "worker", CHAT_LENGTH))
         for person in people:
             if not isinstance(person, dict):
                 raise BadMessageError("“people” holds something that is nobody")

@@ -6,7 +6,7 @@
 /** The methods of `View` in board.py, but for `frame`, and what is told while the program starts. */
 export const SHOWS = [
   "progress", "started", "failed",
-  "state", "ended", "problem", "welcome", "joined", "left", "moved", "line", "cleared", "chat", "message", "echoed", "waiting",
+  "state", "ended", "problem", "welcome", "worker", "joined", "left", "moved", "line", "cleared", "chat", "message", "echoed", "waiting",
 ];
 
 /** The methods of `Participant` in board.py that stand for what a person does. */

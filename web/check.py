@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from math import cos, pi, sin
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from serve import Site
 
 DESKTOP = "Desktop"
+MOST_VISITS = 20
 
 
 class CheckFailedError(Exception):
@@ -42,6 +45,8 @@ def check(site: Site, pictures: Path) -> None:
             meet(page, desktop, site.page_url, "main thread")
             take_pictures(page, pictures)
             meet(page, desktop, f"{site.page_url}?worker", "Web Worker")
+            if site.workers > 1:
+                survive(page, desktop, site.page_url)
             complaints = page.complaints()
             if complaints:
                 raise CheckFailedError(f"the browser complains: {complaints[0]}")
@@ -75,6 +80,38 @@ def meet(page: Page, desktop: Desktop, url: str, place: str) -> None:
     print(f"  page → desktop   moves: {desktop.wait_for_place(name, *stroke[-1])}")
     page.say(f"Hello from the {place}")
     print(f"  page → desktop   chat:  {desktop.wait_for(f'{name}: Hello from the {place}')}")
+
+
+def survive(page: Page, desktop: Desktop, url: str) -> None:
+    """Kill the worker that the page is at, which is none of the desktop's, and see that the page goes on at another."""
+    desktops = process_in(desktop.wait_for("at worker "))
+    for _ in range(MOST_VISITS):
+        page.open(f"{url}?name=Survivor")
+        page.wait("does not show its worker", lambda: page.facts.get("Worker"))
+        before = process_in(page.facts["Worker"])
+        if before != desktops:
+            break
+    else:
+        raise CheckFailedError(f"{MOST_VISITS} times the page came to the same worker as the desktop")
+    page.wait("shows no ink of those before it", lambda: page.ink > 0)
+    os.kill(before, signal.SIGKILL)
+    page.wait(
+        "does not come to another worker",
+        lambda: page.state == "OPEN" and process_in(page.facts.get("Worker", "")) not in (0, before),
+    )
+    page.wait_for_person(DESKTOP)
+    page.wait("has lost the ink", lambda: page.ink > 0)
+    desktop.say("You are back")
+    page.wait_for_chat(f"{DESKTOP} You are back")
+    page.say("So I am")
+    desktop.wait_for("Survivor: So I am")
+    print(f"\nThe worker of the page was killed; it is at worker {page.facts['Worker']} now, with all that was drawn.")
+
+
+def process_in(text: str) -> int:
+    """Return the process that the name of a worker tells, 0 if there is none."""
+    number = text.rpartition(" ")[2]
+    return int(number) if number.isdigit() else 0
 
 
 def heart(x: float, y: float, size: float) -> Iterator[tuple[float, float]]:

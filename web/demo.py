@@ -1,6 +1,7 @@
 """Serve the page and its relay, and join the board from the desktop: the same program on both sides of one connection.
 
-With --check a headless browser opens the page, and it is proven that the two see each other.
+With --check a headless browser opens the page, and it is proven that the two see each other. With --workers the relay
+is several processes, and one of them is killed.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ def demonstrate(site: Site) -> None:
     print(f"Open {site.page_url} in one or more browser tabs, and {site.page_url}?worker.")
     print("A participant on the desktop draws there, too; here is what it sees. Ctrl-C stops everything.\n", flush=True)
     command = [sys.executable, str(WEB / "board.py"), site.relay_url, "--name", "Desktop", "--greet"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as desktop:
-        while not stop.wait(0.5):
-            site.check()
-            if desktop.poll() is not None:
+    if site.workers > 1:
+        print("Kill the process that the page names as its worker, and see it go on at another one.\n", flush=True)
+    while not stop.is_set():
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL) as desktop:
+            while not stop.wait(0.5) and desktop.poll() is None:
+                site.check()
+            if not stop.is_set() and site.workers == 1:
                 sys.exit(f"the participant on the desktop has ended with exit code {desktop.returncode}")
-        desktop.terminate()
+            desktop.terminate()  # or it was at a worker that has died, and comes back to another one
 
 
 def prove(site: Site) -> None:

@@ -67,8 +67,11 @@ class Relay:
         self._server.stop()
 
     def _say_goodbye(self) -> None:
+        self._dismiss(CloseCode.GOING_AWAY)
+
+    def _dismiss(self, code: CloseCode) -> None:
         for id_ in self._server.peer_ids:
-            self._server.disconnect_peer(id_, CloseCode.GOING_AWAY, "the relay is stopping")
+            self._server.disconnect_peer(id_, code, "the relay is stopping")
         deadline = monotonic() + GOODBYE_TIMEOUT
         while self._server.peer_ids and monotonic() < deadline:
             self._server.wait(deadline - monotonic())
@@ -105,8 +108,7 @@ class Relay:
         elif kind == "chat":
             self._tell_others(id_, type="chat", id=id_, text=text_field(fields, "text", CHAT_LENGTH))
         elif kind == "clear":
-            self._ink.clear()
-            self._tell_others(id_, type="clear", id=id_)
+            self._clear(id_)
         else:
             raise BadMessageError("unknown type")
 
@@ -123,7 +125,7 @@ class Relay:
     def _welcome(self, id_: int, newcomer: Person) -> None:
         """Tell a newcomer what is there already."""
         people = [{"id": other, "name": person.name, "colour": person.colour} for other, person in self._people.items()]
-        self._send(id_, _json({"type": "welcome", "id": id_, "colour": newcomer.colour, "people": people}))
+        self._send(id_, to_json({"type": "welcome", "id": id_, "colour": newcomer.colour, "people": people}))
         for lines in self._ink_messages():
             self._send(id_, lines)
         for other, person in self._people.items():
@@ -136,9 +138,18 @@ class Relay:
         if person is None:
             raise BadMessageError("join first")
         if kind == DRAW and person.place is not None:
-            self._ink.append(INK_LINE.pack(person.colour, *person.place, x, y))
+            kind = self._add_ink(id_, INK_LINE.pack(person.colour, *person.place, x, y))
         person.place = x, y
         self._send_others(id_, POINT.pack(kind, id_, x, y))
+
+    def _add_ink(self, id_: int, line: bytes) -> int:
+        """Keep a line; return what the others are told, which is to draw it."""
+        self._ink.append(line)
+        return DRAW
+
+    def _clear(self, id_: int) -> None:
+        self._ink.clear()
+        self._tell_others(id_, type="clear", id=id_)
 
     # Sending.
 
@@ -148,7 +159,7 @@ class Relay:
         return [bytes([INK]) + b"".join(lines[start : start + LINES_PER_MESSAGE]) for start in starts]
 
     def _tell_others(self, id_: int, **fields: Any) -> None:
-        self._send_others(id_, _json(fields))
+        self._send_others(id_, to_json(fields))
 
     def _send_others(self, id_: int, message: str | bytes) -> None:
         for other in self._people:
@@ -169,5 +180,6 @@ class Relay:
         return urlsplit(self._server.get_peer(id_).requested_url).path == "/echo"
 
 
-def _json(fields: dict[str, Any]) -> str:
+def to_json(fields: dict[str, Any]) -> str:
+    """Return a message of text."""
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from crew import Crew
+
 WEB = Path(__file__).resolve().parent
 HTTP_PORT = 8000
 RELAY_PORT = 8001
@@ -114,7 +116,11 @@ class Running:
 
 
 class Site:
-    """The page and the relay, each in a thread of its own, from `with` to the end of its block."""
+    """The page and the relay, each in a thread of its own, from `with` to the end of its block.
+
+    With several `workers` the relay is that many processes at one port, over `broker`, or over a NATS server that it
+    starts.
+    """
 
     def __init__(
         self,
@@ -125,7 +131,12 @@ class Site:
         *,
         names: tuple[str, ...] = (),
         is_isolated: bool = False,
+        workers: int = 1,
+        broker: str = "",
     ) -> None:
+        self.workers = workers
+        self._broker = broker
+        self._names = names
         self._pyodide = pyodide
         self._host = host
         self._ports = port, relay_port
@@ -136,10 +147,12 @@ class Site:
     def __enter__(self) -> Self:
         host, (port, relay_port) = self._host, self._ports
         config: dict[str, object] = {}
-        self._servers = [Running(Pages(self._pyodide, config, self._headers, self._guard), host, port, self._stop)]
+        self._servers: list[Running | Crew] = [
+            Running(Pages(self._pyodide, config, self._headers, self._guard), host, port, self._stop)
+        ]
         try:
-            self._servers.append(Running(Relay(self._guard), host, relay_port, self._stop))
-        except ListenError:
+            self._servers.append(self._relay(host, relay_port))
+        except BaseException:
             self.stop()
             raise
         page, relay = (server.port for server in self._servers)
@@ -154,6 +167,13 @@ class Site:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _relay(self, host: str, port: int) -> Running | Crew:
+        if self.workers == 1:
+            return Running(Relay(self._guard), host, port, self._stop)
+        from crew import Crew  # and loaded with it what rooms need
+
+        return Crew(host, port, self._names, self.workers, self._broker)
 
     def stop(self) -> None:
         """Serve no more, and raise what ended one of the servers before, if something did."""
@@ -184,6 +204,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--isolated", action="store_true", help="make the page cross-origin isolated (COOP, COEP)")
     parser.add_argument("--ws-port", type=int, default=RELAY_PORT, help="port of the relay (%(default)s); 0 for any")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the relay (%(default)s)")
+    parser.add_argument("--broker", default="", help="NATS server for several workers (default: one is started)")
     parser.add_argument(
         "--pyodide",
         type=Path,
@@ -203,6 +225,8 @@ def site_of(arguments: argparse.Namespace) -> Site:
         arguments.ws_port,
         names=tuple(arguments.allow_host),
         is_isolated=arguments.isolated,
+        workers=arguments.workers,
+        broker=arguments.broker,
     )
 
 

@@ -119,6 +119,10 @@ class Terminal:
         if who:
             show(f"at the board as {name}")
 
+    def worker(self, name: str) -> None:
+        """Print it."""
+        show(f"at worker {name}")
+
     def joined(self, who: int, name: str, colour: int) -> None:
         """Print it, and say hello."""
         before = self._names.get(who)

@@ -116,6 +116,11 @@ export class PageView {
     this.joined(id, name, colour);
   }
 
+  worker(name) {
+    this.#fact("Worker", name);
+    this.#news(`At worker ${name}`);
+  }
+
   joined(id, name, colour) {
     this.board.join(id, name, colour);
     const isMe = id === this.#me;
