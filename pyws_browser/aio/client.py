@@ -15,10 +15,10 @@ from ..compat.headers import headers_of
 from ..compat.openings import invalid_proxy, opening_error
 from ..compat.page import take_headers_in_page, take_in_page
 from ..compat.retrying import process_exception as process_exception
+from ..compat.retrying import raise_if_final
 from ..errors import InvalidOptionError, InvalidProxyError, InvalidURLError
 from ..peer.reconnection import Backoff, Reconnection
 from ..peer.settings import web_limits_by_default
-from ..protocol.display import without_password
 from ..protocol.url import parse_url
 from ..protocol.vocabulary import State
 from ..transport import IN_BROWSER, count_returns
@@ -259,7 +259,7 @@ class connect:  # noqa: N801  it is called like a function
                 try:
                     connection = await self._connect()
                 except Exception as exc:
-                    self._raise_if_final(exc)
+                    raise_if_final(self.process_exception, exc)
                     delay = reconnection.has_ended(monotonic(), None, exc)
                     if delay is None:
                         raise
@@ -291,16 +291,6 @@ class connect:  # noqa: N801  it is called like a function
         while (left := end - monotonic()) > 0.0 and count_returns() == returns:
             await asyncio.sleep(min(left, _LOOK))
 
-    def _raise_if_final(self, error: Exception) -> None:
-        try:
-            verdict = self.process_exception(error)
-        except Exception as exc:  # many programs raise it in place of returning it
-            verdict = exc
-        if verdict is error:
-            raise error
-        if verdict is not None:
-            raise verdict from error
-
     # The steps of connecting.
 
     async def _connect(self) -> ClientConnection:
@@ -325,14 +315,9 @@ class connect:  # noqa: N801  it is called like a function
                     raise target from refusal
                 uri = target
                 if self._parse(uri).origin not in trusted:
-                    self.logger.info(
-                        "redirected to another origin, %s: what was given for the first is not sent there, see "
-                        "trusted_origins",
-                        without_password(uri),
-                    )
-                    agent = None if self._headers.get("User-Agent") is None else arguments.AGENT
-                    headers = headers_of(None, {"User-Agent": agent})
-                    options = options._replace(headers=headers, subprotocols=(), server_hostname="")
+                    from ..compat.reaching import options_elsewhere
+
+                    options = options_elsewhere(options, uri, self._headers.get("User-Agent"), self.logger)
                     ssl = arguments.DEFAULT_TLS
         raise SecurityError(f"more than {MAX_REDIRECTS} redirects")
 

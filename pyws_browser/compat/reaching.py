@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin
 
 from ..errors import InvalidOptionError, InvalidURLError
 from ..protocol.display import printable, without_password
 from ..protocol.rules import MAX_PORT
 from ..protocol.url import parse_host, parse_url
+from .arguments import AGENT
 from .exceptions import InvalidHeader, InvalidRedirect, InvalidStatus, RedirectError, SecurityError
+from .headers import headers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from logging import Logger, LoggerAdapter
 
     from ..protocol.options import Options
 
@@ -78,6 +81,16 @@ def origins_of(urls: Iterable[str]) -> frozenset[tuple[str, str, int]]:
         return frozenset(parse_url(url).origin for url in urls)
     except InvalidURLError as exc:
         raise InvalidOptionError(f"trusted_origins has URLs such as wss://game.example: {exc}") from None
+
+
+def options_elsewhere(options: Options, uri: str, agent: str | None, logger: Logger | LoggerAdapter[Any]) -> Options:
+    """Return the options for a redirect to another origin: without what was given for the first one."""
+    logger.info(
+        "redirected to another origin, %s: what was given for the first is not sent there, see trusted_origins",
+        without_password(uri),
+    )
+    headers = headers_of(None, {"User-Agent": None if agent is None else AGENT})
+    return options._replace(headers=headers, subprotocols=(), server_hostname="")
 
 
 def redirect_target(error: Exception, uri: str, options: Options, *, has_address: bool) -> Exception | str:

@@ -55,6 +55,9 @@ class CloseCode(IntEnum):
     SERVICE_RESTART = 1012
     TRY_AGAIN_LATER = 1013
     BAD_GATEWAY = 1014
+    TLS_HANDSHAKE = 1015  # never on the wire: TLS failed
+    NO_STATUS_RCVD = 1005  # this one and the next are the names of `websockets`
+    INVALID_DATA = 1007
     INBOUND_TEXT_INVALID = 4007  # ours, in a page in place of 1007
     INBOUND_OVERFLOW = 4008  # ours, for a page that is flooded
     INBOUND_MESSAGE_TOO_BIG = 4009  # ours, in a page in place of 1009

@@ -13,11 +13,10 @@ from ..compat.exceptions import InvalidStatus, InvalidURI, OpeningTimeoutError, 
 from ..compat.headers import headers_of
 from ..compat.openings import invalid_proxy, opening_error
 from ..compat.page import take_in_page
-from ..compat.retrying import process_exception
+from ..compat.retrying import process_exception, raise_if_final
 from ..errors import InvalidOptionError, InvalidProxyError, InvalidURLError
 from ..peer.reconnection import Backoff, Reconnection
 from ..peer.settings import web_limits_by_default
-from ..protocol.display import without_password
 from ..protocol.url import parse_url
 from ..protocol.vocabulary import CLOSED, OPEN, State
 from ..transport import IN_BROWSER
@@ -220,7 +219,7 @@ class reconnect:  # noqa: N801  it is called like a function
                 try:
                     connection = self.connect()
                 except Exception as exc:
-                    self._raise_if_final(exc)
+                    raise_if_final(self.process_exception, exc)
                     delay = reconnection.has_ended(monotonic(), None, exc)
                     if delay is None:
                         raise
@@ -261,14 +260,9 @@ class reconnect:  # noqa: N801  it is called like a function
                     raise target from refusal
                 uri = target
                 if self._origin(uri) not in trusted:
-                    self.logger.info(
-                        "redirected to another origin, %s: what was given for the first is not sent there, see "
-                        "trusted_origins",
-                        without_password(uri),
-                    )
-                    agent = None if self._headers.get("User-Agent") is None else arguments.AGENT
-                    headers = headers_of(None, {"User-Agent": agent})
-                    options = options._replace(headers=headers, subprotocols=(), server_hostname="")
+                    from ..compat.reaching import options_elsewhere
+
+                    options = options_elsewhere(options, uri, self._headers.get("User-Agent"), self.logger)
                     ssl = arguments.DEFAULT_TLS
         raise SecurityError(f"more than {MAX_REDIRECTS} redirects")
 
@@ -299,16 +293,6 @@ class reconnect:  # noqa: N801  it is called like a function
     def _wait(self, delay: float, error: Exception) -> None:
         self.logger.info("reconnecting in %.1f seconds: %s: %s", delay, type(error).__name__, error)
         _sleep(delay)
-
-    def _raise_if_final(self, error: Exception) -> None:
-        try:
-            verdict = self.process_exception(error)
-        except Exception as exc:  # many programs raise it in place of returning it
-            verdict = exc
-        if verdict is error:
-            raise error
-        if verdict is not None:
-            raise verdict from error
 
     def _is_secure(self, uri: str) -> bool:
         return self._parse(uri)[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from enum import IntEnum
 
 import pytest
 import websockets
@@ -53,6 +54,12 @@ def test_the_exceptions_of_aio_are_all_that_there_are() -> None:
 def test_data_types_are_those_of_the_library_itself(name: str) -> None:
     theirs = importlib.import_module(f"websockets.{names.FROM_WEBSOCKETS[name]}")
     assert getattr(aio, name) is getattr(theirs, name)
+
+
+@pytest.mark.parametrize("theirs", [websockets.CloseCode, websockets.State], ids=["CloseCode", "State"])
+def test_each_member_of_an_enum_of_the_library_is_one_of_ours(theirs: type[IntEnum]) -> None:
+    ours = getattr(aio, theirs.__name__).__members__
+    assert {name: ours.get(name) for name in theirs.__members__} == dict(theirs.__members__)
 
 
 def test_a_name_that_there_is_not() -> None:
