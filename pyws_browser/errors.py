@@ -297,7 +297,7 @@ class ProxyError(ConnectError):
 
 
 class TLSError(ConnectError):
-    """The TLS handshake failed: the certificate was not accepted, or the server speaks no TLS."""
+    """The TLS handshake failed: the certificate was not accepted, or the server does not speak TLS."""
 
     error = Error.ERR_UNAUTHORIZED
 

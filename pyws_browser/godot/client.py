@@ -239,7 +239,7 @@ class WebSocketClient(WebSocketMultiplayerPeer, ClientSettings):
 
     @property
     def verify_ssl(self) -> bool:
-        """Whether the server's certificate is checked; True at first, and in a page always (Godot 3)."""
+        """Whether the server's certificate is checked; True by default, and always in a page (Godot 3)."""
         return self._verify_ssl
 
     @verify_ssl.setter

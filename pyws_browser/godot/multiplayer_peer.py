@@ -185,7 +185,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
         """Send a packet to the target that was set, as a binary message (Godot).
 
         Raises:
-            NotMultiplayerError: this is no multiplayer session.
+            NotMultiplayerError: this is not a multiplayer session.
             NoSuchPeerError: the target is not there, or is this program itself.
             NotConnectedError: the connection is not open, or the server has not given an id yet.
             OutboundBufferFullError: it does not fit for the one receiver, or it is larger than `outbound_buffer_size`;

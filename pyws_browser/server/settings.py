@@ -210,7 +210,7 @@ class ServerSettings(WebSocketMultiplayerPeer):
 
     @property
     def ca_chain(self) -> PEM | None:
-        """The certificates from `ssl_certificate` on to an authority that clients know, in the same forms (Godot 3)."""
+        """The certificates above `ssl_certificate`, up to a trusted authority, in the same forms (Godot 3)."""
         return self._ca_chain
 
     @ca_chain.setter

@@ -128,7 +128,7 @@ class Transport(ABC):
         self.received_count = 0
         """How many messages have ever been added to `inbox`."""
         self._waker = Waker()
-        self._inbox_bytes = 0  # as they came; `_inbox_counted` of them are those of a count by `size_in_memory()`
+        self._inbox_bytes = 0  # wire sizes, of which `_inbox_counted` bytes were counted by `size_in_memory()`
         self._put_packets = PutPackets() if options.max_outbound_packets else None
 
     @abstractmethod

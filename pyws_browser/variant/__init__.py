@@ -1,6 +1,6 @@
 """Godot's Variants: `encode` and `decode` for the binary format of `put_var` and `get_var`, and Godot's own types.
 
-What Python has a type for is sent and comes back as that: None, bool, int, float, str; a Dictionary is a `dict`, an
+Values with a Python type are sent and received as that type: None, bool, int, float, str; a Dictionary is a `dict`, an
 Array a `list`, a PoolByteArray `bytes`, a PoolIntArray an ``array.array("i")`` and a PoolRealArray an
 ``array.array("f")``. The others are in this package, under Godot's names.
 """

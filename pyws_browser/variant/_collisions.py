@@ -1,8 +1,8 @@
-"""How a dict is made of keys that a stranger chose, in a time that is proportional to their number.
+"""Makes a dict of untrusted keys, in time proportional to their number.
 
-Theory of operation. CPython salts the hashes of str and bytes. Those of numbers and of tuples of numbers it does not,
-so a stranger can compute keys that collide in a dict. To add n of them takes n² steps. Nobody can speed that up: not
-even the program could use such a dict. So it must not be made.
+Theory of operation. CPython salts the hashes of str and bytes. It does not salt those of numbers and of tuples of
+numbers, so an attacker can compute keys that collide in a dict. To add n of them takes n² steps. Nobody can speed that
+up: not even the program could use such a dict. So it must not be made.
 
 `make_dict()` adds the keys in blocks, and looks at the clock after each. That costs honest keys next to nothing. If a
 block takes too long, which may also be the operating system's doing, `collide()` finds out whether the keys are to
@@ -32,21 +32,21 @@ if TYPE_CHECKING:
     from mypy_extensions import i64
 
 SALTED: Final = frozenset({str, StringName, bytes, bool, type(None)})
-"""The types of keys that nobody can choose such that they collide."""
+"""The types of keys that an attacker cannot make collide."""
 
 FEW_KEYS: Final = 64
-"""How many keys are added without a look. If all of 64 collide, each meets some 30 others."""
+"""How many keys are added without a check. If all of 64 collide, each meets some 30 others."""
 
 _MANY_KEYS: Final = 1 << 17
 _SMALL_BLOCK: Final = 16
-"""From that many keys on, so few are added at a time, for each of them may then try a hundred thousand slots."""
+"""From that many keys on, only so few are added at a time, because each may try a hundred thousand slots."""
 
 _PATIENCE: Final = 0.0002
 _PATIENCE_PER_KEY: Final = 0.000002
 """Seconds that adding keys may take before they are looked at."""
 
 _MAX_TRIES: Final = 20
-"""How many slots that are taken a key may try on the average."""
+"""How many taken slots a key may try on average."""
 
 _SLACK: Final = 512
 """Tries beyond that, so that the first keys may be unlucky."""

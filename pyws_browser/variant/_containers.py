@@ -1,4 +1,4 @@
-"""How the types that hold other Variants are written and read: what stands in front of these, and nothing of them."""
+"""Writes and reads the types that hold other Variants: only the part before these."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 REFUSED: Final = object()
 _MAX_KEYS: Final = 8
-_FEW: Final = 32  # elements, with which most containers get along
+_FEW: Final = 32  # enough elements for most containers
 
 
 class _NullObject:
-    """An object that is null, where it may be a key of a Dictionary."""
+    """A null object, where it may be a key of a Dictionary."""
 
 
 NULL_OBJECT: Final = _NullObject()
@@ -64,12 +64,12 @@ class Container(Row):
         raise NotImplementedError  # pragma: no cover
 
     def end(self, values: list[Any], note: Any) -> Any:
-        """Make one value of the Variants."""
+        """Make one value from the Variants."""
         raise NotImplementedError  # pragma: no cover
 
 
 def _count(data: bytes, pos: i64) -> i64:
-    """Read how many there are. The top bit was a flag once; whether there are so many, the reading of them shows."""
+    """Read their number. The top bit was once a flag; reading the Variants shows whether there are so many."""
     return u32(data, pos) & 0x7FFFFFFF
 
 
@@ -109,7 +109,7 @@ class DictionaryRow(Container):
         return dictionary if SALTED.issuperset(map(type, dictionary)) else self.unite(dictionary)
 
     def make(self, values: list[Any]) -> dict[Any, Any]:
-        """Make a dict in which no two keys have become one that differ in Godot."""
+        """Make a dict that keeps all keys apart that differ in Godot."""
         try:
             if len(values) <= 2 * FEW_KEYS:
                 each = iter(values)
@@ -229,14 +229,14 @@ class PropertyName:
 
 
 class PropertyNameRow(Row):
-    """What stands in front of the value of a property."""
+    """The data before the value of a property."""
 
     def write(self, value: Any, out: list[Any]) -> None:
         out.append(value.raw)
 
 
 class Properties:
-    """What is known of an object while its properties are decoded."""
+    """The state of an object while its properties are decoded."""
 
     def __init__(self, class_name: str, count: int) -> None:
         self.class_name = class_name
@@ -310,7 +310,7 @@ class ElementTypes:
                 self.ids[row.name] = row.type_id
 
     def write(self, name: str, values: Iterable[Any], full_objects: bool) -> tuple[int, bytes]:
-        """Give the kind and the bytes of the type that all `values` have."""
+        """Return the kind and the bytes of the common type of `values`."""
         if name == "Variant":
             return 0, b""
         type_id = self.ids.get(name, self.object_id)
@@ -342,11 +342,11 @@ class ElementTypes:
             if kind == 3 and allow_objects and not name.startswith("res://"):
                 raise VariantDecodeError(f"the path of a script before byte {pos} begins with no res://")
         if type_id == self.object_id and not allow_objects:
-            name = "EncodedObjectAsID"  # which is all that can be in it
+            name = "EncodedObjectAsID"  # the only possible content
         return name, pos
 
     def admit(self, name: str, value: Any) -> Any:
-        """Return what Godot makes of a value where only those of a type may be, `REFUSED` if it leaves it out."""
+        """Return Godot's conversion of a value in a typed container, `REFUSED` if Godot leaves it out."""
         wanted = self.ids.get(name, self.object_id)
         found = self.find(value)[0].type_id
         if found == wanted or (value is None and wanted == self.object_id):

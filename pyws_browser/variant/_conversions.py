@@ -1,4 +1,4 @@
-"""What Godot 4 makes of a value of another type in a typed container (`Variant::can_convert_strict`)."""
+"""Converts a value of another type in a typed container, as Godot 4 does (`Variant::can_convert_strict`)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _f32(number: float) -> float:
 
 
 def _whole(number: float, bits: int = 32) -> int:
-    """Cut off what is behind the point; a processor makes the least number of what does not fit."""
+    """Truncate to an int; like a processor, return the smallest number if it does not fit."""
     least = -(1 << bits - 1)
     return int(number) if least <= number < -least else least
 
@@ -154,7 +154,7 @@ def _projection_of(transform: Transform) -> Projection:
 
 
 def _number(value: Any) -> Any:
-    """Return the number that an item of an array is where only numbers may be."""
+    """Return the number for an item of an array of numbers."""
     if isinstance(value, (bool, int, float)):
         return value
     found = _LEADING_NUMBER.match(value) if isinstance(value, str) and not isinstance(value, StringName) else None
@@ -256,7 +256,7 @@ CONVERSIONS: Final[dict[tuple[str, str], Callable[[Any], Any]]] = {
     ("PackedColorArray", "Array"): _colors_of,
     ("PackedVector4Array", "Array"): _vectors(PackedVector4Array, 4),
 }
-"""By the name of the type that is wanted, and that of the one which came."""
+"""By the name of the wanted type, and that of the given type."""
 
 for _kind in ("Byte", "Int32", "Int64", "Float32", "Float64", "String", "Vector2", "Vector3", "Color", "Vector4"):
     CONVERSIONS["Array", f"Packed{_kind}Array"] = list

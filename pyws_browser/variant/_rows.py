@@ -1,4 +1,4 @@
-"""How a value of each type is written and read, where it holds no other Variant."""
+"""Writes and reads values of the types that hold no other Variants."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Inner: TypeAlias = list[Any] | tuple[Any, ...] | dict[Any, Any]
 
-_NEW_PATH: Final = 0x80000000  # the flag of a NodePath that is no mere string
+_NEW_PATH: Final = 0x80000000  # the flag of a NodePath that is not a plain string
 _SWAPPED: Final = sys.byteorder == "big"
 
 _make: Final[Any] = tuple.__new__
@@ -53,16 +53,16 @@ class Row:
         self.wide_head = pack_u32(type_id | WIDE)
 
     def open(self, value: Any, out: list[Any], full_objects: bool) -> Inner | None:
-        """Append all that stands before the Variants in `value`; return these, or None if there are none."""
+        """Append the data before the Variants in `value`; return these, or None if there are none."""
         self.write(value, out)
         return None
 
     def write(self, value: Any, out: list[Any]) -> None:
-        """Append the bytes of a whole Variant to `out`, in as many parts as is convenient."""
+        """Append the bytes of a whole Variant to `out`, in any number of parts."""
         raise NotImplementedError  # pragma: no cover
 
     def read(self, data: bytes, pos: i64, wide: bool) -> tuple[Any, i64]:
-        """Read what follows the word in front; return the value, and the place behind it."""
+        """Read the data after the first word; return the value, and the position after it."""
         raise NotImplementedError  # pragma: no cover
 
 
@@ -92,7 +92,7 @@ class Refused(Row):
 
 
 class Empty(Row):
-    """A type of which nothing but the type id is sent."""
+    """A type of which only the type id is sent."""
 
     def __init__(self, name: str, value: Any) -> None:
         super().__init__(name)
@@ -137,7 +137,7 @@ class Numbers(Row):
         out.append(self.head)
         try:
             out.append(pack(*numbers))
-        except OverflowError:  # what 32 bits do not hold becomes infinite, in Godot as in an array
+        except OverflowError:  # numbers too large for 32 bits become infinite, as in Godot
             out.append(_memory(memoryview(array("f", numbers))))
 
     def write_exactly(self, value: Any, out: list[Any]) -> None:
@@ -154,7 +154,7 @@ class Numbers(Row):
             self.write(value, out)
 
     def flatten(self, value: Any) -> tuple[Any, ...]:
-        """Give the numbers in the order in which they are sent."""
+        """Return the numbers in the order in which they are sent."""
         return value  # type: ignore[no-any-return]
 
     def read(self, data: bytes, pos: i64, wide: bool) -> tuple[Any, i64]:
@@ -171,7 +171,7 @@ class Compound(Numbers):
         self.whole = make
 
     def build(self, numbers: tuple[Any, ...]) -> Any:
-        """Make a value of the numbers."""
+        """Make a value from the numbers."""
         raise NotImplementedError  # pragma: no cover
 
     def write(self, value: Any, out: list[Any]) -> None:
@@ -183,7 +183,7 @@ class Compound(Numbers):
 
 
 class Vectors(Compound):
-    """Some vectors, one after the other."""
+    """Several vectors in a row."""
 
     def __init__(self, name: str, make: Any, part: Any, layout: str, widens: bool = False) -> None:
         super().__init__(name, make, layout, widens)
@@ -292,7 +292,7 @@ class SignalRow(Row):
 
 
 def _memory(numbers: memoryview) -> Any:
-    """Give the memory of native numbers as little-endian, copied only where it has to be."""
+    """Return the memory of native numbers as little-endian, copied only if necessary."""
     if _SWAPPED and numbers.itemsize > 1:
         swapped = array(numbers.format.lstrip("@=>"))
         swapped.frombytes(numbers.tobytes())
@@ -310,7 +310,7 @@ def _read_array(typecode: str, data: bytes, start: int, end: int) -> array[Any]:
 
 
 class BufferRow(Row):
-    """Numbers of one size without end: `bytes` for "B", else an `array.array` of this typecode."""
+    """Any number of numbers of one size: `bytes` for "B", else an `array.array` of this typecode."""
 
     def __init__(self, name: str, typecode: str) -> None:
         super().__init__(name)
@@ -336,7 +336,7 @@ class BufferRow(Row):
 
 
 class VectorArrayRow(Row):
-    """Vectors without end, in one of the classes that keep them in one array."""
+    """Any number of vectors, in one of the classes that keep them in one array."""
 
     def __init__(self, name: str, make: Any, width: int, widens: bool = False) -> None:
         super().__init__(name)

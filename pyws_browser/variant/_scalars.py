@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_extensions import i64
 
 WIDE: Final = 0x10000  # the flag for 64 bits instead of 32
-PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")  # what a length modulo 4 lacks
+PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")  # the padding for a length modulo 4
 NIL: Final = b"\0\0\0\0"
 FALSE: Final = b"\1\0\0\0\0\0\0\0"
 TRUE: Final = b"\1\0\0\0\1\0\0\0"
@@ -39,7 +39,7 @@ _pack_f32: Final = struct.Struct("<If").pack
 _pack_f64: Final = struct.Struct("<Id").pack
 _unpack_packed_f32: Final = struct.Struct("<4xf").unpack
 
-# What packets are full of: small numbers, and the same short strings again and again.
+# The usual content of packets: small numbers, and the same short strings again and again.
 SMALL_INTS: Final = [_pack_i32(2, number) for number in range(256)]
 SHORT_STRINGS: Final[dict[str, bytes]] = {}  # as whole Variants
 SHORT_TEXTS: Final[dict[bytes, str]] = {}  # by their UTF-8
@@ -138,7 +138,7 @@ def read_text(raw: bytes, pos: i64, lenient: bool) -> str:
 
 
 def _godot3_text(raw: bytes) -> str | None:
-    """Decode as Godot 3 does, which takes surrogates and most overlong forms; `None` for what it refuses.
+    """Decode as Godot 3 does, which accepts surrogates and most overlong forms; `None` if it would refuse.
 
     It also takes characters beyond U+10FFFF. Python has none, so these are refused here.
     """
@@ -192,7 +192,7 @@ def float_variant(number: float) -> bytes:
             return _pack_f64(3 | WIDE, number)
         if -_MAX_F32 <= number <= _MAX_F32:
             return _pack_f32(3, number)
-    try:  # the rare ones: 0, those with fewer bits, infinity, what is too large, NaN
+    try:  # rare ones: 0, numbers with fewer bits, infinity, too large numbers, NaN
         narrow = _pack_f32(3, number)
         if _unpack_packed_f32(narrow)[0] == number:
             return narrow

@@ -176,7 +176,7 @@ class Version:
                 row.types = element_types
 
     def find(self, value: Any) -> tuple[Row, Any]:
-        """Find the row for a value of any type; return it, and what is to be written.
+        """Find the row for a value of any type; return it, and the value to write.
 
         Raises:
             VariantEncodeError: there is none.
@@ -202,7 +202,7 @@ class Version:
     def find_buffer(self, view: memoryview, name: str) -> tuple[Row, Any]:
         """Find the row for an array by the format of its buffer, or for a number that is one itself, as in numpy."""
         if view.ndim == 0:
-            number: Any = view  # of which the type checkers think that it is a list
+            number: Any = view  # type checkers take it for a list
             with contextlib.suppress(NotImplementedError):
                 number = number.tolist()
             if isinstance(number, (int, float)):

@@ -68,7 +68,7 @@ class _VectorArray(Sequence[_V]):
 
     @classmethod
     def from_data(cls, data: array[float]) -> Self:
-        """Make an array of `data` itself, an ``array("f")`` or ``array("d")``, without copying it."""
+        """Wrap `data` itself, an ``array("f")`` or ``array("d")``, without copying it."""
         vectors = cls.__new__(cls)
         vectors.data = data
         return vectors

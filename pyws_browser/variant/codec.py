@@ -1,9 +1,9 @@
 """Godot's binary Variant format, as `put_var` and `var2bytes` write it, and `get_var` and `bytes2var` read it.
 
-A Variant is a 32-bit word, with the type id in its low byte and flags from bit 16 up, and then what the type calls for.
-What that is stands in the tables of `_tables`, one for Godot 3 and one for Godot 4. This module walks through the
+A Variant is a 32-bit word, with the type id in its low byte and flags from bit 16 up, followed by the data of the type.
+The tables of `_tables` define these data, one for Godot 3 and one for Godot 4. This module walks through the
 containers, with a stack of its own and not by recursion: what comes from the network must exhaust neither Python's
-stack nor that of a browser. The types that packets are full of, it reads and writes by itself.
+stack nor that of a browser. It reads and writes the most frequent types by itself.
 
 Most of the time for a small packet goes into calls of CPython that both the plain and the compiled form make: joining
 the parts takes a sixth of the compiled form's time, the look-up of short strings an eighth. A stack of nested tuples
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from ._rows import Row
 
-    _Outer: TypeAlias = tuple[Iterator[Any], list[Any] | None, i64, Any, Any]  # the last is what is around it
+    _Outer: TypeAlias = tuple[Iterator[Any], list[Any] | None, i64, Any, Any]  # the last one is the outer container
 
 _GODOT_3: Final = version_of(3)
 _MAX_DEPTH: Final = 1024  # containers around a value, as in Godot 3.6 and 4
@@ -176,7 +176,7 @@ def _encode(value: Any, version: Version, writers: dict[type, Row], full_objects
 
 def _decode(data: bytes, pos: i64, version: Version, allow_objects: bool) -> tuple[Any, int]:
     end: i64 = len(data)
-    last = end - 8  # where a word may begin that is not the last one
+    last = end - 8  # the last position of a word that is not the last one
     rows = version.rows
     lenient = version.lenient
     values: list[Any] = []
@@ -259,7 +259,7 @@ def _decode(data: bytes, pos: i64, version: Version, allow_objects: bool) -> tup
 
 
 def _last_word(data: bytes, pos: i64) -> i64:
-    """Read the first word of a type that may have nothing behind it."""
+    """Read the first word of a type that may have no further data."""
     head = u32(data, pos)
     if 1 <= head & 0xFF <= 4:
         raise truncated("Variant", pos)

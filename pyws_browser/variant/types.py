@@ -146,13 +146,13 @@ class RID(NamedTuple):
 
 
 class EncodedObjectAsID(NamedTuple):
-    """An object of which only the instance id was sent; it means something to the sender alone."""
+    """An object of which only the instance id was sent, which has a meaning only for the sender."""
 
     object_id: int = 0
 
 
 class EncodedObject(NamedTuple):
-    """An object sent whole: the name of its class and its stored properties. Nothing is ever made of them."""
+    """An object sent whole: the name of its class and its stored properties. It is never instantiated."""
 
     class_name: str
     properties: Mapping[str, Any]
@@ -259,17 +259,17 @@ _key_encoder: list[abc.Callable[[Any, int], tuple[bytes, int]]] = []
 
 
 def set_key_encoder(encode: abc.Callable[[Any, int], tuple[bytes, int]]) -> None:
-    """Set what encodes a `Key`: the codec does so, which stands on this module."""
+    """Set the function that encodes a `Key`; called by the codec, which imports this module."""
     _key_encoder[:] = [encode]
 
 
 class Key:
     """A key of a Dictionary that cannot be one of a Python dict, such as an Array.
 
-    Godot takes anything for a key, and to it 1, 1.0 and true are three. Where a dict would refuse a key or take it for
-    another one, decoding wraps it into a `Key`; encoding sends what is in it. Keys are equal if the same is sent.
-    So does decoding with all the numbers and vectors among the keys of a Dictionary if their hashes collide so often
-    that a dict would take a time that grows with the square of their number. That does not happen by chance.
+    Godot takes anything for a key, and to it 1, 1.0 and true are three. If a dict would refuse a key or confuse it with
+    another one, decoding wraps it in a `Key`; encoding sends its content. Keys are equal if the same is sent. So does
+    decoding with all the numbers and vectors among the keys of a Dictionary if their hashes collide so often that a
+    dict would take a time that grows with the square of their number. That does not happen by chance.
 
     Args:
         value: the key itself, in which there may be more of these, up to 8 one in the other.

@@ -1,4 +1,4 @@
-"""What is said to a proxy until it has connected us: HTTP CONNECT (RFC 9110 §9.3.6) and SOCKS5 (RFC 1928, RFC 1929).
+"""Asks a proxy for a connection: HTTP CONNECT (RFC 9110 §9.3.6) and SOCKS5 (RFC 1928, RFC 1929).
 
 No I/O: send `to_send` next, and pass received bytes to `receive()`. The proxy resolves names.
 """

@@ -44,7 +44,7 @@ class Alarm:
         self._messages = messages
         self._wakeup = wakeup
         self.hears_each: bool = False
-        """Whether each message is an event of its own, since there is no flood."""
+        """Whether each message is an event of its own, because there is no flood."""
         self._heard = 0
         self._looked_at = 0.0
         self._js_channel: Any = None

@@ -53,7 +53,7 @@ class PageSocket(ABC):
 
     def __init__(self, js_target: Any, messages: Queue, js_close: Any) -> None:
         self.js_target: Any = js_target
-        """Where events "message", "open", "error" and "close" come, as a sign that there is something to take."""
+        """The target of the events "message", "open", "error" and "close", which announce something to take."""
         self.messages: Queue = messages
         self.js_events: Any = js.Array.new()
         """The events since the last `take_events()`; true if there are any."""

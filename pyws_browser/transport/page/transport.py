@@ -262,9 +262,9 @@ class BrowserTransport(Transport):
 
     def _take_close(self, event: Event) -> None:
         cause = self._cause
-        # A TCP connection that breaks behind the other side's Close frame, as when a server is stopped, makes wasClean
-        # false, in WebKit with an error event before; but the code is that of the frame. An end without one is 1006.
-        # The program did not ask for the end that the page's leaving was, so it is one that was not asked for.
+        # If the TCP connection breaks after the other side's Close frame, as when a server is stopped, wasClean is
+        # false (in WebKit after an error event), but the code is that of the frame. Without a frame the code is 1006.
+        # An end because the page was left counts as one that the program did not ask for.
         code = event.code if self.has_opened and not self._was_left else CloseCode.ABNORMAL_CLOSURE
         if cause is None and not _may_arrive(code):  # Chromium takes it
             cause = RemoteProtocolError(f"the other side closed with {code}, which may not be sent")
