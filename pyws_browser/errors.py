@@ -350,7 +350,7 @@ class CloseTimeoutError(ConnectionLostError, TimeoutError):
     def __init__(self, seconds: float, unsent: int = 0, advice: str = "") -> None:
         super().__init__(
             (
-                f"the other side took in nothing for {seconds:g} s, and {unsent} bytes before the Close frame are lost"
+                f"the other side read nothing for {seconds:g} s, and {unsent} bytes before the Close frame are lost"
                 if unsent
                 else f"the other side did not answer the Close frame within {seconds:g} s"
             )

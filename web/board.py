@@ -210,7 +210,7 @@ class Participant:
         try:
             number = int(code) if code.strip() else None
         except ValueError:
-            self.view.problem(f"not closed: “{code}” is no close code, which is a number such as 1000")
+            self.view.problem(f"not closed: “{code}” is not a close code, which is a number such as 1000")
             return
         with self._telling("not closed"):
             self.peer.close(number, reason)

@@ -71,7 +71,7 @@ async def bound_sockets(host: str | Sequence[str] | None, port: int | None, bind
         except socket.gaierror as exc:
             raise socket.gaierror(exc.errno, f"cannot listen at {name}: {exc.strerror}") from exc
         except UnicodeError as exc:  # for example, a label is longer than 63 characters
-            raise socket.gaierror(socket.EAI_NONAME, f"cannot listen at {name}: it is no host name") from exc
+            raise socket.gaierror(socket.EAI_NONAME, f"cannot listen at {name}: it is not a host name") from exc
         for family, kind, protocol, _, address in addresses:
             found[family, kind, protocol, address] = None
     sockets: list[socket.socket] = []

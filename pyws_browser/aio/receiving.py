@@ -143,7 +143,7 @@ class Receiving(Lifecycle):
 
     async def _fail_text(self, error: UnicodeDecodeError) -> NoReturn:
         """Close because a message that should be text is not UTF-8."""
-        self._failure = InvalidTextError(f"the message is no UTF-8, which decode=True asks for: {error}")
+        self._failure = InvalidTextError(f"the message is not UTF-8, but decode=True was given: {error}")
         web = self._transport.options.web_limits
         code = CloseCode.INBOUND_TEXT_INVALID if web else CloseCode.INVALID_PAYLOAD_DATA
         self._begin_to_close(code, "")

@@ -342,7 +342,7 @@ def serve(
     if sock is not None and sock.type != SOCK_STREAM:
         raise InvalidOptionError(f"sock is a stream socket, not {sock!r}")
     if port is not None and not 0 <= port <= MAX_PORT:
-        raise InvalidOptionError(f"{port} is no port: they go up to {MAX_PORT}")
+        raise InvalidOptionError(f"{port} is not a port: ports go up to {MAX_PORT}")
     limits, fields = arguments.limits(max_size, max_queue, write_limit, web=False)
     names = arguments.subprotocols_of(subprotocols)
     options = arguments.base_options(

@@ -66,7 +66,7 @@ def url(text: str) -> str:
 def header(text: str) -> tuple[str, str]:
     """Return a header given as "Name: value"."""
     if ":" not in text:  # it is not shown, for it may hold a password
-        raise argparse.ArgumentTypeError("this is no header, such as 'Name: value'")
+        raise argparse.ArgumentTypeError("this is not a header, such as 'Name: value'")
     try:
         ((name, value),) = check_headers([text])
     except InvalidHeaderError as exc:
@@ -80,7 +80,7 @@ def origin(text: str) -> str:
         check_headers([("Origin", text)])
     except InvalidHeaderError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no origin: give printable ASCII, as in https://example.com"
+            f"{text!r} is not an origin: give printable ASCII, as in https://example.com"
         ) from None
     return text
 
@@ -108,7 +108,7 @@ def proxy(text: str) -> str:
         parse_proxy(text)
     except InvalidOptionError:  # the text is not shown, for it may hold a password
         raise argparse.ArgumentTypeError(
-            "this is no proxy: use http://host:port, https://host:port or socks5://host:port"
+            "this is not a proxy: use http://host:port, https://host:port or socks5://host:port"
         ) from None
     return text
 
@@ -117,7 +117,7 @@ def seconds(text: str) -> float:
     """Return a number of seconds."""
     number = float(text)
     if isnan(number):
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
     return number
 
 
@@ -149,7 +149,7 @@ def port(text: str) -> int:
     """Return a port number to listen at, 0 for any."""
     number = int(text)
     if not 0 <= number <= MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{number} is no port: they go up to {MAX_PORT}")
+        raise argparse.ArgumentTypeError(f"{number} is not a port: ports go up to {MAX_PORT}")
     if number in BLOCKED_PORTS and number != 0:
         raise argparse.ArgumentTypeError(f"browsers refuse port {number}: listen on another one")
     return number

@@ -196,7 +196,7 @@ class _Conversation:
         elif name == "close":
             code, _, reason = rest.partition(" ")
             if code and not (code.isdecimal() and len(code) == _CLOSE_CODE_DIGITS):
-                raise UsageError(f"{code!r} is no close code: /close 1000 goodbye")
+                raise UsageError(f"{code!r} is not a close code: /close 1000 goodbye")
             await self._connection.close(int(code or 1000), reason)
             self._code = int(code or 1000)
             return False
@@ -221,7 +221,7 @@ def _from_hex(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise UsageError(f"{text!r} are no bytes in hexadecimal, such as 00 ff 2a") from None
+        raise UsageError(f"{text!r} are not hexadecimal bytes, such as 00 ff 2a") from None
 
 
 def _read(path: str) -> bytes:
@@ -233,4 +233,4 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except ValueError:  # for example, it has a NUL
-        raise UsageError(f"{path!r} is no path") from None
+        raise UsageError(f"{path!r} is not a path") from None

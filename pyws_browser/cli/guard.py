@@ -52,7 +52,7 @@ class Guard:
             )
         origins = headers.get_all("Origin")
         if origins and not (len(origins) == 1 and self._knows_origin(origins[0], hosts)):
-            return Response(403, "Pages of this origin are not let in; --origin ORIGIN lets them in.\n")
+            return Response(403, "Pages of this origin may not connect; --origin ORIGIN allows them.\n")
         return None
 
     def _knows_host(self, host: str) -> bool:

@@ -36,7 +36,7 @@ def is_data(message: object) -> bool:
     if isinstance(message, (str, *_BYTES_LIKE)) or _has_buffer(message):
         return True
     if isinstance(message, Mapping):
-        raise InvalidMessageTypeError("a message is no dict: encode it, as JSON say, or send its keys()")
+        raise InvalidMessageTypeError("a message cannot be a dict: encode it, for example as JSON, or send its keys()")
     if isinstance(message, (Iterable, AsyncIterable)) and not hasattr(message, "to_bytes"):  # a JavaScript buffer
         return False
     advice = ": send its to_bytes()" if hasattr(message, "to_bytes") else ""

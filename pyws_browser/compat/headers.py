@@ -83,7 +83,7 @@ def _value_of(name: str, value: Any) -> str:
     if not rules.is_token(name) or (not text and not isinstance(value, str)) or not _can_be_sent(text):
         # The value is not shown: it may be a password.
         raise InvalidHeaderError(
-            f"{name!r} is no header: give a name, and printable Latin-1 text or a number as its value"
+            f"{name!r} is not a header: give a name, and printable Latin-1 text or a number as its value"
         )
     return text
 

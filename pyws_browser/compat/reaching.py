@@ -109,7 +109,7 @@ def redirect_target(error: Exception, uri: str, options: Options, *, has_address
     try:
         target = parse_url(locations[0], str(here))
     except InvalidURLError as exc:
-        return InvalidRedirect(locations[0], f"the server redirects to what is no URI: {exc}")
+        return InvalidRedirect(locations[0], f"the server redirects to an invalid URI: {exc}")
     shown = printable(without_password(urljoin(uri, locations[0])))
     if here.secure and not target.secure:
         return SecurityError(f"cannot follow redirect to non-secure URI {shown}")

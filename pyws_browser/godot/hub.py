@@ -194,7 +194,7 @@ class Hub(Session):
         limit = self._owner.outbound_buffer_size
         if len(message) > limit:
             raise OutboundBufferFullError(
-                f"nobody was sent anything: {len(message)} bytes are more than outbound_buffer_size, which is {limit}"
+                f"nothing was sent to any peer: {len(message)} bytes exceed outbound_buffer_size, which is {limit}"
             )
         self._post(receivers, message)
 
@@ -286,7 +286,7 @@ class Hub(Session):
             self._report(
                 link,
                 OutboundBufferFullError(
-                    f"peer {link.id} takes in too little: {waiting} of the {limit} bytes of its outbound buffer wait, "
+                    f"peer {link.id} reads too slowly: {waiting} of the {limit} bytes of its outbound buffer wait, "
                     f"and {len(message)} more have no room; slow_policy says what happens to it"
                 ),
             )

@@ -189,7 +189,7 @@ class WebSocketMultiplayerPeer(PacketPeer, ConnectionSettings):
             NoSuchPeerError: the target is not there, or is this program itself.
             NotConnectedError: the connection is not open, or the server has not given an id yet.
             OutboundBufferFullError: it does not fit for the one receiver, or it is larger than `outbound_buffer_size`;
-                nobody was sent anything. Of many, one without room is no reason: a server's `slow_policy` says what
+                nothing was sent to any peer. Of many, one without room is no reason: a server's `slow_policy` says what
                 happens to it, and `peer_error` tells of it.
 
         """

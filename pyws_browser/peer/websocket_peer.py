@@ -272,7 +272,7 @@ class WebSocketPeer(Endpoint, Values, PacketPeer, ClientSettings):
         try:
             self._write_mode = WriteMode(mode)
         except ValueError:
-            raise InvalidOptionError(f"{mode!r} is no write mode: use WRITE_MODE_TEXT or WRITE_MODE_BINARY") from None
+            raise InvalidOptionError(f"not a write mode: {mode!r}; use WRITE_MODE_TEXT or WRITE_MODE_BINARY") from None
 
     def put_packet(self, packet: Buffer) -> None:
         """Send a packet as `write_mode` says, at once if possible (Godot `PacketPeer.put_packet`).

@@ -87,14 +87,14 @@ _HANDSHAKE_HEADERS = frozenset(
 )
 
 UNSUPPORTED_IN_BROWSER: dict[str, str] = {
-    "get_connected_host()": "a page is not told whom it is connected to; look at get_requested_url()",
-    "get_connected_port()": "a page is not told whom it is connected to; look at get_requested_url()",
+    "get_connected_host()": "a page does not know whom it is connected to; look at get_requested_url()",
+    "get_connected_port()": "a page does not know whom it is connected to; look at get_requested_url()",
     "set_no_delay()": "the browser decides about TCP; hand several messages over together with batch()",
     "fileno()": "a page has no file descriptors; call poll() once a frame",
     "ping()": "the browser keeps pings to itself; send a message of your own and have it answered",
     "pong()": "the browser answers pings by itself; send a message of your own as a sign of life",
-    "local_address": "a page is not told its own; let the server tell what it sees",
-    "remote_address": "a page is not told whom it is connected to; look at the URL it connected to",
+    "local_address": "a page does not know its own address; let the server report it",
+    "remote_address": "a page does not know whom it is connected to; look at the URL it connected to",
     "transport": "a page has no sockets; leave it out",
     "latency": "the browser keeps pings to itself; time a message of your own and its answer",
     "heartbeat_interval": "the browser keeps pings to itself; let the server ping, the browser answers",
@@ -258,7 +258,7 @@ def check_subprotocols(protocols: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if not isinstance(name, str) or not is_token(name):
             raise InvalidSubprotocolError(
-                f"{name!r} is no subprotocol: use ASCII letters, digits and !#$%&'*+-.^_`|~ without spaces or commas"
+                f"{name!r} is not a subprotocol: use ASCII letters, digits and !#$%&'*+-.^_`|~ without spaces or commas"
             )
     if len(set(names)) < len(names):
         raise InvalidSubprotocolError(f"a subprotocol may be named once: {', '.join(names)}")
@@ -299,4 +299,4 @@ def _field(item: object) -> tuple[str, str]:
                 return name, value
     # Only its name is shown: the value may be a password.
     name = str(pair[0]).split(" ")[0] if isinstance(pair, (tuple, list)) and pair else type(item).__name__
-    raise InvalidHeaderError(f"{name!r} is no header: give printable ASCII, as in 'Name: value'")
+    raise InvalidHeaderError(f"{name!r} is not a header: give printable ASCII, as in 'Name: value'")

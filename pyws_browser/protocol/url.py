@@ -223,9 +223,9 @@ def _host_error(host: str, port: str | None, shown: str) -> InvalidURLError:
     if port and int(port.lstrip("0")[:6] or "0") > MAX_PORT:
         return InvalidURLError(f"{shown} has no valid port: ports end at {MAX_PORT}")
     if host.startswith("["):
-        return InvalidURLError(f"{shown}: {printable(host)} is no IPv6 address (nor may it have a zone)")
+        return InvalidURLError(f"{shown}: {printable(host)} is not an IPv6 address (a zone is not allowed)")
     if _ENDS_IN_NUMBER.fullmatch(host):
-        return InvalidURLError(f"{shown}: {printable(host)} is no IPv4 address")
+        return InvalidURLError(f"{shown}: {printable(host)} is not an IPv4 address")
     return _no_host(shown)
 
 

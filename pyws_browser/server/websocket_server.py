@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _logger: Final = logging.getLogger("pyws_browser.server")
 
 _NO_KEYS: Final = "packets of a multiplayer session have no keys: set slow_policy to 'close' or 'drop'"
-_TOO_LARGE: Final = "it was sent to nobody, for it is larger than the {} bytes of outbound_buffer_size: raise that"
+_TOO_LARGE: Final = "it was not sent, because it is larger than the {} bytes of outbound_buffer_size: raise that"
 
 
 class WebSocketServer(PolledServer):
@@ -245,9 +245,9 @@ class WebSocketServer(PolledServer):
         Under "latest" the message replaces waiting ones with the same `key`.
 
         Raises:
-            InvalidMessageTypeError, InvalidOptionError: nobody was sent anything.
+            InvalidMessageTypeError, InvalidOptionError: nothing was sent to any peer.
             InvalidStateError: in a multiplayer session; use `put_packet()` there.
-            OutboundBufferFullError: it is larger than `outbound_buffer_size`; nobody was sent anything.
+            OutboundBufferFullError: it is larger than `outbound_buffer_size`; nothing was sent to any peer.
 
         """
         if self._session is not None:

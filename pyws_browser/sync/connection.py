@@ -263,7 +263,7 @@ class Connection(Lifecycle, BlockingValues):
 
     def _fail_text(self, error: UnicodeDecodeError) -> NoReturn:
         web = self._transport.options.web_limits
-        failure = InvalidTextError(f"the message is no UTF-8, which decode=True asks for: {error}")
+        failure = InvalidTextError(f"the message is not UTF-8, but decode=True was given: {error}")
         self._fail(failure, CloseCode.INBOUND_TEXT_INVALID if web else CloseCode.INVALID_PAYLOAD_DATA)
 
     def _fail(self, failure: WebSocketError, code: int) -> NoReturn:

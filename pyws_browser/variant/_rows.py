@@ -347,7 +347,7 @@ class VectorArrayRow(Row):
     def write(self, value: Any, out: list[Any]) -> None:
         numbers = value.data
         if numbers.typecode not in ("f", "d") or len(numbers) % self.width:
-            raise VariantEncodeError(f"the data of a {self.name} are no array of floats for whole vectors")
+            raise VariantEncodeError(f"the data of a {self.name} are not an array of floats for whole vectors")
         if numbers.typecode == "d" and not self.widens:
             numbers = array("f", numbers)
         out.append(self.wide_head if numbers.typecode == "d" else self.head)

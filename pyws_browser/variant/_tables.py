@@ -195,7 +195,7 @@ class Version:
         else:
             return self.find_buffer(view, kind.__name__)
         raise VariantEncodeError(
-            f"a {kind.__name__} is no Variant: send None, a bool, int, float, str, list, dict, bytes or array, "
+            f"a {kind.__name__} is not a Variant: send None, a bool, int, float, str, list, dict, bytes or array, "
             "or a type of pyws_browser.variant"
         )
 

@@ -88,7 +88,7 @@ def problem_of(head: bytes) -> tuple[HTTPStatus, str] | None:
     first, *fields = head.split(b"\r\n")[:-2]
     if not _is_first_line(first):
         beginning = first[:80].decode("latin-1")
-        return HTTPStatus.BAD_REQUEST, f"the client's request is no HTTP, but begins with {beginning!r}"
+        return HTTPStatus.BAD_REQUEST, f"the client's request is not HTTP, but begins with {beginning!r}"
     if len(first) > MAX_LINE_BYTES:
         return HTTPStatus.REQUEST_URI_TOO_LONG, f"the request line is longer than {MAX_LINE_BYTES} bytes"
     if len(fields) > MAX_FIELDS or any(len(field) > MAX_LINE_BYTES for field in fields):

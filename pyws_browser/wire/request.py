@@ -93,7 +93,7 @@ def parse_request(head: bytes) -> Asked | Problem:
     first, *lines = head.split(b"\r\n")[:-2]
     line = _REQUEST_LINE.fullmatch(first)
     if line is None:
-        return _bad("the request line is no valid HTTP: send a method, a target and HTTP/1.1, with single spaces")
+        return _bad("the request line is not valid HTTP: send a method, a target and HTTP/1.1, with single spaces")
     method, target, version = line[1].decode(), line[2].decode("latin-1"), line[3].decode()
     if version not in ("1.1", "1.0"):
         return Problem(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, f"HTTP/{version} is not supported: use HTTP/1.1")
@@ -133,7 +133,7 @@ def _parse_fields(lines: list[bytes]) -> RequestHeaders | Problem:
         name, colon, value = line.partition(b":")
         value = value.strip(b" \t")
         if not colon or _TOKEN.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
-            return _bad("a header field is no valid HTTP: send 'Name: value', without control characters")
+            return _bad("a header field is not valid HTTP: send 'Name: value', without control characters")
         headers[name.decode()] = value.decode("latin-1")
     for single in _SINGLE:
         if len(headers.get_all(single)) > 1:
@@ -159,12 +159,12 @@ def _read_target(method: str, target: str, version: str, headers: RequestHeaders
         value = absolute[1]
         target = (absolute[2] or "/") + (absolute[3] or "")
     elif _ORIGIN_FORM.fullmatch(target) is None:
-        return _bad("the target of the request is no path: begin it with '/', without '#' or a backslash")
+        return _bad("the target of the request is not a path: begin it with '/', without '#' or a backslash")
     if value is None and version == "1.1":
         return _bad("a request has one Host, which names the server")
     host = ("", None) if value is None else parse_host(value)
     if host is None:
-        return _bad("the header Host is no valid host with a port")
+        return _bad("the header Host is not a valid host with a port")
     request = Request(target, headers)
     # The constructor of `websockets` 15 and 16 does not know them.
     request.method = method

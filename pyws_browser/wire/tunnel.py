@@ -83,7 +83,7 @@ class HTTPTunnel:
         return True
 
     def _malformed(self) -> ProxyError:
-        return ProxyError(f"the answer of the proxy {self._proxy} is no HTTP: is it another kind of proxy?")
+        return ProxyError(f"the answer of the proxy {self._proxy} is not HTTP: is it another kind of proxy?")
 
 
 class SOCKSTunnel:

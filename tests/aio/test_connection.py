@@ -599,7 +599,7 @@ async def test_arguments_out_of_range_are_refused_at_once(arguments: dict[str, A
 
 
 def test_a_port_that_is_none_is_refused_at_once() -> None:
-    with pytest.raises(InvalidOptionError, match="65536 is no port"):
+    with pytest.raises(InvalidOptionError, match="65536 is not a port"):
         serve(echo, "127.0.0.1", 65536)
 
 

@@ -218,7 +218,7 @@ def test_without_a_code_it_is_1005(page: Page) -> None:
     [
         ("1001", "", "Not closed: close code 1001 is not available in a browser"),
         ("999", "", "Not closed: 999 may not be sent as a close code"),
-        ("soon", "", "Not closed: “soon” is no close code"),
+        ("soon", "", "Not closed: “soon” is not a close code"),
         ("", "why", "Not closed: a close reason needs a close code"),
         ("1000", "é" * 62, "Not closed: a close reason holds 123 bytes of UTF-8, this one has 124"),
     ],
@@ -244,7 +244,7 @@ def test_a_refused_close_is_told_in_words_and_the_connection_stays(
         ("ws://127.0.0.1:7777/#part", "", "has a fragment"),
         ("ws://127.0.0.1:25/", "", "browsers refuse port 25"),
         ("ws://two words/", "", "has no valid host name"),
-        ("ws://127.0.0.1:7777/", "two words", "'two words' is no subprotocol"),
+        ("ws://127.0.0.1:7777/", "two words", "'two words' is not a subprotocol"),
         ("ws://127.0.0.1:7777/", "a, a", "a subprotocol may be named once"),
     ],
 )

@@ -55,7 +55,7 @@ class TestConnectInAPipe:
     def test_what_are_no_bytes_is_said(self, echo: str) -> None:
         done = run("connect", "--hex", echo, given="xyz\n")
         assert done.returncode == 1
-        assert "\npython -m pyws_browser: 'xyz' are no bytes in hexadecimal, such as 00 ff 2a\n" in done.stderr
+        assert "\npython -m pyws_browser: 'xyz' are not hexadecimal bytes, such as 00 ff 2a\n" in done.stderr
 
     def test_what_the_output_cannot_encode_is_escaped(self, echo: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PYTHONIOENCODING", "ascii")
@@ -317,7 +317,7 @@ def test_a_conversation_at_a_terminal(
     for typed, shown in (
         ("hello", "< hello"),
         ("/hex 00 ff", "< [binary, 2 bytes] 00 ff"),
-        ("/hex x", "'x' are no bytes in hexadecimal"),
+        ("/hex x", "'x' are not hexadecimal bytes"),
         ("/text /help", "< /help"),
         (f"/file '{tmp_path}/a file'", "< [binary, 2 bytes] 07 08"),
         (f"/file {tmp_path}/a file ", "< [binary, 2 bytes] 07 08"),
@@ -326,8 +326,8 @@ def test_a_conversation_at_a_terminal(
         ("/file", "there is no path: /file PATH"),
         ("/ping", "pong after "),
         ("/nonsense", "there is no command /nonsense: /help lists them"),
-        ("/close soon", "'soon' is no close code"),
-        ("/close 99", "'99' is no close code"),
+        ("/close soon", "'soon' is not a close code"),
+        ("/close 99", "'99' is not a close code"),
         ("/close 1006", "1006"),
         ("/help", "Ctrl-D closes."),
         ("/close 3000 bye", "closed with 3000: bye"),
@@ -382,5 +382,5 @@ def test_a_path_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_can_be_no_path_is_said() -> None:
-    with pytest.raises(UsageError, match="is no path"):
+    with pytest.raises(UsageError, match="is not a path"):
         _read("\0")

@@ -481,7 +481,7 @@ def test_a_context_says_everything_itself() -> None:
         ("no such file", "neither PEM nor a file"),
         ("no such\0file", "neither PEM nor a file"),
         (5, "neither PEM nor a file"),
-        (b"\x30\x82", "is no PEM"),
+        (b"\x30\x82", "is not PEM"),
         (os.devnull, "no certificate in PEM"),
         ("-----BEGIN CERTIFICATE-----\nrubbish\n-----END CERTIFICATE-----\n", "no certificate in PEM"),
     ],

@@ -295,4 +295,4 @@ def test_a_network_that_dies_before_the_close_frame_has_left_is_given_up(sender:
     cause = SENDERS[sender](Party(), tls, True, True)
     assert isinstance(cause, CloseTimeoutError)
     assert cause.unsent > 0
-    assert "took in nothing" in str(cause)
+    assert "read nothing" in str(cause)

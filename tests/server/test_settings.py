@@ -248,7 +248,7 @@ def test_certificates_that_cannot_be_used_begin_nothing(
         ({"private_key": "no such file", "ssl_certificate": certificate}, "private_key is neither PEM nor"),
         ({"private_key": key, "ssl_certificate": "no such\0file"}, "ssl_certificate is neither PEM nor"),
         ({"private_key": key, "ssl_certificate": certificate, "ca_chain": 5}, "ca_chain is neither PEM nor"),
-        ({"private_key": key, "ssl_certificate": b"rubbish"}, "ssl_certificate is no PEM"),
+        ({"private_key": key, "ssl_certificate": b"rubbish"}, "ssl_certificate is not PEM"),
         ({"private_key": key, "ssl_certificate": certificate, "tls": ssl.create_default_context()}, "either tls or"),
     ):
         for name in ("private_key", "ssl_certificate", "ca_chain", "tls"):

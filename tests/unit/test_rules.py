@@ -180,7 +180,7 @@ def test_headers_that_cannot_be_sent(header: Any) -> None:
     ["Authorization: sécret", "Authorization sécret", ("Authorization", "sécret"), ("Authorization", b"secret")],
 )
 def test_the_value_of_a_header_that_cannot_be_sent_is_not_shown(header: Any) -> None:
-    with pytest.raises(InvalidHeaderError, match="'Authorization' is no header") as caught:
+    with pytest.raises(InvalidHeaderError, match="'Authorization' is not a header") as caught:
         rules.check_headers([header])
     assert "cr" not in str(caught.value)
 

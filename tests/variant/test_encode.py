@@ -161,12 +161,12 @@ def test_numbers_of_numpy_are_numbers_and_arrays_are_arrays() -> None:
         (2**63, "send it as a str"),
         (-(2**63) - 1, "send it as a str"),
         (10**5000, "send it as a str"),
-        ({1, 2}, "a set is no Variant: send None"),
-        (deque([1]), "a deque is no Variant"),
-        (1j, "a complex is no Variant"),
-        (object(), "a object is no Variant"),
-        (len, "is no Variant"),
-        ([{"deep": [object()]}], "a object is no Variant"),
+        ({1, 2}, "a set is not a Variant: send None"),
+        (deque([1]), "a deque is not a Variant"),
+        (1j, "a complex is not a Variant"),
+        (object(), "a object is not a Variant"),
+        (len, "is not a Variant"),
+        ([{"deep": [object()]}], "a object is not a Variant"),
         ("a\0b", "take it out, or send bytes"),
         ("x" * 100 + "\0", "take it out, or send bytes"),
         (PoolStringArray(["\0"]), "take it out"),
@@ -186,7 +186,7 @@ def test_numbers_of_numpy_are_numbers_and_arrays_are_arrays() -> None:
         (RID(7), "would arrive as RID(id=0)"),
         (Key(1, version=4), "make it with version=3"),
         (PoolVector3Array.from_data(array("f", [1.0])), "whole vectors"),
-        (PoolVector3Array.from_data(array("i", [1, 2, 3])), "no array of floats"),  # type: ignore[arg-type]
+        (PoolVector3Array.from_data(array("i", [1, 2, 3])), "not an array of floats"),  # type: ignore[arg-type]
     ],
     ids=lambda value: f"{value.bit_length()} bits" if isinstance(value, int) else name_of(value)[:40],
 )

@@ -73,7 +73,7 @@ def _read(pem: PEM, name: str) -> str:
         except (OSError, TypeError, ValueError) as exc:
             raise InvalidOptionError(f"{name} is neither PEM nor a file that can be read: {exc}") from exc
     elif _MARK.encode() not in data:
-        raise InvalidOptionError(f"{name} is no PEM, which begins with {_MARK!r}")
+        raise InvalidOptionError(f"{name} is not PEM, which begins with {_MARK!r}")
     return data.decode("ascii", "ignore")
 
 

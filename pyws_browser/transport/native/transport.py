@@ -659,7 +659,7 @@ class NativeTransport(Transport):
         self._end(CloseStatus(CloseCode.ABNORMAL_CLOSURE, cause=self._cause or cause))
 
     def _break_down(self, exc: Exception) -> None:
-        what = f"what nobody foresaw ended the connection: {exc!r}"
+        what = f"an unexpected error ended the connection: {exc!r}"
         cause = ConnectionLostError(what) if self.has_opened else ConnectError(what)
         cause.__cause__ = _without_frames(exc)
         self._wake()  # so that an event loop sees that the socket is closed

@@ -331,7 +331,7 @@ class BrowserTransport(Transport):
         if url.secure:
             questions.append("does this browser accept its certificate (open the https: address in a tab)")
         questions.append(
-            "does it let in pages from this origin, and does this page's Content-Security-Policy let it go there"
+            "does it accept pages from this origin, and does this page's Content-Security-Policy let it go there"
         )
         return f"{', '.join(questions)}?"
 
