@@ -291,7 +291,7 @@ class Participant:
     # Receiving.
 
     def _receive(self, message: str | bytes, arrived: float) -> None:
-        """Do what a message says; what is not the board's is logged and changes nothing."""
+        """Apply a message; log and ignore other messages."""
         note = ""
         try:
             if isinstance(message, str):
@@ -452,7 +452,7 @@ class Participant:
 
 
 def parse(message: str) -> dict[str, Any]:
-    """Return a text message's fields. Raises BadMessageError for what is no JSON object with a type."""
+    """Return a text message's fields. Raises BadMessageError unless it is a JSON object with a type."""
     try:
         fields = json.loads(message)
     except (ValueError, RecursionError):

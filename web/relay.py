@@ -1,7 +1,7 @@
 """The relay of the shared board, made with the package's own server.
 
 It passes on what a participant does to all the others, tells newcomers what is there already, and does not wait for
-anybody: who takes in too little is sent away. Under /echo it sends everything back to its sender instead.
+anybody: slow readers are disconnected. Under /echo it sends everything back to its sender instead.
 """
 
 from __future__ import annotations

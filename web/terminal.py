@@ -174,7 +174,7 @@ class Terminal:
 
 
 def show(text: str) -> None:
-    """Print a line at once, for whoever reads it through a pipe."""
+    """Print a line at once, for readers of a pipe."""
     print(text, flush=True)
 
 
