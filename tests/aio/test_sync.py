@@ -132,10 +132,10 @@ def test_a_message_that_stops_in_its_middle_closes_with_1011(url: str, fragments
         ("wss://127.0.0.1:9001/", {"ssl": "context"}, "ssl is an SSLContext"),
         ("wss://127.0.0.1:9001/", {"server_hostname": "a\r\nb"}, "server_hostname cannot be used"),
         ("wss://127.0.0.1:9001/", {"server_hostname": 5}, "server_hostname cannot be used"),
-        ("ws://127.0.0.1:9001/", {"origin": "a\r\nX: 1"}, "no header"),
-        ("ws://127.0.0.1:9001/", {"user_agent_header": "a\nb"}, "no header"),
+        ("ws://127.0.0.1:9001/", {"origin": "a\r\nX: 1"}, "is not a header"),
+        ("ws://127.0.0.1:9001/", {"user_agent_header": "a\nb"}, "is not a header"),
         ("ws://127.0.0.1:9001/", {"additional_headers": {"X": "a\x00"}}, "is not a header"),
-        ("ws://127.0.0.1:9001/", {"subprotocols": ["a, b"]}, "no subprotocol"),
+        ("ws://127.0.0.1:9001/", {"subprotocols": ["a, b"]}, "is not a subprotocol"),
         ("ws://127.0.0.1:9001/", {"max_size": -1}, "max_size"),
     ],
 )
