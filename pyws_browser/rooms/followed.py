@@ -71,7 +71,7 @@ class Followed:
         self._left_signal: Signal[Member] | None = None
         self._log = None if history is None else Log(history)
         self._presence: Presence | None = None
-        self._waiting: list[Waiting] = []
+        self._waiting: dict[tuple[Host, object], Waiting] = {}  # by their servers and handles there
         self._is_starting = False  # what follows is for a broker only
         self._is_plain_live = False
         self._published = 0
@@ -150,7 +150,6 @@ class Followed:
         if channel.kind == "map":
             if self._presence is not None:
                 self._presence.on_entry(entry)
-                self._know_workers()
         elif channel.kind == "log":
             if self._follower is not None:
                 self._follower.on_entry(entry)
@@ -315,8 +314,8 @@ class Followed:
     def _look(self) -> None:
         """Let those in who wait, if everything is known."""
         if self.is_live:
-            waiting, self._waiting = self._waiting, []
-            for one in waiting:
+            waiting, self._waiting = self._waiting, {}
+            for one in waiting.values():
                 self._admit(one)
 
 

@@ -132,6 +132,8 @@ class Link:
             return
         if channel.kind == "map":
             self.members.on_entry(channel, entry)
+            if entry.data:
+                self._heard.setdefault(entry.key.partition("/")[0], monotonic())
         self._bridge.post(partial(self._owner.on_message, channel, entry))
 
     def on_connected(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class OwnMembers:
         """Tell the broker what has changed, as often as it takes."""
         while True:
             await self._has_dirty.wait()
-            row = list(self._dirty)[:_AT_ONCE]
+            row = list(islice(self._dirty, _AT_ONCE))
             for what in row:
                 del self._dirty[what]
             if not row:

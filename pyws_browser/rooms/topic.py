@@ -90,7 +90,7 @@ class Topic(Followed):
         if self.is_live and is_known:
             self._admit(waiting)
         else:
-            self._waiting.append(waiting)
+            self._waiting[host, handle] = waiting
             self._start()
             if self._follower is not None and not is_known:  # another worker may have been ahead of this one
                 self._follower.catch_up()
@@ -110,9 +110,7 @@ class Topic(Followed):
 
     def _has(self, host: Host, handle: object) -> bool:
         group = self._groups.get(host)
-        return (group is not None and handle in group) or any(
-            waiting.handle is handle or waiting.handle == handle for waiting in self._waiting
-        )
+        return (group is not None and handle in group) or (host, handle) in self._waiting
 
     def _admit(self, waiting: Waiting) -> None:
         """Send a peer what it missed, and let it have what follows."""
@@ -149,8 +147,8 @@ class Topic(Followed):
     def drop(self, host: Host, handle: object) -> None:
         """Let go of a peer; called by `Rooms`."""
         member: Member | None = None
-        for waiting in [waiting for waiting in self._waiting if waiting.handle == handle and waiting.host is host]:
-            self._waiting.remove(waiting)
+        waiting = self._waiting.pop((host, handle), None)
+        if waiting is not None:
             member = waiting.joined.member
             waiting.joined.fail(InvalidStateError("the peer has left"), f"joining {self.name!r}", level=logging.DEBUG)
         group = self._groups.get(host)

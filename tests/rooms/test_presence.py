@@ -153,6 +153,18 @@ async def told_of(first: Worker, second: Worker, exchange: Exchange) -> None:
         await said.wait()
 
 
+def test_members_of_a_worker_that_ended_before_its_first_sign_of_life_leave_within_a_lease() -> None:
+    async def body(workers: list[Worker], exchange: Exchange, stack: AsyncExitStack) -> None:
+        (worker,) = workers
+        await worker.join(stack, "ann")
+        for number in range(1000):
+            exchange.send(Channel("map", "topic"), Entry(b'{"name":"bob"}', key=f"01234567/{number}"))
+        assert len(worker.topic.members) == 1001
+        await until(lambda: worker.names == ["ann"])
+
+    run(body, workers=1, lease=0.5)
+
+
 def test_what_the_broker_stores_of_a_worker_wrongly_is_put_right_when_it_is_read() -> None:
     async def body(workers: list[Worker], exchange: Exchange, stack: AsyncExitStack) -> None:
         first, second = workers
