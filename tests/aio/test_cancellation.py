@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Coroutine
 from random import Random
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -19,19 +20,98 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pyws_browser.aio import Close, ConnectionClosedError, State, connect, serve
+from pyws_browser.aio import Close, ConnectionClosedError, State, connect
 
 from .conftest import FACTORIES
-from .parties import SERVE, echo, pair, served, url_of
+from .parties import CONNECT, SERVE, echo, pair, served, url_of
 
 SIZES = st.sampled_from([0, 1, 100, 3000, 70_000])
 TURNS = st.integers(0, 4)
+SIDES = st.sampled_from(["client", "server"])
+
+
+class Enough(Exception):  # noqa: N818  it is no error
+    """Ends the tasks of a group."""
+
+
+async def _pass(turns: int) -> None:
+    for _ in range(turns):
+        await asyncio.sleep(0)
+
+
+async def by_cancelling(operation: Coroutine[Any, Any, Any], turns: int, *message: str) -> Any:
+    task = asyncio.ensure_future(operation)
+    await _pass(turns)
+    task.cancel(*message)
+    try:
+        return await task
+    except asyncio.CancelledError as exc:
+        assert exc.args == message
+        return None
+
+
+async def by_cancelling_with_a_message(operation: Coroutine[Any, Any, Any], turns: int) -> Any:
+    return await by_cancelling(operation, turns, "enough")
+
+
+async def by_a_timeout(operation: Coroutine[Any, Any, Any], turns: int) -> Any:
+    async def expire() -> None:
+        await _pass(turns)
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    try:
+        async with asyncio.timeout(None) as limit:
+            expiring = asyncio.ensure_future(expire())
+            try:
+                return await operation
+            finally:
+                expiring.cancel()
+    except TimeoutError:
+        return None
+
+
+async def by_a_task_group(operation: Coroutine[Any, Any, Any], turns: int) -> Any:
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(operation)
+            await _pass(turns)
+            raise Enough
+    except* Enough:
+        pass
+    return None if task.cancelled() else task.result()
+
+
+async def by_a_scope_of_anyio(operation: Coroutine[Any, Any, Any], turns: int) -> Any:
+    async def cancel() -> None:
+        await _pass(turns)
+        scope.cancel()
+
+    with anyio.CancelScope() as scope:
+        cancelling = asyncio.ensure_future(cancel())
+        try:
+            return await operation
+        finally:
+            cancelling.cancel()
+    return None
+
+
+WAYS = [by_cancelling, by_cancelling_with_a_message, by_a_timeout, by_a_task_group, by_a_scope_of_anyio]
+"""Each runs an operation, ends it after some turns of the loop, and returns its result, None if it was cancelled."""
+
+PARTIES = {
+    "ours": (CONNECT["our client"], SERVE["our server"]),
+    "our client": (CONNECT["our client"], SERVE["websockets' server"]),
+    "our server": (CONNECT["websockets' client"], SERVE["our server"]),
+    "websockets'": (CONNECT["websockets' client"], SERVE["websockets' server"]),
+}
+"""Clients and servers; those of the library show that what is asked of ours is what it does."""
 
 
 class Cancelling(RuleBasedStateMachine):
-    """A client and a server of ours, each of whose operations may be cancelled after some turns of the loop."""
+    """A client and a server, each of whose operations may be cancelled after some turns of the loop."""
 
     factory: Any = staticmethod(asyncio.SelectorEventLoop)
+    parties: Any = PARTIES["ours"]
 
     @initialize(max_queue=st.sampled_from([1, 2, 16]), write_limit=st.sampled_from([0, 1000, 32768]))
     def connected(self, max_queue: int, write_limit: int) -> None:
@@ -47,8 +127,9 @@ class Cancelling(RuleBasedStateMachine):
                 await connection.wait_closed()
 
             limits: dict[str, Any] = {"max_queue": max_queue, "write_limit": write_limit, "compression": None}
-            self.server = await serve(handler, "127.0.0.1", 0, **limits)
-            self.sides = {"client": await connect(url_of(self.server), **limits), "server": await self.handed.get()}
+            connect_to, serve_at = self.parties
+            self.server = await serve_at(handler, "127.0.0.1", 0, **limits)
+            self.sides = {"client": await connect_to(url_of(self.server), **limits), "server": await self.handed.get()}
 
         self.run(open_both())
 
@@ -59,29 +140,37 @@ class Cancelling(RuleBasedStateMachine):
 
         return self.runner.run(limited())
 
-    @rule(side=st.sampled_from(["client", "server"]), size=SIZES, turns=TURNS)
-    def send_and_perhaps_cancel(self, side: str, size: int, turns: int) -> None:
+    @rule(side=SIDES, size=SIZES, turns=TURNS, way=st.sampled_from(WAYS))
+    def send_and_perhaps_cancel(self, side: str, size: int, turns: int, way: Any) -> None:
         number = len(self.sent[side])
         message = number.to_bytes(4, "big") + bytes(size)
         self.sent[side].append(message)  # a message that was handed over goes out, even if the waiting is cancelled
-        self.run(self.cancelled_after(self.sides[side].send(message), turns + 1))
+        self.run(way(self.sides[side].send(message), turns + 1))
 
-    @rule(side=st.sampled_from(["client", "server"]), turns=TURNS)
-    def receive_and_perhaps_cancel(self, side: str, turns: int) -> None:
-        message = self.run(self.cancelled_after(self.sides[side].recv(), turns))
+    @rule(side=SIDES, turns=TURNS, way=st.sampled_from(WAYS))
+    def receive_and_perhaps_cancel(self, side: str, turns: int, way: Any) -> None:
+        message = self.run(way(self.sides[side].recv(), turns))
         if message is not None:
             self.received[side].append(message)
 
-    @rule(side=st.sampled_from(["client", "server"]), turns=TURNS)
-    def ping_and_perhaps_cancel(self, side: str, turns: int) -> None:
+    @rule(side=SIDES, turns=TURNS, way=st.sampled_from(WAYS))
+    def iterate_and_cancel(self, side: str, turns: int, way: Any) -> None:
+        async def iterate() -> None:
+            async for message in self.sides[side]:
+                self.received[side].append(message)
+
+        self.run(way(iterate(), turns))
+
+    @rule(side=SIDES, turns=TURNS, way=st.sampled_from(WAYS))
+    def ping_and_perhaps_cancel(self, side: str, turns: int, way: Any) -> None:
         async def ping() -> None:
             await (await self.sides[side].ping())
 
-        self.run(self.cancelled_after(ping(), turns))
+        self.run(way(ping(), turns))
 
-    @rule(side=st.sampled_from(["client", "server"]), turns=TURNS)
-    def wait_closed_and_cancel(self, side: str, turns: int) -> None:
-        self.run(self.cancelled_after(self.sides[side].wait_closed(), turns))
+    @rule(side=SIDES, turns=TURNS, way=st.sampled_from(WAYS))
+    def wait_closed_and_cancel(self, side: str, turns: int, way: Any) -> None:
+        self.run(way(self.sides[side].wait_closed(), turns))
 
     @precondition(lambda self: len(self.received["client"]) < len(self.sent["server"]))
     @rule()
@@ -117,28 +206,19 @@ class Cancelling(RuleBasedStateMachine):
         await asyncio.gather(fetch("client", "server"), fetch("server", "client"))
 
     async def close(self) -> None:
-        assert all(connection.state is State.OPEN for connection in self.sides.values())
+        assert all(connection.state == State.OPEN for connection in self.sides.values())
         await self.sides["client"].close()
         self.server.close()
         await self.server.wait_closed()
         assert self.sides["server"].close_code == 1000
 
-    @staticmethod
-    async def cancelled_after(coroutine: Coroutine[Any, Any, Any], turns: int) -> Any:
-        """Return what it returns, None if it was cancelled first."""
-        task = asyncio.ensure_future(coroutine)
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        try:
-            return await task
-        except asyncio.CancelledError:
-            return None
 
-
-@pytest.mark.parametrize("kind", FACTORIES)
-def test_no_message_is_lost_however_operations_are_cancelled(kind: str) -> None:
-    machine = type("Cancelling", (Cancelling,), {"factory": staticmethod(FACTORIES[kind])})
+@pytest.mark.parametrize(
+    ("kind", "parties"),
+    [*((kind, "ours") for kind in FACTORIES), *(("asyncio", parties) for parties in PARTIES if parties != "ours")],
+)
+def test_no_message_is_lost_doubled_or_moved_however_operations_are_cancelled(kind: str, parties: str) -> None:
+    machine = type("Cancelling", (Cancelling,), {"factory": staticmethod(FACTORIES[kind]), "parties": PARTIES[parties]})
     run_state_machine_as_test(
         machine,
         settings=settings(
