@@ -12,7 +12,6 @@ DOCUMENTS = sorted(
     document
     for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "examples/*/*.md", "tests/*/*.md")
     for document in HOME.glob(pattern)
-    if document.name != "rooms.md"
 )
 UNBREAKABLE = ("|", "![", "<", "options:")
 """What begins a row of a table, an image, a tag, or the options of a reference: a new line would change them."""
