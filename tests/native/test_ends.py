@@ -256,7 +256,7 @@ def test_a_peer_that_has_ended_holds_nothing(wire: Wire, opcode: int, end: str) 
         before = tracemalloc.get_traced_memory()[0]
         sender = threading.Thread(target=wire.sock.sendall, args=(begun,))
         sender.start()
-        pump(peer, until=lambda: peer._transport._messages._size == SIZE)  # type: ignore[union-attr]
+        pump(peer, until=lambda: peer._transport._messages.size_under_way == SIZE)  # type: ignore[union-attr]
         sender.join()
         assert tracemalloc.get_traced_memory()[0] - before >= SIZE
         wire.sock.sendall(ENDS[end])
