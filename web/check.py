@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from selenium.common.exceptions import WebDriverException
 
+from crew import process_in
 from desktop import Desktop, NotSeenError
 from driver import Page, chromium, is_chromium_there
 from terminal import BOARD_ASPECT
@@ -106,12 +107,6 @@ def survive(page: Page, desktop: Desktop, url: str) -> None:
     page.say("So I am")
     desktop.wait_for("Survivor: So I am")
     print(f"\nThe worker of the page was killed; it is at worker {page.facts['Worker']} now, with all that was drawn.")
-
-
-def process_in(text: str) -> int:
-    """Return the process that the name of a worker tells, 0 if there is none."""
-    number = text.rpartition(" ")[2]
-    return int(number) if number.isdigit() else 0
 
 
 def heart(x: float, y: float, size: float) -> Iterator[tuple[float, float]]:

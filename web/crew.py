@@ -139,6 +139,12 @@ def work(sock: socket.socket, index: int, count: int, broker: str, hosts: tuple[
     RoomsRelay(Guard(hosts), rooms, f"{index + 1} of {count}, process {os.getpid()}").serve(sock, stop)
 
 
+def process_in(text: str) -> int:
+    """Return the process in the name of a worker, 0 if there is none."""
+    number = text.rpartition(" ")[2]
+    return int(number) if number.isdigit() else 0
+
+
 class Crew:
     """The workers, and a broker of their own if there is no other, as processes. Raises ListenError."""
 

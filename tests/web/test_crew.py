@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from board import DRAW, INK, INK_LINE, MOVE, POINT
-from check import process_in
-from crew import Crew
+from crew import Crew, process_in
 from pyws_browser import CloseCode, ListenError, State
 
 from ..rooms.engines import Nats, need
