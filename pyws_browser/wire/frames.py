@@ -135,20 +135,23 @@ class FrameParser:
                     if length == 126:
                         start += 2
                         if start > end:
-                            self._check_head(head, length)
+                            self._check_kind(head, length)
                             break
                         length = buffer[start - 2] << 8 | buffer[start - 1]
                         if length < 126:
+                            self._check_kind(head, 126)  # first, as where the length has not come yet
                             raise _long_form()
                     elif length == 127:
                         start += 8
                         if start > end:
-                            self._check_head(head, length)
+                            self._check_kind(head, length)
                             break
                         length = int.from_bytes(buffer[start - 8 : start], "big")
                         if length < 0x10000:
+                            self._check_kind(head, 127)
                             raise _long_form()
                         if length >> 63:
+                            self._check_kind(head, 127)
                             raise RemoteProtocolError("a frame's length came with its highest bit set")
                     elif length > 127:
                         raise RemoteProtocolError(
@@ -183,8 +186,8 @@ class FrameParser:
                 else:
                     self._check_head(head, length)
                     return head, payload
-        except UnicodeDecodeError as exc:
-            raise _invalid_text(exc) from None
+        except UnicodeDecodeError:
+            raise invalid_text() from None
         finally:
             self._move_to(position)
         return None
@@ -267,7 +270,15 @@ class FrameParser:
         return apply_mask(part, mask)
 
     def _check_head(self, head: int, length: int) -> None:
-        """Check the rules of §5.2 and §5.5 that need only the first bytes of a frame."""
+        """Check the rules that need only the beginning of a frame, once its length is known."""
+        self._check_kind(head, length)
+        if length > self._max_payload and not head & _CONTROL:
+            is_first = head & OPCODE != CONTINUATION
+            if not (self.may_compress and (not is_first or head & COMPRESSED)):
+                raise MessageTooBigError(length, self._max_payload)
+
+    def _check_kind(self, head: int, length: int) -> None:
+        """Check the rules of §5.2 and §5.5 that need only the first two bytes of a frame."""
         opcode = head & OPCODE
         is_first = opcode in (TEXT, BINARY)
         if head & RSV and not (head & RSV == COMPRESSED and self.may_compress and is_first):
@@ -286,25 +297,23 @@ class FrameParser:
                 if self.in_fragments
                 else "a continuation frame came with nothing to continue"
             )
-        is_compressed = self.may_compress and (not is_first or head & COMPRESSED)
-        if length > self._max_payload and not is_compressed:
-            raise MessageTooBigError(length, self._max_payload)
 
 
 def decode(payload: bytes) -> str:
     """Return the text of a payload; invalid UTF-8 fails the connection with 1007 (§8.1)."""
     try:
         return payload.decode()
-    except UnicodeDecodeError as exc:
-        raise _invalid_text(exc) from None
+    except UnicodeDecodeError:
+        raise invalid_text() from None
 
 
 def _long_form() -> RemoteProtocolError:
     return RemoteProtocolError("a frame's length is not written in its shortest form")
 
 
-def _invalid_text(exc: UnicodeDecodeError) -> RemoteProtocolError:
-    return RemoteProtocolError(f"a text message came whose byte {exc.start} is not UTF-8", 1007)
+def invalid_text() -> RemoteProtocolError:
+    """Return the error of a text that is not UTF-8; it is the same however the text was cut into reads."""
+    return RemoteProtocolError("a text message came that is not UTF-8", 1007)
 
 
 class FrameSerialiser:

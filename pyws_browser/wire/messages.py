@@ -28,6 +28,7 @@ from .frames import (
     FrameParser,
     FrameSerialiser,
     decode,
+    invalid_text,
 )
 from .text import GrowingText
 
@@ -444,7 +445,7 @@ class MessageStream:
         try:
             return self._text_decoder.decode(payload, is_last)
         except UnicodeDecodeError:
-            raise RemoteProtocolError("a text message came that is not UTF-8", 1007) from None
+            raise invalid_text() from None
 
 
 def _reason_of(failure: RemoteProtocolError, code: int) -> str:

@@ -299,12 +299,12 @@ def _ends() -> Iterator[Row]:
         yield Row(f"the server ends it: {place}", "end", (f"raw:/{place}?go", "go"), outcome)
     named = "The standard tells a page 1006 for what it failed itself; the desktop has what it sent."
     for place, (code, reason) in {
-        "bad-utf8": (1007, "a text message came whose byte 0 is not UTF-8"),
+        "bad-utf8": (1007, "a text message came that is not UTF-8"),
         "reserved-bit": (1002, "a frame came with a reserved bit set that no extension gives a meaning here"),
         "unknown-opcode": (1002, "a frame came with the unknown opcode 3"),
         "long-ping": (1002, "a control frame came with more than 125 bytes"),
         "lonely-continuation": (1002, "a continuation frame came with nothing to continue"),
-        "close-reason-bad-utf8": (1007, "a text message came whose byte 0 is not UTF-8"),
+        "close-reason-bad-utf8": (1007, "a text message came that is not UTF-8"),
         "close-1004": (1002, "a Close frame came with the code 1004, which may not be sent"),
         "close-1015": (1002, "a Close frame came with the code 1015, which may not be sent"),
         "close-999": (1002, "a Close frame came with the code 999, which may not be sent"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections import deque
+from functools import partial
 
 import pytest
 
@@ -106,7 +107,7 @@ class TestRows:
         inbox: deque[str | bytes] = deque()
         p = parser()
         p.feed(b"".join(frame(TEXT, b"123456\xff" if number == at else b"1234567") for number in range(600)))
-        with pytest.raises(RemoteProtocolError, match="byte 6 is not UTF-8"):
+        with pytest.raises(RemoteProtocolError, match="is not UTF-8"):
             p.run(inbox, 1000)
         assert list(inbox) == ["1234567"] * at
 
@@ -247,6 +248,9 @@ VIOLATIONS = {  # what breaks a rule, whether clients are being read, between fr
     "the highest bit of a length": (b"\x82\x7f\x80" + bytes(7), False, False, "highest bit"),
     "a masked client's half head": (b"\xf2\x81", True, False, "reserved bit"),
     "an unknown opcode's half head": (b"\x83\x7e\x01", False, False, "unknown opcode"),
+    "RSV2, and the highest bit of a length": (b"\xa2\x7f\x80" + bytes(7), False, False, "reserved bit"),
+    "opcode 3, and 16 bits for a length of 1": (b"\x83\x7e\x00\x01a", False, False, "unknown opcode 3"),
+    "a ping, and 64 bits for a length of 1": (b"\x89\x7f" + bytes(7) + b"\x01a", False, False, "125"),
 }
 TOO_BIG = {
     "by the 7-bit length": (frame(BINARY, bytes(101)), 101),
@@ -265,6 +269,14 @@ class TestViolations:
         with pytest.raises(RemoteProtocolError, match=words) as caught:
             parse(p, data)
         assert caught.value.close_code == 1002
+
+    @pytest.mark.parametrize(("data", "masked", "in_fragments", "words"), VIOLATIONS.values(), ids=VIOLATIONS)
+    def test_is_the_same_error_byte_by_byte(self, data: bytes, masked: bool, in_fragments: bool, words: str) -> None:
+        p = parser(masked=masked)
+        p.in_fragments = in_fragments
+        pieces = [data[at : at + 1] for at in range(len(data))]
+        with pytest.raises(RemoteProtocolError, match=words):
+            list(map(partial(parse, p), pieces))
 
     @pytest.mark.parametrize(("rsv", "opcode"), [(RSV2, TEXT), (RSV1 | RSV2, TEXT), (RSV1, PING), (RSV1, CONTINUATION)])
     def test_compression_gives_a_meaning_to_rsv1_in_a_first_frame_only(self, rsv: int, opcode: int) -> None:
@@ -299,10 +311,10 @@ class TestViolations:
 
     @pytest.mark.parametrize("bad", [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc3"])
     def test_text_that_is_not_utf8_is_refused_with_1007(self, bad: bytes) -> None:
-        with pytest.raises(RemoteProtocolError, match="byte 2 is not UTF-8") as caught:
+        with pytest.raises(RemoteProtocolError, match="is not UTF-8") as caught:
             parse(parser(), frame(TEXT, b"ok" + bad))
         assert caught.value.close_code == 1007
-        with pytest.raises(RemoteProtocolError, match="byte 0 is not UTF-8"):
+        with pytest.raises(RemoteProtocolError, match="is not UTF-8"):
             frames.decode(bad)
 
     def test_what_came_before_the_violation_is_delivered(self) -> None:
