@@ -54,7 +54,11 @@ def frames_of(data: bytes) -> Iterator[bytes]:
 
 
 def end_of(status: CloseStatus | None) -> object:
-    return status and (int(status.code), status.reason, status.was_clean, type(status.cause).__name__)
+    """Return what has to be the same; the reason of a failure names the broken rule that was seen first."""
+    if status is None:
+        return None
+    reason = status.reason if status.cause is None else ""
+    return int(status.code), reason, status.was_clean, type(status.cause).__name__
 
 
 def of_polled(pieces: list[bytes], settings: int) -> Outcome:
