@@ -484,7 +484,7 @@ def test_no_descriptor_is_ever_left(rounds: int) -> None:
                 peer.close()
                 pump(peer, server, until=lambda peer=peer: peer.ready_state is State.CLOSED)
         pump(server, until=lambda: not server._clients)
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_protocol_errors_name_their_code(wire: Wire, peer: WebSocketPeer) -> None:

@@ -155,7 +155,7 @@ class Connection(RuleBasedStateMachine):
                 assert peer.close_code == 1006
         for way in self.ways:
             way.source.close()
-        assert open_descriptors() <= self.descriptors  # what earlier tests have left may end meanwhile
+        assert open_descriptors() <= self.descriptors
 
     def let_everything_arrive(self) -> None:
         end = time.monotonic() + LIMIT

@@ -315,7 +315,7 @@ class TestHeldRequests:
             pump(server, until=lambda: held)
         assert not held[0].has_left
         pump(server, until=lambda: not server._clients)
-        assert open_descriptors() == before
+        assert open_descriptors() <= before
         assert held[0].has_left
         assert held[0]._desk is None, "nothing of the connection is held"
         assert not held[0].is_answered
@@ -510,7 +510,7 @@ class TestLimits:
         pump(server, until=lambda: open_descriptors() == before + 10 + 3)
         for sock in crowd:
             sock.close()
-        pump(server, until=lambda: open_descriptors() == before)
+        pump(server, until=lambda: open_descriptors() <= before)
 
     def test_refusing_new_connections_says_503(self, server: WebSocketServer) -> None:
         server.refuse_new_connections = True
@@ -535,7 +535,7 @@ class TestLimits:
             assert not server.wait(0) or not server._clients, "nothing to do until the client reads or its time is over"
             pump(server, until=lambda: not server._clients)
             assert time.monotonic() - start < LIMIT / 2
-        assert open_descriptors() == before
+        assert open_descriptors() <= before
 
 
 @pytest.mark.parametrize(

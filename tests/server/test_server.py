@@ -335,7 +335,7 @@ def test_half_open_handshakes_hold_nobody_up(server: WebSocketServer, connect: C
     pump(server, until=lambda: len(server._clients) == 1)
     for loris in lorises:
         loris.close()
-    assert open_descriptors() == before + 2
+    assert open_descriptors() <= before + 2
 
 
 def test_a_client_that_fetches_nothing_does_not_fill_the_server(
@@ -633,7 +633,7 @@ class TestTheListenersEnd:
             server.poll()
             sock.settimeout(LIMIT)
             assert sock.recv(1) == b""
-        assert open_descriptors() == before
+        assert open_descriptors() <= before
         monkeypatch.undo()
         connect()
 
