@@ -90,6 +90,7 @@ async def test_no_more_clients_wait_than_the_backlog_says() -> None:
 
 async def test_nobody_gets_in_before_it_starts_to_serve() -> None:
     server = await serve(echo, "127.0.0.1", 0, start_serving=False)
+    assert not server.is_serving()
     with pytest.raises(ConnectionRefusedError):
         await connect(url_of(server))
     await server.start_serving()

@@ -51,17 +51,6 @@ async def test_it_listens_while_the_block_is_entered() -> None:
         await connect(url)
 
 
-async def test_it_can_be_started_later() -> None:
-    server = await serve(echo, "127.0.0.1", 0, start_serving=False)
-    assert not server.is_serving()
-    await server.start_serving()
-    async with connect(url_of(server)) as connection:
-        await connection.send("x")
-        assert await connection.recv() == "x"
-    server.close()
-    await server.wait_closed()
-
-
 async def test_a_socket_of_the_programs_own() -> None:
     sock = socket.create_server(("127.0.0.1", 0))
     async with serve(echo, sock=sock) as server, connect(url_of(server)) as connection:

@@ -119,12 +119,18 @@ def test_a_member_that_leaves_while_the_broker_is_read_is_gone() -> None:
     run(body)
 
 
+async def both_joined(workers: list[Worker], stack: AsyncExitStack) -> tuple[Worker, Worker]:
+    """Return two workers with a member each, of whom both know."""
+    first, second = workers
+    await first.join(stack, "ann")
+    await second.join(stack, "bob")
+    await until(lambda: first.names == second.names == ["ann", "bob"])
+    return first, second
+
+
 def test_a_worker_that_was_taken_for_dead_stores_its_members_though_the_first_word_of_it_is_lost() -> None:
     async def body(workers: list[Worker], exchange: Exchange, stack: AsyncExitStack) -> None:
-        first, second = workers
-        await first.join(stack, "ann")
-        await second.join(stack, "bob")
-        await until(lambda: first.names == second.names == ["ann", "bob"])
+        first, second = await both_joined(workers, stack)
         stored = exchange.members["topic"]
         second.broker.lost_before.append(b"gone ")
         first.rooms.on_workers_gone([second.rooms.worker])
@@ -167,10 +173,7 @@ def test_members_of_a_worker_that_ended_before_its_first_sign_of_life_leave_with
 
 def test_what_the_broker_stores_of_a_worker_wrongly_is_put_right_when_it_is_read() -> None:
     async def body(workers: list[Worker], exchange: Exchange, stack: AsyncExitStack) -> None:
-        first, second = workers
-        await first.join(stack, "ann")
-        await second.join(stack, "bob")
-        await until(lambda: first.names == second.names == ["ann", "bob"])
+        first, _ = await both_joined(workers, stack)
         stored = exchange.members["topic"]
         (own,) = [key for key in stored if key.startswith(first.rooms.worker)]
         data = stored.pop(own)

@@ -223,14 +223,10 @@ def test_a_peer_over_a_transport_keeps_its_settings() -> None:
     assert server.get_connected_port() == 80
 
 
-def test_a_peer_that_closes_and_has_still_to_send_does_not_connect_anew() -> None:
-    network = MemoryNetwork()
-    listener = network.listen("ws://test/")
-    peer = network.peer(web_limits=False)
-    peer.connect_to_url("ws://test/")
-    server = listener.accept()
-    assert server is not None
-    peer.poll()
+def test_a_peer_that_closes_and_has_still_to_send_does_not_connect_anew(
+    pair: tuple[WebSocketPeer, WebSocketPeer],
+) -> None:
+    peer, server = pair
     peer.send(b"unsent!")
     peer.close()
     with pytest.raises(AlreadyConnectedError, match="7 bytes for ws://test/ are not sent yet"):
